@@ -1,0 +1,130 @@
+//! Owns what a function's answer means for its batch, as Lambda's ReportBatchItemFailures defines it. Pure: it must not
+//! know lanes, retries or time.
+
+use serde_json::{Map, Value};
+use shared::sequence_number::SequenceNumber;
+
+use super::function::Outcome;
+
+/// What an invocation means for its batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Every record is done.
+    Succeeded,
+    /// The records before this index are done; the one at it is the lowest that was reported.
+    FailedFrom(usize),
+    /// No record is done, as the answer makes no sense; with the reason.
+    Unusable(String),
+    /// No record is done, as the function failed or ran out of time; with the reason.
+    Errored(String),
+}
+
+/// Judges an invocation of a batch, given as its sequence numbers in ascending order.
+pub(crate) fn judge(outcome: &Outcome, batch: &[&SequenceNumber]) -> Verdict {
+    match outcome {
+        Outcome::Failed(error) => Verdict::Errored(error.clone()),
+        Outcome::TimedOut => Verdict::Errored("the function ran into its deadline".to_owned()),
+        Outcome::Answered(text) => judge_answer(text, batch).unwrap_or_else(Verdict::Unusable),
+    }
+}
+
+fn judge_answer(text: &str, batch: &[&SequenceNumber]) -> Result<Verdict, String> {
+    let mut lowest = None;
+    for failure in failures(text)? {
+        let index = index_of(&failure, batch)?;
+        lowest = Some(lowest.map_or(index, |lowest: usize| lowest.min(index)));
+    }
+    Ok(lowest.map_or(Verdict::Succeeded, Verdict::FailedFrom))
+}
+
+/// The reported failures. No text, null, no list, a null list and an empty list all say that nothing failed.
+fn failures(text: &str) -> Result<Vec<Value>, String> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let answer: Option<Map<String, Value>> =
+        serde_json::from_str(text).map_err(|error| format!("the answer is no JSON object: {error}"))?;
+    match answer.and_then(|mut answer| answer.remove("batchItemFailures")) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(failures)) => Ok(failures),
+        Some(other) => Err(format!("batchItemFailures is no list: {other}")),
+    }
+}
+
+/// Where in the batch a reported failure is. AWS does not document what an identifier does that the batch did not hold;
+/// taking the whole batch for failed is the one reading that cannot skip a record.
+fn index_of(failure: &Value, batch: &[&SequenceNumber]) -> Result<usize, String> {
+    let identifier = failure
+        .get("itemIdentifier")
+        .and_then(Value::as_str)
+        .ok_or_else(|| format!("a failure has no itemIdentifier: {failure}"))?;
+    let number = SequenceNumber::parse(identifier).map_err(|error| error.to_string())?;
+    batch.binary_search(&&number).map_err(|_| format!("the batch did not hold the itemIdentifier {number}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    /// Judges an answer to a batch of the records 9, 10, 11, 100.
+    fn judged(answer: &str) -> Verdict {
+        let batch = ["9", "10", "11", "100"].map(|text| SequenceNumber::parse(text).unwrap());
+        let batch: Vec<_> = batch.iter().collect();
+        judge(&Outcome::Answered(answer.to_owned()), &batch)
+    }
+
+    fn reported(identifiers: &[&str]) -> String {
+        let failures: Vec<_> = identifiers.iter().map(|id| serde_json::json!({ "itemIdentifier": id })).collect();
+        serde_json::json!({ "batchItemFailures": failures }).to_string()
+    }
+
+    #[test]
+    fn nothing_reported_is_success_in_every_spelling() {
+        for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
+            assert_eq!(judged(answer), Verdict::Succeeded, "{answer}");
+        }
+        assert_eq!(judged(r#"{"statusCode":200}"#), Verdict::Succeeded);
+    }
+
+    #[test]
+    fn the_lowest_number_counts_not_the_first_nor_the_lowest_text() {
+        assert_eq!(judged(&reported(&["10"])), Verdict::FailedFrom(1));
+        assert_eq!(judged(&reported(&["100", "11"])), Verdict::FailedFrom(2));
+        assert_eq!(judged(&reported(&["100", "10", "9"])), Verdict::FailedFrom(0));
+        assert_eq!(judged(&reported(&["11", "11"])), Verdict::FailedFrom(2));
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_fails_the_whole_batch() {
+        for answer in [
+            r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":10}]}"#,
+            r#"{"batchItemFailures":[{"sequenceNumber":"10"}]}"#,
+            r#"{"batchItemFailures":[{}]}"#,
+            r#"{"batchItemFailures":["10"]}"#,
+            r#"{"batchItemFailures":"10"}"#,
+            r#"{"batchItemFailures":{"itemIdentifier":"10"}}"#,
+            r#"[]"#,
+            r#""done""#,
+            "true",
+            r#"{"batchItemFailures":["#,
+        ] {
+            assert!(matches!(judged(answer), Verdict::Unusable(_)), "{answer}: {:?}", judged(answer));
+        }
+    }
+
+    #[test]
+    fn one_identifier_the_batch_did_not_hold_fails_the_whole_batch() {
+        let unknown = Verdict::Unusable("the batch did not hold the itemIdentifier 12".to_owned());
+        assert_eq!(judged(&reported(&["12"])), unknown);
+        assert_eq!(judged(&reported(&["11", "12"])), unknown);
+    }
+
+    #[test]
+    fn an_error_and_a_timeout_fail_the_whole_batch() {
+        assert_eq!(judge(&Outcome::Failed("boom".into()), &[]), Verdict::Errored("boom".into()));
+        assert!(matches!(judge(&Outcome::TimedOut, &[]), Verdict::Errored(_)));
+    }
+}

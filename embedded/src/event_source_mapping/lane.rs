@@ -1,0 +1,172 @@
+//! Owns the queue of one lane: which of its records make the next batch, when, and what an outcome leaves to be done.
+//! Pure and synchronous; time is an argument, counted from the mapping's start. At most one batch is in flight, so the
+//! order of the queue is the order of delivery. It must not drop a record that is not done.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::answer::Verdict;
+use super::backoff::Backoff;
+use super::delivery_policy::DeliveryPolicy;
+use super::event::{EventRecord, event_bytes};
+
+/// What batches must keep to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchRules {
+    pub(crate) max_records: usize,
+    pub(crate) max_event_bytes: usize,
+    pub(crate) window: Duration,
+    pub(crate) bisect_on_error: bool,
+    pub(crate) backoff: Backoff,
+}
+
+/// What a lane does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A batch of so many records is ready.
+    Deliver(usize),
+    /// Nothing before this time, unless records come in.
+    WaitUntil(Duration),
+    /// Nothing until a record or an outcome comes.
+    Rest,
+}
+
+/// Records of one lane that are not done yet, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    queue: VecDeque<Queued>,
+    /// What the queue adds to an event.
+    queued_bytes: usize,
+    /// How many of the queue's first records are with the function; zero: none is.
+    in_flight: usize,
+    /// Sizes of the next batches, where an earlier attempt has settled them.
+    settled_sizes: VecDeque<usize>,
+    /// The first records were delivered before: they wait for no window.
+    delivered_before: bool,
+    failures_in_a_row: u32,
+    /// No attempt before this time.
+    not_before: Duration,
+}
+
+#[derive(Debug)]
+struct Queued {
+    /// The record's place in its shard, counted from the first one read.
+    place: u64,
+    read_at: Duration,
+    record: EventRecord,
+}
+
+impl Lane {
+    pub(crate) fn push(&mut self, place: u64, record: EventRecord, now: Duration) {
+        self.queued_bytes += record.event_bytes();
+        self.queue.push_back(Queued { place, read_at: now, record });
+    }
+
+    /// The place of the oldest record that is not done.
+    pub(crate) fn first_undone(&self) -> Option<u64> {
+        self.queue.front().map(|queued| queued.place)
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// The records that are with the function.
+    pub(crate) fn in_flight(&self) -> impl ExactSizeIterator<Item = &EventRecord> {
+        self.queue.range(..self.in_flight).map(|queued| &queued.record)
+    }
+
+    /// What to do now. `shard_ended`: no record will follow, so that waiting for more is idle.
+    pub(crate) fn next_step(&self, now: Duration, shard_ended: bool, rules: &BatchRules) -> Step {
+        let Some(front) = self.queue.front().filter(|_| self.in_flight == 0) else {
+            return Step::Rest;
+        };
+        if now < self.not_before {
+            return Step::WaitUntil(self.not_before);
+        }
+        let fitting = self.fitting(rules);
+        if let Some(size) = self.settled_sizes.front() {
+            return Step::Deliver(fitting.min(*size).max(1));
+        }
+        let full = fitting < self.queue.len() || fitting >= rules.max_records;
+        let window_ends = front.read_at.saturating_add(rules.window);
+        if full || self.delivered_before || shard_ended || window_ends <= now {
+            Step::Deliver(fitting)
+        } else {
+            Step::WaitUntil(window_ends)
+        }
+    }
+
+    /// How many records fit into one batch: at least one, as a record too large for any batch must not be skipped.
+    fn fitting(&self, rules: &BatchRules) -> usize {
+        // The whole queue, as a rule: then there is nothing to count.
+        if self.queue.len() <= rules.max_records && event_bytes(self.queued_bytes) <= rules.max_event_bytes {
+            return self.queue.len();
+        }
+        let mut bytes = 0;
+        let within = self.queue.iter().take(rules.max_records).take_while(|queued| {
+            bytes += queued.record.event_bytes();
+            event_bytes(bytes) <= rules.max_event_bytes
+        });
+        within.count().max(1)
+    }
+
+    /// Puts the first records in flight.
+    pub(crate) fn deliver(&mut self, records: usize) {
+        debug_assert!(self.in_flight == 0 && (1..=self.queue.len()).contains(&records));
+        self.settled_sizes.pop_front();
+        self.in_flight = records;
+    }
+
+    /// Takes the verdict on what was in flight. Records that are done leave the queue; the others stay in front.
+    pub(crate) fn settle(&mut self, verdict: &Verdict, now: Duration, rules: &BatchRules, policy: &dyn DeliveryPolicy) {
+        let batch = std::mem::take(&mut self.in_flight);
+        let succeeded = match verdict {
+            Verdict::Succeeded => batch,
+            Verdict::FailedFrom(lowest) => (*lowest).min(batch),
+            Verdict::Unusable(_) | Verdict::Errored(_) => 0,
+        };
+        let done = if succeeded == 0 { 0 } else { policy.checkpoint(succeeded).min(succeeded) };
+        self.remove_done(done);
+        self.delivered_before = done < batch;
+        self.settle_sizes(verdict, batch, batch - done, rules);
+        self.back_off(verdict, done, now, rules.backoff);
+    }
+
+    fn remove_done(&mut self, done: usize) {
+        for queued in self.queue.drain(..done) {
+            self.queued_bytes -= queued.record.event_bytes();
+        }
+    }
+
+    /// Settles how the `left` records of a batch come again.
+    fn settle_sizes(&mut self, verdict: &Verdict, batch: usize, left: usize, rules: &BatchRules) {
+        match verdict {
+            // In two halves, the first one first; a single record cannot be split.
+            Verdict::Errored(_) if rules.bisect_on_error && batch > 1 => {
+                self.settled_sizes.push_front(batch - batch.div_ceil(2));
+                self.settled_sizes.push_front(batch.div_ceil(2));
+            }
+            // The same batch once more.
+            Verdict::Errored(_) | Verdict::Unusable(_) => self.settled_sizes.push_front(batch),
+            // With bisecting the returned number is the cut; else newer records fill the batch up.
+            Verdict::FailedFrom(_) if rules.bisect_on_error && left > 0 => self.settled_sizes.push_front(left),
+            Verdict::FailedFrom(_) | Verdict::Succeeded => {}
+        }
+    }
+
+    /// Waits after a failure, the longer the more attempts in a row got nothing done.
+    fn back_off(&mut self, verdict: &Verdict, done: usize, now: Duration, backoff: Backoff) {
+        if done > 0 || *verdict == Verdict::Succeeded {
+            self.failures_in_a_row = 0;
+        }
+        if *verdict != Verdict::Succeeded {
+            self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+            self.not_before = now.saturating_add(backoff.delay(self.failures_in_a_row));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "lane_tests.rs"]
+mod tests;

@@ -1,0 +1,84 @@
+//! Owns which shards may be read: a child only when its parents are done, so that order holds per partition key over
+//! a reshard. Pure; it must not ask Kinesis.
+
+use std::collections::BTreeSet;
+
+use super::stream::Shard;
+
+/// The shards started and done so far.
+#[derive(Debug, Default)]
+pub(crate) struct Lineage {
+    started: BTreeSet<String>,
+    done: BTreeSet<String>,
+}
+
+impl Lineage {
+    /// Names the shards to start now and takes them for started. `listed` must be the whole list of the stream's
+    /// shards: a parent that is not in it has expired, and nothing is left of it to wait for.
+    pub(crate) fn start(&mut self, listed: &[Shard]) -> Vec<String> {
+        let alive: BTreeSet<_> = listed.iter().map(|shard| &shard.id).collect();
+        let may_start = |shard: &&Shard| {
+            let waits_for = |parent: &String| alive.contains(parent) && !self.done.contains(parent);
+            !self.started.contains(&shard.id) && !shard.parents.iter().any(waits_for)
+        };
+        let starting: Vec<_> = listed.iter().filter(may_start).map(|shard| shard.id.clone()).collect();
+        self.started.extend(starting.iter().cloned());
+        starting
+    }
+
+    /// A shard is read to its end and every one of its batches is done.
+    pub(crate) fn finish(&mut self, shard: String) {
+        self.done.insert(shard);
+    }
+
+    /// Whether a shard is being worked on.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.started.len() > self.done.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shard(id: &str, parents: &[&str]) -> Shard {
+        Shard { id: id.to_owned(), parents: parents.iter().map(|&parent| parent.to_owned()).collect() }
+    }
+
+    #[test]
+    fn children_of_a_split_wait_for_their_parent() {
+        let listed = [shard("0", &[]), shard("1", &["0"]), shard("2", &["0"])];
+        let mut lineage = Lineage::default();
+        assert_eq!(lineage.start(&listed), ["0"]);
+        assert!(lineage.start(&listed).is_empty());
+        lineage.finish("0".to_owned());
+        assert!(!lineage.is_busy());
+        assert_eq!(lineage.start(&listed), ["1", "2"]);
+        assert!(lineage.is_busy());
+    }
+
+    #[test]
+    fn the_child_of_a_merge_waits_for_both_parents() {
+        let listed = [shard("0", &[]), shard("1", &[]), shard("2", &["0", "1"])];
+        let mut lineage = Lineage::default();
+        assert_eq!(lineage.start(&listed), ["0", "1"]);
+        lineage.finish("1".to_owned());
+        assert!(lineage.start(&listed).is_empty());
+        lineage.finish("0".to_owned());
+        assert_eq!(lineage.start(&listed), ["2"]);
+    }
+
+    #[test]
+    fn an_expired_parent_is_not_waited_for() {
+        assert_eq!(Lineage::default().start(&[shard("7", &["3", "4"])]), ["7"]);
+    }
+
+    #[test]
+    fn a_grandchild_waits_although_its_grandparent_is_done() {
+        let listed = [shard("0", &[]), shard("1", &["0"]), shard("2", &["1"])];
+        let mut lineage = Lineage::default();
+        lineage.start(&listed);
+        lineage.finish("0".to_owned());
+        assert_eq!(lineage.start(&listed), ["1"]);
+    }
+}

@@ -1,0 +1,139 @@
+//! Owns what the outside sees of a mapping: counts, checkpoints, and the error that ended it. One value behind one
+//! watch channel, so that what is seen together was true together.
+
+use shared::sequence_number::SequenceNumber;
+use tokio::sync::watch;
+
+use super::answer::Verdict;
+use super::config::Checkpoints;
+use super::error::MappingError;
+
+/// What a mapping has done since it was started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records read from the stream.
+    pub records_read: u64,
+    /// Records that a checkpoint has passed: they, and all before them in their shard, are done.
+    pub records_done: u64,
+    /// Invocations that have begun.
+    pub invocations: u64,
+    /// Invocations that got nothing done: an error, a time-out or an answer that makes no sense.
+    pub failed_invocations: u64,
+    /// Invocations whose answer named records that are not done.
+    pub partially_failed_batches: u64,
+}
+
+/// A view of a mapping's progress; cheap to clone, and good for as long as it is kept.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    state: watch::Receiver<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    counts: Counts,
+    checkpoints: Checkpoints,
+    failure: Option<MappingError>,
+}
+
+impl Progress {
+    /// The counts now.
+    pub fn counts(&self) -> Counts {
+        self.state.borrow().counts
+    }
+
+    /// For each shard the sequence number up to which all is done. A shard of which nothing is done is not in it.
+    pub fn checkpoints(&self) -> Checkpoints {
+        self.state.borrow().checkpoints.clone()
+    }
+
+    /// Waits until something has changed since this view was last asked for a change.
+    ///
+    /// # Errors
+    /// The error that ended the mapping, or [`MappingError::Stopped`].
+    pub async fn changed(&mut self) -> Result<Counts, MappingError> {
+        let closed = self.state.changed().await.is_err();
+        let state = self.state.borrow_and_update();
+        match &state.failure {
+            Some(failure) => Err(failure.clone()),
+            None if closed => Err(MappingError::Stopped),
+            None => Ok(state.counts),
+        }
+    }
+
+    /// Waits until the counts are as asked for; returns at once if they already are.
+    ///
+    /// # Errors
+    /// The error that ended the mapping before, or [`MappingError::Stopped`].
+    pub async fn wait_until(&self, mut reached: impl FnMut(&Counts) -> bool) -> Result<Counts, MappingError> {
+        let mut state = self.state.clone();
+        let mut met = false;
+        let seen = state.wait_for(|state| {
+            met = reached(&state.counts);
+            met || state.failure.is_some()
+        });
+        let state = seen.await.map_err(|_closed| MappingError::Stopped)?;
+        match &state.failure {
+            Some(failure) if !met => Err(failure.clone()),
+            _ => Ok(state.counts),
+        }
+    }
+
+    /// Waits until so many records are done.
+    ///
+    /// # Errors
+    /// As [`Progress::wait_until`].
+    pub async fn wait_until_done(&self, records: u64) -> Result<Counts, MappingError> {
+        self.wait_until(|counts| counts.records_done >= records).await
+    }
+}
+
+/// The mapping's own side: every task holds one, and the last one gone tells who waits that the mapping has ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Reporter {
+    state: watch::Sender<State>,
+}
+
+/// A reporter and the view of what it reports.
+pub(crate) fn channel() -> (Reporter, Progress) {
+    let (sender, receiver) = watch::channel(State::default());
+    (Reporter { state: sender }, Progress { state: receiver })
+}
+
+impl Reporter {
+    pub(crate) fn read(&self, records: usize) {
+        self.count(|counts| counts.records_read += records as u64);
+    }
+
+    pub(crate) fn invoked(&self) {
+        self.count(|counts| counts.invocations += 1);
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        self.state.send_modify(|state| change(&mut state.counts));
+    }
+
+    pub(crate) fn settled(
+        &self,
+        shard: &str,
+        verdict: &Verdict,
+        checkpointed: u64,
+        checkpoint: Option<&SequenceNumber>,
+    ) {
+        self.state.send_modify(|state| {
+            match verdict {
+                Verdict::Succeeded => {}
+                Verdict::FailedFrom(_) => state.counts.partially_failed_batches += 1,
+                Verdict::Unusable(_) | Verdict::Errored(_) => state.counts.failed_invocations += 1,
+            }
+            state.counts.records_done += checkpointed;
+            if let Some(checkpoint) = checkpoint.filter(|_| checkpointed > 0) {
+                state.checkpoints.insert(shard.to_owned(), checkpoint.clone());
+            }
+        });
+    }
+
+    pub(crate) fn failed(&self, failure: MappingError) {
+        self.state.send_modify(|state| state.failure = Some(failure));
+    }
+}

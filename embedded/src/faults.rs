@@ -1,0 +1,245 @@
+//! An HTTP client for the SDK that makes calls fail in the ways in which AWS makes them fail.
+//!
+//! For tests: the real SDK client before it and the real server behind it stay in place. A plan looks at each call and
+//! says what is to happen to it. Nothing is invented that a service would not answer.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+
+/// A call that is about to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The operation, such as `PutRecords`.
+    pub operation: String,
+    /// How many calls of this operation came before it.
+    pub number: usize,
+}
+
+/// What happens to a call.
+#[derive(Debug)]
+pub enum Fault {
+    /// Nothing: it is made.
+    None,
+    /// The service throttles it as a whole. It takes no effect.
+    Throttled,
+    /// The service refuses it: the function's role lacks the permission. It takes no effect.
+    AccessDenied,
+    /// The connection breaks before the service has it. It takes no effect.
+    NotSent,
+    /// It takes effect, but the connection breaks before the answer is there.
+    ReplyLost,
+    /// The service throttles these of its parts, by their place from 0: statements of a BatchExecuteStatement, entries
+    /// of a PutRecords, items of a BatchWriteItem, keys of a BatchGetItem. The others take effect.
+    PartsThrottled(Vec<usize>),
+    /// It waits until it is released, then it is made.
+    Held {
+        /// Is told when the call is there.
+        reached: oneshot::Sender<()>,
+        /// Lets it go on; so does dropping the other end.
+        release: oneshot::Receiver<()>,
+    },
+}
+
+/// Decides what happens to each call. It is asked in the order in which calls are made.
+type Plan = dyn FnMut(&Call) -> Fault + Send;
+
+/// The faulty client: pass it to an SDK configuration in place of the HTTP client it is made from.
+#[derive(Clone)]
+pub struct FaultyHttpClient {
+    inner: SharedHttpClient,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    plan: Mutex<Box<Plan>>,
+    calls: Mutex<HashMap<String, usize>>,
+}
+
+impl FaultyHttpClient {
+    /// Makes calls through `inner`, unless `plan` has it otherwise.
+    pub fn new(inner: SharedHttpClient, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> Self {
+        let shared = Shared { plan: Mutex::new(Box::new(plan)), calls: Mutex::new(HashMap::new()) };
+        Self { inner, shared: Arc::new(shared) }
+    }
+
+    /// How often `operation` was called so far, whatever became of it.
+    pub fn calls_of(&self, operation: &str) -> usize {
+        self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).get(operation).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for FaultyHttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyHttpClient").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl HttpClient for FaultyHttpClient {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(FaultyConnector { inner, shared: Arc::clone(&self.shared) })
+    }
+}
+
+struct FaultyConnector {
+    inner: SharedHttpConnector,
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for FaultyConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyConnector").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl HttpConnector for FaultyConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let fault = self.shared.fault_for(&request);
+        let inner = self.inner.clone();
+        HttpConnectorFuture::new(async move {
+            match fault {
+                Fault::None => inner.call(request).await,
+                Fault::Throttled => Ok(error("ThrottlingException", "Rate exceeded")),
+                Fault::AccessDenied => Ok(error("AccessDeniedException", "not authorized to perform the operation")),
+                Fault::NotSent => Err(broken("the connection broke before the request was sent")),
+                Fault::ReplyLost => {
+                    inner.call(request).await?;
+                    Err(broken("the connection broke before the answer was there"))
+                }
+                Fault::PartsThrottled(parts) => throttle_parts(&inner, request, &parts).await,
+                Fault::Held { reached, release } => {
+                    let _ = reached.send(()); // an error says that nobody waits for the call any more
+                    let _ = release.await; // and one here that nobody is left to release it
+                    inner.call(request).await
+                }
+            }
+        })
+    }
+}
+
+impl Shared {
+    fn fault_for(&self, request: &HttpRequest) -> Fault {
+        let operation = operation(request).to_owned();
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = calls.entry(operation.clone()).or_default();
+        let call = Call { operation, number: *count };
+        *count += 1;
+        drop(calls);
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        plan(&call)
+    }
+}
+
+/// `DynamoDB_20120810.PutItem` is a call of `PutItem`.
+fn operation(request: &HttpRequest) -> &str {
+    let target = request.headers().get("x-amz-target").unwrap_or_default();
+    target.split_once('.').map_or(target, |(_, operation)| operation)
+}
+
+fn error(code: &str, message: &str) -> HttpResponse {
+    response(400, &json!({ "__type": code, "message": message }))
+}
+
+fn response(status: u16, body: &Value) -> HttpResponse {
+    let status = StatusCode::try_from(status).unwrap_or_else(|_| unreachable!("a status between 100 and 999"));
+    let mut response = HttpResponse::new(status, SdkBody::from(body.to_string()));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    response
+}
+
+fn broken(how: &'static str) -> ConnectorError {
+    ConnectorError::io(std::io::Error::new(std::io::ErrorKind::ConnectionReset, how).into())
+}
+
+fn unreadable(what: impl fmt::Display) -> ConnectorError {
+    ConnectorError::other(format!("a fault could not be injected: {what}").into(), None)
+}
+
+/// Makes the call without `parts` and puts what the service answers for a throttled part in their places.
+async fn throttle_parts(
+    inner: &SharedHttpConnector,
+    mut request: HttpRequest,
+    parts: &[usize],
+) -> Result<HttpResponse, ConnectorError> {
+    let operation = operation(&request).to_owned();
+    let bytes = request.body().bytes().ok_or_else(|| unreadable("the request's body is a stream"))?;
+    let mut body: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let list = parts_of(&operation, &mut body).ok_or_else(|| unreadable(format!("{operation} has no parts")))?;
+    let mut place = 0;
+    let (refused, sent): (Vec<_>, Vec<_>) = std::mem::take(list).into_iter().partition(|_| {
+        place += 1;
+        parts.contains(&(place - 1))
+    });
+    let none_sent = sent.is_empty();
+    *list = sent;
+    let text = body.to_string();
+    request.headers_mut().insert("content-length", text.len().to_string());
+    *request.body_mut() = SdkBody::from(text);
+
+    let mut answer = if none_sent {
+        Value::Object(Map::new()) // a service does not take a request without parts
+    } else {
+        let response = inner.call(request).await?;
+        if !response.status().is_success() {
+            return Ok(response);
+        }
+        let bytes = ByteStream::new(response.into_body()).collect().await.map_err(unreadable)?;
+        serde_json::from_slice(&bytes.into_bytes()).map_err(unreadable)?
+    };
+    let refusals: Vec<_> = parts.iter().copied().zip(refused).collect();
+    put_refusals(&operation, &body, &mut answer, refusals);
+    Ok(response(200, &answer))
+}
+
+/// The list of a request's parts.
+fn parts_of<'b>(operation: &str, body: &'b mut Value) -> Option<&'b mut Vec<Value>> {
+    let first_table = |body: &'b mut Value| body.get_mut("RequestItems")?.as_object_mut()?.values_mut().next();
+    match operation {
+        "BatchExecuteStatement" => body.get_mut("Statements")?.as_array_mut(),
+        "PutRecords" => body.get_mut("Records")?.as_array_mut(),
+        "BatchWriteItem" => first_table(body)?.as_array_mut(),
+        "BatchGetItem" => first_table(body)?.get_mut("Keys")?.as_array_mut(),
+        _ => None,
+    }
+}
+
+/// Tells of `refusals`, each with its place and its part of the request, as the service does.
+fn put_refusals(operation: &str, request: &Value, answer: &mut Value, refusals: Vec<(usize, Value)>) {
+    let table = request["RequestItems"].as_object().and_then(|tables| tables.keys().next().cloned());
+    let refused: Vec<_> = refusals.iter().map(|(_, part)| part.clone()).collect();
+    match (operation, table) {
+        ("BatchWriteItem", Some(table)) => answer["UnprocessedItems"] = json!({ table: refused }),
+        ("BatchGetItem", Some(table)) => answer["UnprocessedKeys"] = json!({ table: { "Keys": refused } }),
+        _ => {
+            let (list, refusal) = if operation == "PutRecords" {
+                answer["FailedRecordCount"] = json!(refusals.len());
+                let code = "ProvisionedThroughputExceededException";
+                ("Records", json!({ "ErrorCode": code, "ErrorMessage": "Rate exceeded for shard" }))
+            } else {
+                let message = "The level of configured provisioned throughput was exceeded";
+                ("Responses", json!({ "Error": { "Code": "ProvisionedThroughputExceeded", "Message": message } }))
+            };
+            if !answer[list].is_array() {
+                answer[list] = json!([]);
+            }
+            for (place, _) in refusals {
+                if let Some(results) = answer[list].as_array_mut() {
+                    results.insert(place.min(results.len()), refusal.clone());
+                }
+            }
+        }
+    }
+}

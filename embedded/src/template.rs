@@ -1,0 +1,407 @@
+//! What this project's template.yaml says of streams, tables and functions, as plain types.
+//!
+//! Owns which properties are read and what they mean when they are left out. How a value is found, through !Ref and
+//! its kin, is `intrinsics`' part. Must not make anything: see `resources`. What a local run does not need (roles, log
+//! groups, outputs) is not looked at.
+
+mod intrinsics;
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use intrinsics::{Node, Scope};
+use saphyr::{LoadableYamlNode, Yaml};
+
+/// Shards of an on-demand stream at its start, as AWS gives it.
+const ON_DEMAND_SHARDS: u32 = 4;
+/// Open shards of one stream: AWS' quota for an account in us-east-1, which one stream may use up.
+const SHARDS: RangeInclusive<u32> = 1..=20_000;
+/// Lambda's limits for a function's time, in seconds, and its default.
+const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=900;
+const DEFAULT_TIMEOUT_SECONDS: u32 = 3;
+/// Lambda's limits for an event source mapping of Kinesis, and its defaults.
+const BATCH_SIZE: RangeInclusive<u32> = 1..=10_000;
+const DEFAULT_BATCH_SIZE: u32 = 100;
+const BATCHING_WINDOW_SECONDS: RangeInclusive<u32> = 0..=300;
+const PARALLELIZATION_FACTOR: RangeInclusive<u32> = 1..=10;
+
+/// template.yaml with every parameter and reference resolved.
+#[derive(Debug, Clone)]
+pub struct Template {
+    streams: Vec<StreamSpec>,
+    tables: Vec<TableSpec>,
+    functions: BTreeMap<String, FunctionSpec>,
+}
+
+/// A Kinesis stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSpec {
+    /// The stream's name.
+    pub name: String,
+    /// Open shards at its start; 4 when it is on demand.
+    pub shards: u32,
+}
+
+/// A DynamoDB table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSpec {
+    /// The table's name.
+    pub name: String,
+    /// Its primary key.
+    pub key: KeySchema,
+    /// Its global secondary indexes, in the template's order.
+    pub indexes: Vec<IndexSpec>,
+    /// The attribute that says when an item expires (seconds since 1970), if items do.
+    pub ttl_attribute: Option<String>,
+}
+
+/// A global secondary index; it holds all attributes of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexSpec {
+    /// The index's name.
+    pub name: String,
+    /// Its key.
+    pub key: KeySchema,
+}
+
+/// The key of a table or an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySchema {
+    /// The partition (HASH) key.
+    pub partition: KeyAttribute,
+    /// The sort (RANGE) key, if there is one.
+    pub sort: Option<KeyAttribute>,
+}
+
+impl KeySchema {
+    /// Partition key, then sort key.
+    pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
+        std::iter::once(&self.partition).chain(&self.sort)
+    }
+}
+
+/// One attribute of a key, with its definition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyAttribute {
+    /// The attribute's name.
+    pub name: String,
+    /// The type its values have.
+    pub kind: KeyKind,
+}
+
+/// What a key attribute can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyKind {
+    /// `S`
+    Text,
+    /// `N`
+    Number,
+    /// `B`
+    Binary,
+}
+
+/// A Lambda function, as far as whoever runs it must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionSpec {
+    /// Its environment variables, resolved.
+    pub environment: BTreeMap<String, String>,
+    /// The longest that one invocation may take, in seconds, 1 to 900.
+    pub timeout_seconds: u32,
+    /// The stream it reads, and how.
+    pub mapping: MappingSpec,
+}
+
+/// An event source mapping of a Kinesis stream. It retries without limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingSpec {
+    /// The stream's name.
+    pub stream: String,
+    /// Records in one batch at most, 1 to 10,000. (The 6 MB of an invocation's payload may bind first.)
+    pub batch_size: u32,
+    /// How long records are gathered for a batch, in seconds, 0 to 300.
+    pub maximum_batching_window_seconds: u32,
+    /// Batches of one shard that may be under way at once, 1 to 10.
+    pub parallelization_factor: u32,
+    /// Where a shard is read from at first.
+    pub starting_position: StartingPosition,
+    /// Whether the function's answer names what failed; otherwise it is ignored and the whole batch counts as done.
+    pub report_batch_item_failures: bool,
+}
+
+/// Where a mapping begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartingPosition {
+    /// With the oldest record there is.
+    TrimHorizon,
+    /// With the next record to come.
+    Latest,
+}
+
+/// A fault in template.yaml, or something in it that cannot be resolved here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+    /// Not YAML, or not one mapping.
+    #[error("not a readable template: {reason}")]
+    Syntax {
+        /// What the parser said, with line and column.
+        reason: String,
+    },
+    /// A parameter without a value, with one its constraints forbid, or one that does not exist.
+    #[error("parameter {parameter}: {reason}")]
+    Parameter {
+        /// The parameter's name.
+        parameter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A property that is missing or does not have the form it must have.
+    #[error("{resource}: {property}: {reason}")]
+    Property {
+        /// The resource's logical id.
+        resource: String,
+        /// The way to the property, such as `Properties.Events.Clicks.Properties.BatchSize`.
+        property: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An intrinsic function that is not known here, or does not lead anywhere.
+    #[error("{resource}: {property}: cannot resolve {tag} {argument}: {reason}")]
+    Unresolved {
+        /// The resource's logical id.
+        resource: String,
+        /// The way to the property.
+        property: String,
+        /// The function's short form, such as `!Ref`.
+        tag: String,
+        /// What it was given.
+        argument: String,
+        /// Why it leads nowhere.
+        reason: String,
+    },
+    /// There is no such function.
+    #[error("the template has no AWS::Serverless::Function named {logical_id}")]
+    NoSuchFunction {
+        /// The name that was asked for.
+        logical_id: String,
+    },
+}
+
+impl Template {
+    /// This project's template.yaml as it was when this was compiled, with all parameters at their defaults.
+    ///
+    /// # Errors
+    /// When the template has a fault. A test keeps that from happening.
+    pub fn of_this_project() -> Result<Self, TemplateError> {
+        Self::of_this_project_with(&BTreeMap::new())
+    }
+
+    /// This project's template.yaml with `parameters` in place of its defaults, by name.
+    ///
+    /// # Errors
+    /// When a parameter does not exist or its value is not allowed.
+    pub fn of_this_project_with(parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        Self::parse(include_str!("../../template.yaml"), parameters)
+    }
+
+    /// Reads a template, with `parameters` in place of its defaults, by name.
+    ///
+    /// # Errors
+    /// At the first fault, named with its place.
+    pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let documents =
+            Yaml::load_from_str(text).map_err(|error| TemplateError::Syntax { reason: error.to_string() })?;
+        let [document] = documents.as_slice() else {
+            let reason = format!("{} documents in place of one", documents.len());
+            return Err(TemplateError::Syntax { reason });
+        };
+        let scope = Scope::new(document, parameters)?;
+        let mut template = Self { streams: Vec::new(), tables: Vec::new(), functions: BTreeMap::new() };
+        for (logical_id, kind, resource) in scope.resources() {
+            match kind {
+                "AWS::Kinesis::Stream" => template.streams.push(stream(&resource)?),
+                "AWS::DynamoDB::Table" => template.tables.push(table(&resource)?),
+                "AWS::Serverless::Function" => {
+                    let global = scope.function_globals();
+                    template.functions.insert(logical_id.to_owned(), function(&resource, global.as_ref())?);
+                }
+                _ => {}
+            }
+        }
+        Ok(template)
+    }
+
+    /// All Kinesis streams, in the template's order.
+    pub fn streams(&self) -> &[StreamSpec] {
+        &self.streams
+    }
+
+    /// All DynamoDB tables, in the template's order.
+    pub fn tables(&self) -> &[TableSpec] {
+        &self.tables
+    }
+
+    /// The function with this logical id, such as `SessionizerFunction`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn function(&self, logical_id: &str) -> Result<&FunctionSpec, TemplateError> {
+        self.functions
+            .get(logical_id)
+            .ok_or_else(|| TemplateError::NoSuchFunction { logical_id: logical_id.to_owned() })
+    }
+}
+
+fn stream(resource: &Node) -> Result<StreamSpec, TemplateError> {
+    let properties = resource.get("Properties")?;
+    let name = properties.get("Name")?.text()?;
+    let mode = match properties.find("StreamModeDetails") {
+        Some(details) => details.get("StreamMode")?.text()?,
+        None => "PROVISIONED".to_owned(),
+    };
+    let shards = match mode.as_str() {
+        "ON_DEMAND" => ON_DEMAND_SHARDS,
+        "PROVISIONED" => properties.get("ShardCount")?.number(SHARDS)?,
+        other => return Err(properties.fault(format!("unknown stream mode {other}"))),
+    };
+    Ok(StreamSpec { name, shards })
+}
+
+fn table(resource: &Node) -> Result<TableSpec, TemplateError> {
+    let properties = resource.get("Properties")?;
+    let definitions = properties.get("AttributeDefinitions")?;
+    let kinds = attribute_kinds(&definitions)?;
+
+    let name = properties.get("TableName")?.text()?;
+    let key = key_schema(&properties.get("KeySchema")?, &kinds)?;
+    let indexes = match properties.find("GlobalSecondaryIndexes") {
+        Some(indexes) => indexes.items()?.iter().map(|node| index(node, &kinds)).collect::<Result<Vec<_>, _>>()?,
+        None => Vec::new(),
+    };
+
+    // DynamoDB refuses a table with a definition too many, and so does this.
+    let in_a_key = |name: &String| {
+        let index_keys = indexes.iter().flat_map(|index| index.key.attributes());
+        key.attributes().chain(index_keys).any(|attribute| attribute.name == *name)
+    };
+    if let Some(unused) = kinds.keys().find(|name| !in_a_key(name)) {
+        return Err(definitions.fault(format!("{unused} is in no key")));
+    }
+    Ok(TableSpec { name, key, indexes, ttl_attribute: ttl_attribute(&properties)? })
+}
+
+fn attribute_kinds(definitions: &Node) -> Result<BTreeMap<String, KeyKind>, TemplateError> {
+    let mut kinds = BTreeMap::new();
+    for definition in definitions.items()? {
+        let kind = match definition.get("AttributeType")?.text()?.as_str() {
+            "S" => KeyKind::Text,
+            "N" => KeyKind::Number,
+            "B" => KeyKind::Binary,
+            other => return Err(definition.fault(format!("unknown attribute type {other}"))),
+        };
+        kinds.insert(definition.get("AttributeName")?.text()?, kind);
+    }
+    Ok(kinds)
+}
+
+fn key_schema(schema: &Node, kinds: &BTreeMap<String, KeyKind>) -> Result<KeySchema, TemplateError> {
+    let mut partition = None;
+    let mut sort = None;
+    for element in schema.items()? {
+        let name = element.get("AttributeName")?.text()?;
+        let Some(kind) = kinds.get(&name).copied() else {
+            return Err(element.fault(format!("{name} is not in AttributeDefinitions")));
+        };
+        let role = match element.get("KeyType")?.text()?.as_str() {
+            "HASH" => &mut partition,
+            "RANGE" => &mut sort,
+            other => return Err(element.fault(format!("unknown key type {other}"))),
+        };
+        if role.replace(KeyAttribute { name, kind }).is_some() {
+            return Err(element.fault("a second key of the same type".to_owned()));
+        }
+    }
+    let partition = partition.ok_or_else(|| schema.fault("no HASH key".to_owned()))?;
+    Ok(KeySchema { partition, sort })
+}
+
+fn index(node: &Node, kinds: &BTreeMap<String, KeyKind>) -> Result<IndexSpec, TemplateError> {
+    let projection = node.get("Projection")?.get("ProjectionType")?;
+    if projection.text()? != "ALL" {
+        return Err(projection.fault("only the projection ALL is made here".to_owned()));
+    }
+    Ok(IndexSpec { name: node.get("IndexName")?.text()?, key: key_schema(&node.get("KeySchema")?, kinds)? })
+}
+
+fn ttl_attribute(table: &Node) -> Result<Option<String>, TemplateError> {
+    let Some(ttl) = table.find("TimeToLiveSpecification") else { return Ok(None) };
+    match ttl.get("Enabled")?.text()?.as_str() {
+        "true" => ttl.get("AttributeName")?.text().map(Some),
+        "false" => Ok(None),
+        other => Err(ttl.fault(format!("Enabled is {other}, neither true nor false"))),
+    }
+}
+
+fn function(resource: &Node, global: Option<&Node>) -> Result<FunctionSpec, TemplateError> {
+    let properties = resource.get("Properties")?;
+    let timeout_seconds = properties
+        .find("Timeout")
+        .or_else(|| global?.find("Timeout"))
+        .map_or(Ok(DEFAULT_TIMEOUT_SECONDS), |timeout| timeout.number(TIMEOUT_SECONDS))?;
+
+    let mut environment = BTreeMap::new();
+    if let Some(own) = properties.find("Environment") {
+        for (name, value) in own.get("Variables")?.entries()? {
+            environment.insert(name, value.text()?);
+        }
+    }
+
+    let events = properties.get("Events")?;
+    let mut mappings = Vec::new();
+    for (_, event) in events.entries()? {
+        if event.get("Type")?.text()? == "Kinesis" {
+            mappings.push(mapping(&event.get("Properties")?)?);
+        }
+    }
+    match <[MappingSpec; 1]>::try_from(mappings) {
+        Ok([mapping]) => Ok(FunctionSpec { environment, timeout_seconds, mapping }),
+        Err(mappings) => Err(events.fault(format!("{} events of type Kinesis in place of one", mappings.len()))),
+    }
+}
+
+fn mapping(event: &Node) -> Result<MappingSpec, TemplateError> {
+    let number = |property: &str, limits: RangeInclusive<u32>, default: u32| {
+        event.find(property).map_or(Ok(default), |value| value.number(limits))
+    };
+    let position = event.get("StartingPosition")?;
+    let starting_position = match position.text()?.as_str() {
+        "TRIM_HORIZON" => StartingPosition::TrimHorizon,
+        "LATEST" => StartingPosition::Latest,
+        other => return Err(position.fault(format!("cannot start at {other}"))),
+    };
+    let mut report_batch_item_failures = false;
+    if let Some(types) = event.find("FunctionResponseTypes") {
+        for response_type in types.items()? {
+            match response_type.text()?.as_str() {
+                "ReportBatchItemFailures" => report_batch_item_failures = true,
+                other => return Err(response_type.fault(format!("unknown response type {other}"))),
+            }
+        }
+    }
+    for limit in ["MaximumRetryAttempts", "MaximumRecordAgeInSeconds"] {
+        // A local mapping gives up on nothing, so a template that does would behave otherwise on AWS.
+        if let Some(value) = event.find(limit)
+            && value.text()? != "-1"
+        {
+            return Err(value.fault("only -1, retries without limit, is known here".to_owned()));
+        }
+    }
+    Ok(MappingSpec {
+        stream: event.get("Stream")?.stream_name()?,
+        batch_size: number("BatchSize", BATCH_SIZE, DEFAULT_BATCH_SIZE)?,
+        maximum_batching_window_seconds: number("MaximumBatchingWindowInSeconds", BATCHING_WINDOW_SECONDS, 0)?,
+        parallelization_factor: number("ParallelizationFactor", PARALLELIZATION_FACTOR, 1)?,
+        starting_position,
+        report_batch_item_failures,
+    })
+}

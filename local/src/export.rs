@@ -1,0 +1,136 @@
+//! The tables' contents as NDJSON.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use shared::boundary::Boundary;
+use shared::call_error::CallError;
+use shared::session_rule::Status;
+use shared::statements::Item;
+
+use crate::error::LocalError;
+
+/// All sessions in the table called `table` but the retracted ones, sorted by session id as bytes.
+///
+/// # Errors
+/// When the table cannot be read or holds something else.
+pub async fn sessions(client: &Client, table: &str) -> Result<Vec<Boundary>, LocalError> {
+    let items = scan(client, table).await?;
+    let decode = |item: &Item| {
+        sink_fn::session_item::decode(item)
+            .map_err(|error| LocalError::Item { table: table.to_owned(), fault: error.to_string() })
+    };
+    let mut sessions = items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    sessions.retain(|session| session.status != Some(Status::Retracted));
+    sessions.sort_unstable_by(|a, b| a.session_id.cmp(&b.session_id));
+    Ok(sessions)
+}
+
+/// Writes one session a line: the contract's keys in their order, without the version.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_sessions(sessions: &[Boundary], path: &Path) -> Result<(), LocalError> {
+    let lines = sessions.iter().map(|session| serde_json::to_vec(&session.to_row(None)).map_err(LocalError::from));
+    write_lines(lines, path)
+}
+
+/// A rejected record as a line of NDJSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct RejectedRow {
+    /// Stream and shard.
+    pub source: String,
+    /// Its position in the shard.
+    pub sequence_number: String,
+    /// The reason's code.
+    pub reason: String,
+    /// What is wrong, for a person.
+    pub message: String,
+    /// When it arrived, in Unix milliseconds.
+    pub arrival_time: u64,
+    /// Its whole length in bytes.
+    pub data_length: u64,
+    /// The bytes that were kept, in base64.
+    pub data: String,
+}
+
+/// All records in the table called `table` that arrived at `since_ms` or later, sorted by their position.
+///
+/// # Errors
+/// When the table cannot be read or holds something else.
+pub async fn rejected(client: &Client, table: &str, since_ms: u64) -> Result<Vec<RejectedRow>, LocalError> {
+    let items = scan(client, table).await?;
+    let decode = |item: &Item| {
+        rejected_row(item).ok_or_else(|| LocalError::Item {
+            table: table.to_owned(),
+            fault: "an item is no rejected record".to_owned(),
+        })
+    };
+    let mut rows = items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    rows.retain(|row| row.arrival_time >= since_ms);
+    let position = |row: &RejectedRow| (row.source.clone(), row.sequence_number.len(), row.sequence_number.clone());
+    rows.sort_by_cached_key(position);
+    Ok(rows)
+}
+
+/// Writes one rejected record a line.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_rejected(rows: &[RejectedRow], path: &Path) -> Result<(), LocalError> {
+    write_lines(rows.iter().map(|row| serde_json::to_vec(row).map_err(LocalError::from)), path)
+}
+
+/// Writes each of `lines` and a line feed to the file at `path`, or to standard output when that is `-`.
+///
+/// # Errors
+/// When a line cannot be made or the file cannot be written.
+pub fn write_lines(lines: impl Iterator<Item = Result<Vec<u8>, LocalError>>, path: &Path) -> Result<(), LocalError> {
+    let output: Box<dyn Write> = if path == Path::new("-") {
+        Box::new(io::stdout().lock())
+    } else {
+        Box::new(File::create(path).map_err(LocalError::file("creating", path))?)
+    };
+    let mut output = BufWriter::new(output);
+    for line in lines {
+        let mut line = line?;
+        line.push(b'\n');
+        output.write_all(&line).map_err(LocalError::file("writing", path))?;
+    }
+    output.flush().map_err(LocalError::file("writing", path))
+}
+
+fn rejected_row(item: &Item) -> Option<RejectedRow> {
+    let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+    let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
+    Some(RejectedRow {
+        source: text("source")?,
+        sequence_number: text("sequence_number")?,
+        reason: text("reason")?,
+        message: text("message")?,
+        arrival_time: number("arrival_time")?,
+        data_length: number("data_length")?,
+        data: STANDARD.encode(item.get("data")?.as_b().ok()?),
+    })
+}
+
+async fn scan(client: &Client, table: &str) -> Result<Vec<Item>, CallError> {
+    let mut items = Vec::new();
+    let mut from: Option<HashMap<String, AttributeValue>> = None;
+    loop {
+        let request = client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(from);
+        let page = request.send().await.map_err(|error| CallError::of("Scan", &error))?;
+        items.extend(page.items.unwrap_or_default());
+        from = page.last_evaluated_key;
+        if from.is_none() {
+            return Ok(items);
+        }
+    }
+}

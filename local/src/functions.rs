@@ -1,0 +1,116 @@
+//! The two functions as an event source mapping invokes them: JSON in, JSON out, and the sum of their reports.
+//!
+//! The handlers are those that Lambda runs. What is different here: reports are kept, as there is no CloudWatch.
+
+use std::ops::AddAssign;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lambda_events::event::kinesis::KinesisEvent;
+use embedded::event_source_mapping::Function;
+use sessionizer_fn::handler::Sessionizer;
+use shared::invocation::Invocation;
+use sink_fn::handler::Sink;
+use tokio::time::Instant;
+
+/// The sum of the reports of all invocations of a function; clones show the same sum.
+#[derive(Clone, Debug, Default)]
+pub struct Total<R> {
+    sum: Arc<Mutex<R>>,
+}
+
+impl<R: AddAssign + Copy> Total<R> {
+    /// The sum so far.
+    #[must_use]
+    pub fn now(&self) -> R {
+        *self.sum.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, report: R) {
+        *self.sum.lock().unwrap_or_else(PoisonError::into_inner) += report;
+    }
+}
+
+/// The sessionizer, to be invoked by a mapping.
+#[derive(Debug)]
+pub struct SessionizerFunction {
+    handler: Sessionizer,
+    total: Total<sessionizer_fn::report::Report>,
+}
+
+impl SessionizerFunction {
+    /// Invokes `handler` and adds its reports to `total`.
+    #[must_use]
+    pub fn new(handler: Sessionizer, total: Total<sessionizer_fn::report::Report>) -> Self {
+        Self { handler, total }
+    }
+}
+
+impl Function for SessionizerFunction {
+    async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
+        let answer = self.handler.handle(decoded(&event)?, until(deadline)).await.map_err(|error| error.to_string())?;
+        self.total.add(answer.report);
+        encoded(&answer.response)
+    }
+}
+
+/// The sink, to be invoked by a mapping.
+#[derive(Debug)]
+pub struct SinkFunction {
+    handler: Sink,
+    total: Total<sink_fn::report::Report>,
+}
+
+impl SinkFunction {
+    /// Invokes `handler` and adds its reports to `total`.
+    #[must_use]
+    pub fn new(handler: Sink, total: Total<sink_fn::report::Report>) -> Self {
+        Self { handler, total }
+    }
+}
+
+impl Function for SinkFunction {
+    async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
+        let answer = self.handler.handle(decoded(&event)?, until(deadline)).await.map_err(|error| error.to_string())?;
+        self.total.add(answer.report);
+        encoded(&answer.response)
+    }
+}
+
+/// Passes every record's bytes on, in the order of its shard: to see what is in a stream.
+#[derive(Debug)]
+pub struct Tap {
+    records: tokio::sync::mpsc::UnboundedSender<Vec<u8>>,
+}
+
+impl Tap {
+    /// Passes records on to `records`.
+    #[must_use]
+    pub fn new(records: tokio::sync::mpsc::UnboundedSender<Vec<u8>>) -> Self {
+        Self { records }
+    }
+}
+
+impl Function for Tap {
+    async fn invoke(&self, event: String, _deadline: Instant) -> Result<String, String> {
+        for record in decoded(&event)?.records {
+            let _ = self.records.send(record.kinesis.data.0); // an error says that nobody looks any more
+        }
+        Ok("{}".to_owned())
+    }
+}
+
+fn decoded(event: &str) -> Result<KinesisEvent, String> {
+    serde_json::from_str(event).map_err(|error| format!("the event is no Kinesis event: {error}"))
+}
+
+fn encoded(response: &impl serde::Serialize) -> Result<String, String> {
+    serde_json::to_string(response).map_err(|error| format!("the answer cannot be written: {error}"))
+}
+
+/// Lambda gives a deadline as the time of day.
+fn until(deadline: Instant) -> Invocation {
+    let at = SystemTime::now() + deadline.saturating_duration_since(Instant::now());
+    let ms = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Invocation::until(u64::try_from(ms).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,19 @@
+//! The whole pipeline in one process: the functions' own handlers between embedded streams and tables.
+//!
+//! In the order in which data flows: lines of a file ([`lines`]) are put into click-stream ([`producer`]), the
+//! handlers are invoked with what the streams bring ([`functions`], wired up in [`pipeline`]), and the tables are
+//! written out ([`export`]). [`run`] does that for a file, [`walkthrough`] for a few minutes of made-up clicks.
+
+pub mod error;
+
+pub mod lines;
+pub mod producer;
+
+pub mod functions;
+pub mod pipeline;
+
+pub mod export;
+pub mod summary;
+
+pub mod run;
+pub mod walkthrough;

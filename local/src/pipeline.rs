@@ -1,0 +1,195 @@
+//! Streams, tables, functions and event source mappings as template.yaml describes them, running in this process.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use embedded::event_source_mapping::{
+    Counts, DeliveryPolicy, EventSourceMapping, Function, LikeLambda, MappingConfig, Progress,
+};
+use embedded::template::{FunctionSpec, Template};
+use embedded::{Embedded, EmbeddedOptions};
+use sessionizer_fn::handler::Sessionizer;
+use sink_fn::handler::Sink;
+use tokio::sync::mpsc;
+
+use crate::error::LocalError;
+use crate::functions::{SessionizerFunction, SinkFunction, Tap, Total};
+
+/// What differs from template.yaml.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Values for the template's parameters, by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Shards of both streams, 1 to 500; as many as an on-demand stream begins with where there is no number.
+    pub shards: Option<u32>,
+    /// Most clicks in one batch, 1 to 10,000.
+    pub batch_size: Option<u32>,
+    /// Where the tables are kept from one run to the next; in memory where there is none.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The running pipeline. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Pipeline {
+    embedded: Embedded,
+    /// Name of the stream that clicks go into.
+    pub click_stream: String,
+    session_stream: String,
+    /// Name of the table with one item per session.
+    pub sessions_table: String,
+    /// Name of the table of what could not be read.
+    pub rejected_table: String,
+    sessionizer: EventSourceMapping,
+    sink: EventSourceMapping,
+    /// What the sessionizer's invocations did, all together.
+    pub sessionizer_total: Total<sessionizer_fn::report::Report>,
+    /// What the sink's invocations did, all together.
+    pub sink_total: Total<sink_fn::report::Report>,
+}
+
+/// A look into session-stream: every boundary, as it lands.
+#[derive(Debug)]
+pub struct BoundaryTap {
+    mapping: EventSourceMapping,
+    /// The boundaries' bytes; in order per user.
+    pub boundaries: mpsc::UnboundedReceiver<Vec<u8>>,
+}
+
+impl Pipeline {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// When an option is out of range or the embedded services cannot be set up.
+    pub async fn start(options: Options) -> Result<Self, LocalError> {
+        Self::start_with_policy(options, LikeLambda).await
+    }
+
+    /// As [`Pipeline::start`], with another choice of where batches are cut and what is delivered again.
+    ///
+    /// # Errors
+    /// As [`Pipeline::start`].
+    pub async fn start_with_policy(options: Options, policy: impl DeliveryPolicy + Clone) -> Result<Self, LocalError> {
+        let template = Template::of_this_project_with(&options.parameters)?;
+        let mut sessionizer_spec = template.function("SessionizerFunction")?.clone();
+        let sink_spec = template.function("SinkFunction")?.clone();
+        if let Some(batch_size) = options.batch_size {
+            sessionizer_spec.mapping.batch_size = batch_size;
+        }
+
+        let embedded =
+            Embedded::start(EmbeddedOptions { data_dir: options.data_dir, ..EmbeddedOptions::default() }).await?;
+        embedded.create_resources(&template, options.shards).await?;
+
+        let config = sessionizer_fn::config::Config::from_variables(sessionizer_spec.environment.clone())
+            .map_err(|source| LocalError::Config { function: "SessionizerFunction", source })?;
+        let sink_config = sink_fn::config::Config::from_variables(sink_spec.environment.clone())
+            .map_err(|source| LocalError::Config { function: "SinkFunction", source })?;
+        let (sessionizer_total, sink_total) = (Total::default(), Total::default());
+        let (rejected_table, sessions_table) = (config.rejected_table.clone(), sink_config.sessions_table.clone());
+
+        let handler = Sessionizer::new(config, &embedded.dynamodb(), &embedded.kinesis());
+        let function = SessionizerFunction::new(handler, sessionizer_total.clone());
+        let sessionizer = start_mapping(&embedded, &sessionizer_spec, function, policy.clone())?;
+        let function = SinkFunction::new(Sink::new(sink_config, &embedded.dynamodb()), sink_total.clone());
+        let sink = start_mapping(&embedded, &sink_spec, function, policy)?;
+        Ok(Self {
+            embedded,
+            click_stream: sessionizer_spec.mapping.stream,
+            session_stream: sink_spec.mapping.stream,
+            sessions_table,
+            rejected_table,
+            sessionizer,
+            sink,
+            sessionizer_total,
+            sink_total,
+        })
+    }
+
+    /// A client of the embedded DynamoDB.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.embedded.dynamodb()
+    }
+
+    /// A client of the embedded Kinesis.
+    #[must_use]
+    pub fn kinesis(&self) -> aws_sdk_kinesis::Client {
+        self.embedded.kinesis()
+    }
+
+    /// How far the clicks are processed.
+    #[must_use]
+    pub fn clicks(&self) -> Progress {
+        self.sessionizer.progress()
+    }
+
+    /// Begins to look into session-stream, from its first boundary on.
+    ///
+    /// # Errors
+    /// None in practice: the settings are the defaults.
+    pub fn tap_boundaries(&self) -> Result<BoundaryTap, LocalError> {
+        let (sender, boundaries) = mpsc::unbounded_channel();
+        let config = MappingConfig { batch_size: 10_000, ..MappingConfig::new(&self.session_stream) };
+        let mapping = EventSourceMapping::start(self.embedded.kinesis(), config, Tap::new(sender))
+            .map_err(|source| LocalError::MappingConfig { stream: self.session_stream.clone(), source })?;
+        Ok(BoundaryTap { mapping, boundaries })
+    }
+
+    /// Waits until `clicks` records of click-stream are done and everything they published is stored.
+    ///
+    /// # Errors
+    /// When an event source mapping ends before.
+    pub async fn drain(&self, clicks: u64) -> Result<(), LocalError> {
+        self.sessionizer.progress().wait_until_done(clicks).await?;
+        self.sink.progress().wait_until_done(self.sessionizer_total.now().published).await?;
+        Ok(())
+    }
+
+    /// What both event source mappings did: that of the sessionizer, then that of the sink.
+    #[must_use]
+    pub fn mapping_counts(&self) -> [Counts; 2] {
+        [self.sessionizer.progress().counts(), self.sink.progress().counts()]
+    }
+
+    /// Stops everything; with a data directory, all tables are in it afterwards.
+    ///
+    /// # Errors
+    /// When an event source mapping had ended with an error.
+    pub async fn stop(self) -> Result<(), LocalError> {
+        self.sessionizer.stop().await?;
+        self.sink.stop().await?;
+        self.embedded.stop().await;
+        Ok(())
+    }
+}
+
+impl BoundaryTap {
+    /// Waits until `boundaries` of them have been passed on, then ends the look; what was passed on stays readable.
+    ///
+    /// # Errors
+    /// When the tap's own mapping ends before.
+    pub async fn finish(self, boundaries: u64) -> Result<mpsc::UnboundedReceiver<Vec<u8>>, LocalError> {
+        self.mapping.progress().wait_until_done(boundaries).await?;
+        self.mapping.stop().await?;
+        Ok(self.boundaries)
+    }
+}
+
+/// A mapping with the template's settings, except that it does not wait to fill a batch.
+fn start_mapping(
+    embedded: &Embedded,
+    spec: &FunctionSpec,
+    function: impl Function,
+    policy: impl DeliveryPolicy,
+) -> Result<EventSourceMapping, LocalError> {
+    let stream = spec.mapping.stream.clone();
+    let config = MappingConfig {
+        batch_size: spec.mapping.batch_size as usize,
+        parallelization_factor: spec.mapping.parallelization_factor as usize,
+        function_timeout: Duration::from_secs(u64::from(spec.timeout_seconds)),
+        ..MappingConfig::new(&stream)
+    };
+    EventSourceMapping::start_with_policy(embedded.kinesis(), config, function, policy)
+        .map_err(|source| LocalError::MappingConfig { stream, source })
+}

@@ -1,0 +1,142 @@
+//! The walkthrough, hurried: three users click through a shop for a few minutes of event time, within seconds.
+//!
+//! Boundaries are shown as they land in session-stream, the sessions table at the end.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use shared::boundary::Boundary;
+use shared::event_time::EventTime;
+use shared::session_rule::Status;
+
+use crate::error::LocalError;
+use crate::export;
+use crate::pipeline::{Options, Pipeline};
+use crate::producer::Producer;
+
+const USERS: [&str; 3] = ["user1", "user2", "user3"];
+const EVENTS: [&str; 5] = ["navigate", "search", "detail", "category", "checkout"];
+const DEVICES: [&str; 3] = ["desktop", "mobile", "tablet"];
+
+/// How many clicks are made up, and how long the pause after each really is.
+const CLICKS: u64 = 120;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The pause after each in event time, in seconds: from nothing to so many. The shop is quiet now and then.
+const MAX_PAUSE_SECONDS: u64 = 5;
+const MAX_QUIET_SECONDS: u64 = 25;
+
+/// Runs the walkthrough and prints it to standard output.
+///
+/// # Errors
+/// When it could not be finished.
+pub async fn run() -> Result<(), LocalError> {
+    println!("Three users click through a shop. A session ends after 10 s without a click of its user.\n");
+    let pipeline = Pipeline::start(Options::default()).await?;
+    let mut tap = pipeline.tap_boundaries()?;
+    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream);
+    let bar = progress_bar();
+
+    // Event time runs ahead of the clock; it begins so early that no click comes from the future.
+    let mut event_ms = unix_ms() - CLICKS * MAX_QUIET_SECONDS * 1_000;
+    let mut shown = 0;
+    for number in 0..CLICKS {
+        let user = USERS[fastrand::usize(..USERS.len())];
+        producer.take(user.to_owned(), click(user, event_ms)).await?;
+        producer.flush().await?;
+        bar.set_position(number + 1);
+        bar.set_message(EventTime::from_ms(event_ms).map(EventTime::to_utc_text).unwrap_or_default());
+        let quiet = fastrand::u32(..10) == 0;
+        event_ms += 1_000 * fastrand::u64(0..=if quiet { MAX_QUIET_SECONDS } else { MAX_PAUSE_SECONDS });
+        let deadline = tokio::time::Instant::now() + PAUSE;
+        while let Ok(Some(data)) = tokio::time::timeout_at(deadline, tap.boundaries.recv()).await {
+            bar.println(boundary_line(&data));
+            shown += 1;
+        }
+    }
+    pipeline.drain(CLICKS).await?;
+    let published = pipeline.sessionizer_total.now().published;
+    let mut rest = tap.finish(published).await?;
+    while let Ok(data) = rest.try_recv() {
+        bar.println(boundary_line(&data));
+        shown += 1;
+    }
+    bar.finish_and_clear();
+    if !bar.is_hidden() || shown == 0 {
+        println!();
+    }
+    print_sessions(&export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?);
+    pipeline.stop().await?;
+    println!("{NEXT}");
+    Ok(())
+}
+
+const NEXT: &str = "
+What to try next:
+  cargo run --release -p local -- run --input testdata/disorder.clicks.ndjson --sessions /tmp/sessions.ndjson
+  cmp /tmp/sessions.ndjson testdata/disorder.sessions.ndjson && echo the same, byte for byte
+      10,000 clicks, each up to 9.9 s late, give the sessions of the sorted stream.
+  cargo run --release -p local -- run --input testdata/hostile.clicks.ndjson --sessions - --rejected /tmp/rejected.ndjson
+      Records that are no clicks are kept with their reasons; the others are not held up.
+  cargo run --release -p local -- run --help
+      All options. README.md tells how to deploy this to AWS.";
+
+/// The walkthrough's producer quotes the timestamp.
+fn click(user: &str, event_ms: u64) -> Vec<u8> {
+    let (event, device) = (EVENTS[fastrand::usize(..EVENTS.len())], DEVICES[fastrand::usize(..DEVICES.len())]);
+    format!(
+        r#"{{"user_id":"{user}","event_timestamp":"{event_ms}","event_name":"{event}","event_type":"click","device_type":"{device}"}}"#
+    )
+    .into_bytes()
+}
+
+fn boundary_line(data: &[u8]) -> String {
+    let boundary = match Boundary::decode(data) {
+        Ok(boundary) => boundary,
+        Err(rejection) => return format!("not a boundary: {}", rejection.message),
+    };
+    let Boundary { session_id, session_time, attributes, .. } = &boundary;
+    let event = attributes.event_name.as_deref().unwrap_or("a click");
+    let device = attributes.device_type.as_deref().unwrap_or("some device");
+    match boundary.status {
+        Some(Status::Closed { end, event_count }) => {
+            let seconds = end.ms_since(boundary.session_timestamp) / 1_000;
+            format!("  {session_id:<9} closed   {event_count} clicks in {seconds} s")
+        }
+        Some(Status::Retracted) => format!("  {session_id:<9} merged into the session before it"),
+        _ => format!("  {session_id:<9} started  {session_time}  {event} on {device}"),
+    }
+}
+
+fn print_sessions(sessions: &[Boundary]) {
+    println!("The sessions table:\n");
+    println!("  {:<10} {:<20} {:<7} {:>8} {:>7}  first event", "session", "start (UTC)", "status", "length", "clicks");
+    for session in sessions {
+        let (length, clicks) = match session.status {
+            Some(Status::Closed { end, event_count }) => {
+                (format!("{} s", end.ms_since(session.session_timestamp) / 1_000), event_count.to_string())
+            }
+            _ => (String::new(), String::new()),
+        };
+        let status = session.status.map_or("", Status::word);
+        let event = session.attributes.event_name.as_deref().unwrap_or("");
+        println!(
+            "  {:<10} {:<20} {status:<7} {length:>8} {clicks:>7}  {event}",
+            session.session_id, session.session_time
+        );
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(CLICKS);
+    // The template is constant; a fault in it would leave the bar with its default look.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} clicks  event time {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

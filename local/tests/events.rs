@@ -1,0 +1,79 @@
+//! The sample events: each is what Lambda sends, and does what its name says.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use embedded::{Embedded, EmbeddedOptions, Template};
+use shared::invocation::Invocation;
+use tokio::time::Instant;
+
+fn event<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name);
+    serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn invocation() -> Invocation {
+    Invocation { now_ms: 1_721_390_600_000, stop_at: Instant::now() + Duration::from_secs(10) }
+}
+
+async fn embedded() -> (Embedded, Template) {
+    let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+    let template = Template::of_this_project().unwrap();
+    embedded.create_resources(&template, Some(1)).await.unwrap();
+    (embedded, template)
+}
+
+#[tokio::test]
+async fn click_events_do_what_their_names_say() {
+    use sessionizer_fn::{config::Config, handler::Sessionizer, report::Report};
+
+    let (embedded, template) = embedded().await;
+    let environment = template.function("SessionizerFunction").unwrap().environment.clone();
+    let sessionizer =
+        Sessionizer::new(Config::from_variables(environment).unwrap(), &embedded.dynamodb(), &embedded.kinesis());
+    let expected = [
+        ("clicks.json", Report { records: 5, applied: 5, started: 3, published: 3, ..Report::default() }),
+        ("clicks-quoted.json", Report { records: 3, applied: 3, started: 2, published: 2, ..Report::default() }),
+        (
+            "clicks-late.json",
+            Report { records: 4, applied: 3, late: 1, started: 2, merged: 1, published: 2, ..Report::default() },
+        ),
+        ("clicks-duplicate.json", Report { records: 3, applied: 3, started: 1, published: 1, ..Report::default() }),
+        (
+            "clicks-poison.json",
+            Report { records: 7, applied: 1, rejected: 6, started: 1, published: 1, ..Report::default() },
+        ),
+    ];
+    for (name, report) in expected {
+        let answer = sessionizer.handle(event(name), invocation()).await.unwrap();
+        assert_eq!(answer.report, report, "{name}");
+        assert!(answer.response.batch_item_failures.is_empty(), "{name}");
+    }
+    // The same event again is a redelivery: nothing is applied, the boundaries are published again.
+    let again = sessionizer.handle(event("clicks.json"), invocation()).await.unwrap().report;
+    assert_eq!((again.applied, again.already_applied, again.published), (0, 5, 3));
+}
+
+#[tokio::test]
+async fn boundary_events_do_what_their_names_say() {
+    use sink_fn::{config::Config, handler::Sink, report::Report};
+
+    let (embedded, template) = embedded().await;
+    let environment = template.function("SinkFunction").unwrap().environment.clone();
+    let sink = Sink::new(Config::from_variables(environment).unwrap(), &embedded.dynamodb());
+    let expected = [
+        ("boundaries.json", Report { records: 4, written: 3, ..Report::default() }),
+        ("boundaries-flink.json", Report { records: 2, written: 2, ..Report::default() }),
+        ("boundaries-poison.json", Report { records: 3, rejected: 2, written: 1, ..Report::default() }),
+    ];
+    for (name, report) in expected {
+        let answer = sink.handle(event(name), invocation()).await.unwrap();
+        assert_eq!(answer.report, report, "{name}");
+        assert!(answer.response.batch_item_failures.is_empty(), "{name}");
+    }
+    let again = sink.handle(event("boundaries.json"), invocation()).await.unwrap().report;
+    assert_eq!((again.written, again.superseded), (0, 3));
+}

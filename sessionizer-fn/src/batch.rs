@@ -1,0 +1,98 @@
+//! A batch of records, decoded one by one and dealt to the users who clicked.
+//!
+//! What cannot be decoded is set aside with its reason. Nothing is looked up or decided about sessions here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shared::click::{Click, LatestBelievable};
+use shared::records::Record;
+use shared::rejected_table::RejectedRecord;
+use shared::sequence_number::SequenceNumber;
+use shared::user_id::UserId;
+
+/// Which sequence of records a cursor counts along: records with the same key come in order.
+///
+/// That is the shard, as long as Lambda runs one batch of a shard at a time. With a parallelization factor above 1 it
+/// keeps only the records of one partition key in order, so a record whose partition key is not its user gets a
+/// cursor for that partition key. A cursor of the whole shard would take a slower batch's new clicks for old ones.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CursorKey(Arc<str>);
+
+impl CursorKey {
+    /// The key with this text, as a state item holds it.
+    #[must_use]
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The key's text: a shard id, with `#` and the partition key where that makes a difference.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(record: &Record, user_id: &UserId, parallelization_factor: u64) -> Self {
+        if parallelization_factor == 1 || record.partition_key == user_id.as_str() {
+            Self::new(record.shard.id().clone())
+        } else {
+            Self::new(format!("{}#{}", record.shard.id(), record.partition_key))
+        }
+    }
+}
+
+/// A click of the batch and its position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchClick {
+    /// The record's place in the batch, from 0.
+    pub index: usize,
+    /// The sequence it belongs to.
+    pub cursor_key: CursorKey,
+    /// Its position in that sequence.
+    pub sequence_number: SequenceNumber,
+    /// The click.
+    pub click: Click,
+}
+
+/// The clicks of one user within a batch, in arrival order.
+#[derive(Clone, Debug)]
+pub struct UserClicks {
+    /// Whose clicks.
+    pub user_id: UserId,
+    /// At least one.
+    pub clicks: Vec<BatchClick>,
+}
+
+/// What a batch holds.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The users who clicked, in order of their first click.
+    pub users: Vec<UserClicks>,
+    /// What could not be read.
+    pub rejected: Vec<RejectedRecord>,
+}
+
+impl Batch {
+    /// Decodes `records`.
+    #[must_use]
+    pub fn decode(records: Vec<Record>, max_clock_skew_ms: u64, parallelization_factor: u64) -> Self {
+        let mut batch = Self::default();
+        let mut places: HashMap<UserId, usize> = HashMap::new();
+        for (index, record) in records.into_iter().enumerate() {
+            let latest = LatestBelievable::after_arrival(record.arrival_ms, max_clock_skew_ms);
+            match Click::decode(&record.data, latest) {
+                Err(rejection) => batch.rejected.push(RejectedRecord { index, record, rejection }),
+                Ok(click) => {
+                    let place = *places.entry(click.user_id.clone()).or_insert_with_key(|user_id| {
+                        batch.users.push(UserClicks { user_id: user_id.clone(), clicks: Vec::new() });
+                        batch.users.len() - 1
+                    });
+                    let cursor_key = CursorKey::of(&record, &click.user_id, parallelization_factor);
+                    let sequence_number = record.sequence_number;
+                    batch.users[place].clicks.push(BatchClick { index, cursor_key, sequence_number, click });
+                }
+            }
+        }
+        batch
+    }
+}

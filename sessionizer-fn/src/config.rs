@@ -1,0 +1,108 @@
+//! The sessionizer's settings, read once from its environment variables.
+
+use shared::config::{ConfigError, Variables};
+use shared::limits::MAX_SESSION_GAP_SECONDS;
+use shared::session_rule::SessionGap;
+
+/// Whether a user's first session is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstSession {
+    /// It is published like any other, as `user_0`.
+    Emit,
+    /// It is left out, as the Flink job did.
+    Skip,
+}
+
+/// The settings of design section 6, and one that the section lacks: how many batches of a shard run at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `STATE_TABLE`: name of the table with one item per user.
+    pub state_table: String,
+    /// `REJECTED_TABLE`: name of the table of rejected records.
+    pub rejected_table: String,
+    /// `SESSION_STREAM`: name of the stream to publish boundaries to.
+    pub session_stream: String,
+    /// `SESSION_GAP_SECONDS`: inactivity that ends a session, 1 to 86,400 s; default 10.
+    pub session_gap: SessionGap,
+    /// `FIRST_SESSION`: `emit` (default) or `skip`.
+    pub first_session: FirstSession,
+    /// `MAX_CLOCK_SKEW_SECONDS`: how far after its arrival a click may claim to be, up to a year; default 3,600.
+    pub max_clock_skew_ms: u64,
+    /// `REJECTED_RETENTION_DAYS`: how long a rejected record is kept, 1 to 3,650 days; default 30.
+    pub rejected_retention_days: u64,
+    /// `PARALLELIZATION_FACTOR`: that of the event source mapping, 1 to 10; default 10, which is safe for any.
+    ///
+    /// Lambda keeps the order of a shard when it is 1, and only that of each partition key when it is more. See
+    /// [`crate::batch::CursorKey`].
+    pub parallelization_factor: u64,
+}
+
+impl Config {
+    /// Reads the settings from `variables`, usually `std::env::vars()`.
+    ///
+    /// # Errors
+    /// All variables that are missing or wrong, by name.
+    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut read = Variables::new(variables);
+        let config = Self {
+            state_table: read.required("STATE_TABLE"),
+            rejected_table: read.required("REJECTED_TABLE"),
+            session_stream: read.required("SESSION_STREAM"),
+            session_gap: SessionGap::from_ms(
+                read.integer("SESSION_GAP_SECONDS", 10, 1..=MAX_SESSION_GAP_SECONDS) * 1_000,
+            ),
+            first_session: read.choice("FIRST_SESSION", [("emit", FirstSession::Emit), ("skip", FirstSession::Skip)]),
+            max_clock_skew_ms: read.integer("MAX_CLOCK_SKEW_SECONDS", 3_600, 0..=31_536_000) * 1_000,
+            rejected_retention_days: read.integer("REJECTED_RETENTION_DAYS", 30, 1..=3_650),
+            parallelization_factor: read.integer("PARALLELIZATION_FACTOR", 10, 1..=10),
+        };
+        read.finish(config)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let names = [("STATE_TABLE", "states"), ("REJECTED_TABLE", "rejected"), ("SESSION_STREAM", "out")];
+        let pairs = names.iter().chain(pairs).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::from_variables(pairs)
+    }
+
+    #[test]
+    fn only_names_are_required() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.session_gap.ms(), 10_000);
+        assert_eq!(config.first_session, FirstSession::Emit);
+        assert_eq!(config.max_clock_skew_ms, 3_600_000);
+        assert_eq!(config.rejected_retention_days, 30);
+    }
+
+    #[test]
+    fn the_gap_may_be_one_second_to_one_day() {
+        assert_eq!(config(&[("SESSION_GAP_SECONDS", "1")]).unwrap().session_gap.ms(), 1_000);
+        assert_eq!(config(&[("SESSION_GAP_SECONDS", "86400")]).unwrap().session_gap.ms(), 86_400_000);
+        for wrong in ["0", "86401", "10.5", "ten"] {
+            let error = config(&[("SESSION_GAP_SECONDS", wrong)]).unwrap_err();
+            assert!(error.to_string().contains(&format!("SESSION_GAP_SECONDS is \"{wrong}\"")), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_missing_and_wrong_variable_is_named_at_once() {
+        let wrong = [
+            ("SESSION_GAP_SECONDS", "0"),
+            ("FIRST_SESSION", "maybe"),
+            ("MAX_CLOCK_SKEW_SECONDS", "-1"),
+            ("REJECTED_RETENTION_DAYS", "0"),
+            ("PARALLELIZATION_FACTOR", "11"),
+        ];
+        let pairs = wrong.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let text = Config::from_variables(pairs).unwrap_err().to_string();
+        for name in ["STATE_TABLE", "REJECTED_TABLE", "SESSION_STREAM"].into_iter().chain(wrong.map(|(name, _)| name)) {
+            assert!(text.contains(name), "{name} is not in: {text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One invocation: rounds of read, decide, commit, publish, until every user of the batch is done or time is up.
+//!
+//! In each round every user takes one step, so that requests are full. A user who was throttled waits for the next
+//! round; the others go on. What is done is noted as it happens, and whatever is not done comes again.
+
+use aws_lambda_events::event::kinesis::KinesisEvent;
+use aws_lambda_events::streams::KinesisEventResponse;
+use shared::invocation::{Backoff, Invocation};
+use shared::records::{EventError, Progress, records_of};
+use shared::rejected_table::RejectedTable;
+
+use crate::batch::{Batch, UserClicks};
+use crate::config::Config;
+use crate::publisher::{Message, Publisher};
+use crate::report::Report;
+use crate::state_table::{Committed, StateTable};
+use crate::step::{Commit, Rule};
+use crate::user_work::{Phase, UserWork};
+
+/// The sessionizer with its clients; one for the life of an execution environment.
+#[derive(Clone, Debug)]
+pub struct Sessionizer {
+    rule: Rule,
+    max_clock_skew_ms: u64,
+    parallelization_factor: u64,
+    states: StateTable,
+    publisher: Publisher,
+    rejected: RejectedTable,
+}
+
+/// What an invocation answers, and what it did.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// For Lambda: the lowest sequence number that is not done, if any.
+    pub response: KinesisEventResponse,
+    /// For logs, metrics and the local run.
+    pub report: Report,
+}
+
+impl Sessionizer {
+    /// A sessionizer with these settings and clients.
+    #[must_use]
+    pub fn new(config: Config, dynamodb: &aws_sdk_dynamodb::Client, kinesis: &aws_sdk_kinesis::Client) -> Self {
+        Self {
+            rule: Rule { gap: config.session_gap, first_session: config.first_session },
+            max_clock_skew_ms: config.max_clock_skew_ms,
+            parallelization_factor: config.parallelization_factor,
+            states: StateTable::new(dynamodb.clone(), config.state_table),
+            publisher: Publisher::new(kinesis.clone(), config.session_stream),
+            rejected: RejectedTable::new(dynamodb.clone(), config.rejected_table, config.rejected_retention_days),
+        }
+    }
+
+    /// Processes one batch.
+    ///
+    /// # Errors
+    /// Only when the event is not what Lambda sends for a Kinesis stream. Everything else, and running out of time,
+    /// is told by the answer.
+    pub async fn handle(&self, event: KinesisEvent, invocation: Invocation) -> Result<Answer, EventError> {
+        let records = records_of(event)?;
+        let sequence_numbers: Vec<_> = records.iter().map(|record| record.sequence_number.clone()).collect();
+        let progress = Progress::of(records.len());
+        let batch = Batch::decode(records, self.max_clock_skew_ms, self.parallelization_factor);
+
+        let mut report = Report {
+            records: sequence_numbers.len() as u64,
+            rejected: batch.rejected.len() as u64,
+            ..Report::default()
+        };
+        let work = async {
+            tokio::join!(
+                self.rejected.write(&batch.rejected, invocation, &progress),
+                self.sessionize(batch.users, invocation, &progress, &mut report),
+            )
+        };
+        let in_time = tokio::time::timeout_at(invocation.stop_at, work).await.is_ok();
+        report.undone = progress.count_undone() as u64;
+        tracing::info!(in_time, ?report, "batch processed");
+        Ok(Answer { response: progress.answer(&sequence_numbers), report })
+    }
+
+    async fn sessionize(
+        &self,
+        users: Vec<UserClicks>,
+        invocation: Invocation,
+        progress: &Progress,
+        report: &mut Report,
+    ) {
+        let mut users: Vec<_> = users.into_iter().map(UserWork::new).collect();
+        let mut backoff = Backoff::new();
+        while !users.is_empty() {
+            let throttled = self.round(&mut users, invocation, progress, report).await;
+            users.retain(|user| !user.is_over());
+            if throttled {
+                backoff.pause().await;
+            } else {
+                backoff.reset();
+            }
+        }
+    }
+
+    /// Takes every user one step further; says whether something must be tried again later.
+    async fn round(
+        &self,
+        users: &mut [UserWork],
+        invocation: Invocation,
+        progress: &Progress,
+        report: &mut Report,
+    ) -> bool {
+        let mut throttled = self.read(users).await;
+        for user in &mut *users {
+            user.decide(self.rule, invocation.now_ms, progress, report);
+        }
+        throttled |= self.commit(users, report).await;
+        throttled |= self.publish(users, report).await;
+        for user in users {
+            user.settle(progress);
+        }
+        throttled
+    }
+
+    async fn read(&self, users: &mut [UserWork]) -> bool {
+        let unread: Vec<_> = users.iter_mut().filter(|user| matches!(user.phase, Phase::Unread)).collect();
+        let ids: Vec<_> = unread.iter().map(|user| &user.user_id).collect();
+        let states = self.states.read(&ids).await;
+        let mut throttled = false;
+        for (user, state) in unread.into_iter().zip(states) {
+            match state {
+                Ok(known) => user.learn(known),
+                Err(error) => throttled |= user.hold_or_give_up(&error),
+            }
+        }
+        throttled
+    }
+
+    async fn commit(&self, users: &mut [UserWork], report: &mut Report) -> bool {
+        let ready: Vec<_> = users.iter_mut().filter(|user| matches!(user.phase, Phase::Committing(_))).collect();
+        let commits: Vec<(_, &Commit)> = ready
+            .iter()
+            .filter_map(|user| match &user.phase {
+                Phase::Committing(commit) => Some((&user.user_id, &**commit)),
+                _ => None,
+            })
+            .collect();
+        let outcomes = self.states.commit(&commits).await;
+        let mut throttled = false;
+        for (user, outcome) in ready.into_iter().zip(outcomes) {
+            match outcome {
+                Committed::Yes => user.committed(report),
+                Committed::LostRace(known) => {
+                    report.lost_races += 1;
+                    user.lost_race(known);
+                }
+                Committed::Failed(error) => throttled |= user.hold_or_give_up(&error),
+            }
+        }
+        throttled
+    }
+
+    async fn publish(&self, users: &mut [UserWork], report: &mut Report) -> bool {
+        let mut throttled = false;
+        let messages: Vec<&Message> = users.iter().flat_map(UserWork::messages).collect();
+        let mut results = self.publisher.publish(&messages).await.into_iter();
+        for user in users {
+            let own: Vec<_> = results.by_ref().take(user.messages().len()).collect();
+            report.published += own.iter().filter(|result| result.is_ok()).count() as u64;
+            throttled |= user.published(own);
+        }
+        throttled
+    }
+}

@@ -1,0 +1,127 @@
+//! Puts boundaries into session-stream, up to 500 to a request.
+//!
+//! One pass over what it is given, with the outcome of each message: a request that succeeds may still have refused
+//! some of its records, and that is the normal form of a throttle. When to try the refused ones again is the
+//! caller's decision.
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
+use shared::call_error::CallError;
+use shared::concurrency::in_order;
+use shared::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
+use shared::user_id::UserId;
+
+const OPERATION: &str = "PutRecords";
+
+/// How many requests are under way at once: the order in which boundaries arrive does not matter.
+const CONCURRENT_REQUESTS: usize = 4;
+
+/// A boundary, encoded, and whose it is: boundaries of one user share a shard.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The partition key.
+    pub user_id: UserId,
+    /// The boundary's JSON.
+    pub data: Vec<u8>,
+}
+
+/// Publishes boundaries.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    client: Client,
+    stream: String,
+}
+
+impl Publisher {
+    /// Publishes to the stream called `stream`.
+    #[must_use]
+    pub fn new(client: Client, stream: impl Into<String>) -> Self {
+        Self { client, stream: stream.into() }
+    }
+
+    /// Tries once to put each of `messages`; says in their order which are in.
+    pub async fn publish(&self, messages: &[&Message]) -> Vec<Result<(), CallError>> {
+        let calls = requests(messages).map(|request| self.put(request)).collect();
+        in_order(calls, CONCURRENT_REQUESTS).await
+    }
+
+    async fn put(&self, messages: &[&Message]) -> Vec<Result<(), CallError>> {
+        match self.try_put(messages).await {
+            Ok(results) => results,
+            Err(error) => vec![Err(error); messages.len()],
+        }
+    }
+
+    async fn try_put(&self, messages: &[&Message]) -> Result<Vec<Result<(), CallError>>, CallError> {
+        let entries = messages.iter().map(|message| entry(message)).collect::<Result<_, _>>()?;
+        let request = self.client.put_records().stream_name(&self.stream).set_records(Some(entries));
+        let answer = request.send().await.map_err(|error| CallError::of(OPERATION, &error))?;
+        if answer.records.len() != messages.len() {
+            let what = format!("{} results for {} records", answer.records.len(), messages.len());
+            return Err(CallError::incomplete_answer(OPERATION, what));
+        }
+        Ok(answer.records.iter().map(result).collect())
+    }
+}
+
+fn entry(message: &Message) -> Result<PutRecordsRequestEntry, CallError> {
+    PutRecordsRequestEntry::builder()
+        .partition_key(message.user_id.as_str())
+        .data(Blob::new(message.data.clone()))
+        .build()
+        .map_err(|error| CallError::unbuildable(OPERATION, error))
+}
+
+fn result(entry: &PutRecordsResultEntry) -> Result<(), CallError> {
+    match (&entry.error_code, &entry.sequence_number) {
+        (None, Some(_)) => Ok(()),
+        (code, _) => {
+            let message = entry.error_message.as_deref().unwrap_or("no message");
+            Err(CallError::of_part(OPERATION, code.as_deref().unwrap_or("no code"), message))
+        }
+    }
+}
+
+/// Cuts `messages` where a request would grow beyond its limits.
+fn requests<'m, 'r>(messages: &'r [&'m Message]) -> impl Iterator<Item = &'r [&'m Message]> {
+    let mut rest = messages;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = rest.iter().take(MAX_RECORDS_PER_PUT).take_while(|message| {
+            bytes += message.data.len() + message.user_id.as_str().len();
+            bytes <= MAX_BYTES_PER_PUT
+        });
+        // One boundary is far smaller than a request, so none is left over.
+        let (request, others) = rest.split_at(fits.count());
+        rest = others;
+        (!request.is_empty()).then_some(request)
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn lengths(messages: &[Message]) -> Vec<usize> {
+        requests(&messages.iter().collect::<Vec<_>>()).map(<[_]>::len).collect()
+    }
+
+    fn messages(count: usize, bytes: usize) -> Vec<Message> {
+        vec![Message { user_id: UserId::new("u").unwrap(), data: vec![0; bytes - 1] }; count]
+    }
+
+    #[test]
+    fn a_request_holds_at_most_500_records() {
+        assert_eq!(lengths(&messages(1_001, 100)), [500, 500, 1]);
+        assert_eq!(lengths(&messages(500, 100)), [500]);
+        assert_eq!(lengths(&[]), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_request_holds_at_most_5_mib_partition_keys_included() {
+        assert_eq!(lengths(&messages(11, 1_024 * 1_024)), [5, 5, 1]);
+        assert_eq!(lengths(&messages(6, 1_024 * 1_024 + 1)), [4, 2]);
+    }
+}

@@ -1,0 +1,45 @@
+//! What one invocation did, in numbers.
+
+use std::ops::AddAssign;
+
+/// Counts of one invocation.
+///
+/// Every record of a finished batch is applied, late, already applied or rejected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Records in the batch.
+    pub records: u64,
+    /// Clicks that this invocation committed to a session.
+    pub applied: u64,
+    /// Clicks that came too late to be placed, committed as seen.
+    pub late: u64,
+    /// Clicks that an earlier delivery, or another invocation, had committed.
+    pub already_applied: u64,
+    /// Records that could not be read.
+    pub rejected: u64,
+    /// Sessions started.
+    pub started: u64,
+    /// Sessions merged into the one before by a late click.
+    pub merged: u64,
+    /// Boundaries put into session-stream, those of a redelivery included.
+    pub published: u64,
+    /// Commits that found another invocation's commit in their way.
+    pub lost_races: u64,
+    /// Records that are not done and come again.
+    pub undone: u64,
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.applied += other.applied;
+        self.late += other.late;
+        self.already_applied += other.already_applied;
+        self.rejected += other.rejected;
+        self.started += other.started;
+        self.merged += other.merged;
+        self.published += other.published;
+        self.lost_races += other.lost_races;
+        self.undone += other.undone;
+    }
+}

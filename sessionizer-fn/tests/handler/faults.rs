@@ -1,0 +1,113 @@
+//! Throttles, lost replies and refusals.
+
+use std::time::Duration;
+
+use embedded::faults::Fault;
+
+use crate::world::{World, click, invoke, invoke_for, named};
+
+#[tokio::test]
+async fn entries_that_a_shard_refuses_are_put_again_until_all_are_in() {
+    let world = World::start().await;
+    let (sessionizer, http) = world.faulty(|_| Fault::None);
+    // One shard takes 1,000 records a second, so a part of these is refused by the server's own limit.
+    let clicks: Vec<_> = (0..1_500).map(|n| click(n + 1, &format!("user{n}"), 100_000)).collect();
+    let answer = invoke_for(Duration::from_secs(60), &sessionizer, "s1", &clicks).await;
+    assert_eq!((named(&answer), answer.report.published), (None, 1_500));
+    assert_eq!(world.told().await.len(), 1_500, "each once");
+    assert!(http.calls_of("PutRecords") > 3, "nothing was refused: {} calls", http.calls_of("PutRecords"));
+}
+
+#[tokio::test]
+async fn only_the_refused_entries_are_put_again() {
+    let world = World::start().await;
+    let (sessionizer, http) = world.faulty(|call| match (call.operation.as_str(), call.number) {
+        ("PutRecords", 0) => Fault::PartsThrottled(vec![1]),
+        _ => Fault::None,
+    });
+    let clicks = [click(1, "a", 100_000), click(2, "b", 100_000), click(3, "c", 100_000)];
+    assert_eq!(named(&invoke(&sessionizer, "s1", &clicks).await), None);
+    assert_eq!(http.calls_of("PutRecords"), 2);
+    assert_eq!(world.told().await, ["a_0", "b_0", "c_0"].map(|id| (id.to_owned(), "open")));
+}
+
+#[tokio::test]
+async fn throttled_statement_is_tried_again_and_the_others_are_not() {
+    let world = World::start().await;
+    let (sessionizer, http) = world.faulty(|call| match (call.operation.as_str(), call.number) {
+        ("BatchExecuteStatement", 0) => Fault::PartsThrottled(vec![1]),
+        _ => Fault::None,
+    });
+    let clicks = [click(1, "a", 100_000), click(2, "b", 100_000), click(3, "c", 100_000)];
+    let answer = invoke(&sessionizer, "s1", &clicks).await;
+    assert_eq!((named(&answer), answer.report.applied, answer.report.lost_races), (None, 3, 0));
+    assert_eq!(http.calls_of("BatchExecuteStatement"), 2);
+}
+
+#[tokio::test]
+async fn user_who_stays_throttled_is_not_done_and_everybody_else_is() {
+    let world = World::start().await;
+    let (sessionizer, _) = world.faulty(|call| match call.operation.as_str() {
+        "BatchExecuteStatement" => Fault::PartsThrottled(vec![0]),
+        _ => Fault::None,
+    });
+    let clicks = [click(1, "a", 100_000), click(2, "b", 100_000), click(3, "c", 100_000)];
+    let answer = invoke_for(Duration::from_millis(800), &sessionizer, "s1", &clicks).await;
+    assert_eq!((named(&answer), answer.report.undone), (Some("1"), 1));
+    assert_eq!(world.told().await, ["b_0", "c_0"].map(|id| (id.to_owned(), "open")));
+    assert!(world.state_item("a").await.is_none());
+}
+
+#[tokio::test]
+async fn keys_left_unprocessed_are_read_again() {
+    let world = World::start().await;
+    invoke(&world.sessionizer(), "s1", &[click(1, "a", 100_000), click(2, "b", 100_000)]).await;
+    let (sessionizer, http) = world.faulty(|call| match (call.operation.as_str(), call.number) {
+        ("BatchGetItem", 0) => Fault::PartsThrottled(vec![0]),
+        ("BatchGetItem", 1) => Fault::Throttled,
+        _ => Fault::None,
+    });
+    let answer = invoke(&sessionizer, "s1", &[click(3, "a", 101_000), click(4, "b", 101_000)]).await;
+    assert_eq!((named(&answer), answer.report.lost_races), (None, 0));
+    assert_eq!(http.calls_of("BatchGetItem"), 3);
+    assert_eq!(world.state("a").await.sessions.current.event_count, 2);
+}
+
+#[tokio::test]
+async fn commit_whose_reply_was_lost_is_not_made_twice_and_is_published() {
+    let world = World::start().await;
+    invoke(&world.sessionizer(), "s1", &[click(1, "a", 100_000)]).await;
+    let (sessionizer, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
+        ("BatchExecuteStatement", 0) => Fault::ReplyLost,
+        _ => Fault::None,
+    });
+    let clicks = [click(2, "a", 120_000), click(3, "new", 120_000)];
+    assert_eq!(named(&invoke(&sessionizer, "s1", &clicks).await), None);
+    let state = world.state("a").await;
+    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (1, 1));
+    assert_eq!(world.state("new").await.sessions.current.event_count, 1);
+    let expected = [("a_0", "closed"), ("a_0", "open"), ("a_1", "open"), ("new_0", "open")];
+    assert_eq!(world.told().await, expected.map(|(id, status)| (id.to_owned(), status)));
+}
+
+#[tokio::test]
+async fn nothing_is_published_that_was_not_committed() {
+    let world = World::start().await;
+    let (sessionizer, http) = world.faulty(|call| match call.operation.as_str() {
+        "BatchExecuteStatement" => Fault::AccessDenied,
+        _ => Fault::None,
+    });
+    let answer = invoke(&sessionizer, "s1", &[click(1, "a", 100_000)]).await;
+    assert_eq!((named(&answer), answer.report.applied), (Some("1"), 0));
+    assert_eq!(http.calls_of("PutRecords"), 0);
+    assert_eq!(http.calls_of("BatchExecuteStatement"), 1, "a missing permission does not come by asking again");
+}
+
+#[tokio::test]
+async fn answer_comes_in_time_when_nothing_answers() {
+    let world = World::start().await;
+    let (sessionizer, _) = world.faulty(|_| Fault::NotSent);
+    let clicks = [click(1, "a", 100_000), (2, "k".to_owned(), b"[]".to_vec())];
+    let answer = invoke_for(Duration::from_millis(300), &sessionizer, "s1", &clicks).await;
+    assert_eq!((named(&answer), answer.report.undone), (Some("1"), 2));
+}

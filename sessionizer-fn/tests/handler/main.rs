@@ -1,0 +1,11 @@
+//! The sessionizer's handler over real SDK clients and embedded servers: what design section 5 asks of one handler.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
+
+mod world;
+
+mod faults;
+mod races;
+mod redelivery;
+mod rejected;
+mod sessions;

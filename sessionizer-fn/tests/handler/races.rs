@@ -1,0 +1,107 @@
+//! Invocations at the same time, on one shard or on several.
+
+use embedded::faults::{Call, Fault};
+use tokio::sync::oneshot;
+
+use crate::world::{World, click, invoke, named};
+
+/// A plan that holds the first call of `operation`; whoever has the other ends knows when, and lets it go.
+fn holding_first(
+    operation: &'static str,
+) -> (impl FnMut(&Call) -> Fault + Send + 'static, oneshot::Receiver<()>, oneshot::Sender<()>) {
+    let (reached, is_there) = oneshot::channel();
+    let (let_go, release) = oneshot::channel();
+    let mut hold = Some(Fault::Held { reached, release });
+    let plan =
+        move |call: &Call| if call.operation == operation { hold.take().unwrap_or(Fault::None) } else { Fault::None };
+    (plan, is_there, let_go)
+}
+
+#[tokio::test]
+async fn lost_race_is_computed_again_over_the_winners_state() {
+    let world = World::start().await;
+    invoke(&world.sessionizer(), "s0", &[click(1, "a", 100_000)]).await;
+    let (plan, is_there, let_go) = holding_first("BatchExecuteStatement");
+    let (slow, http) = world.faulty(plan);
+    let clicks = [click(1, "a", 115_000)];
+    let (answer, ()) = tokio::join!(invoke(&slow, "s1", &clicks), async {
+        is_there.await.unwrap();
+        assert_eq!(named(&invoke(&world.sessionizer(), "s2", &[click(1, "a", 105_000)]).await), None);
+        let_go.send(()).unwrap();
+    });
+    assert_eq!((named(&answer), answer.report.lost_races, answer.report.applied), (None, 1, 1));
+    assert_eq!(http.calls_of("BatchGetItem"), 1, "the failed condition brings the current item along");
+    let state = world.state("a").await;
+    assert_eq!((state.sessions.ordinal, state.sessions.current.start.ms()), (1, 115_000));
+    assert_eq!(state.sessions.previous.unwrap().event_count, 2);
+    // Over the state that was read first, 115 000 would have closed session 0 with one click.
+    assert!(world.published().await.iter().all(|boundary| {
+        !matches!(boundary.status, Some(shared::session_rule::Status::Closed { event_count: 1, .. }))
+    }));
+}
+
+#[tokio::test]
+async fn two_invocations_that_both_find_a_new_user_make_one_state() {
+    let world = World::start().await;
+    let (plan, is_there, let_go) = holding_first("BatchExecuteStatement");
+    let (slow, _) = world.faulty(plan);
+    let clicks = [click(1, "a", 101_000)];
+    let (answer, ()) = tokio::join!(invoke(&slow, "s1", &clicks), async {
+        is_there.await.unwrap();
+        invoke(&world.sessionizer(), "s2", &[click(1, "a", 100_000)]).await;
+        let_go.send(()).unwrap();
+    });
+    assert_eq!((named(&answer), answer.report.lost_races), (None, 1));
+    let state = world.state("a").await;
+    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (0, 2));
+    assert_eq!(world.told().await, [("a_0".to_owned(), "open")]);
+}
+
+#[tokio::test]
+async fn copy_of_a_batch_that_outlives_its_successor_changes_nothing() {
+    let world = World::start().await;
+    let (plan, is_there, let_go) = holding_first("BatchExecuteStatement");
+    let (zombie, _) = world.faulty(plan);
+    let clicks = [click(1, "a", 100_000), click(2, "a", 120_000), click(3, "a", 121_000)];
+    let (answer, ()) = tokio::join!(invoke(&zombie, "s1", &clicks[..2]), async {
+        is_there.await.unwrap();
+        invoke(&world.sessionizer(), "s1", &clicks[..2]).await;
+        invoke(&world.sessionizer(), "s1", &clicks[2..]).await;
+        let_go.send(()).unwrap();
+    });
+    assert_eq!((answer.report.applied, answer.report.already_applied), (0, 2));
+    let state = world.state("a").await;
+    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (1, 2));
+}
+
+#[tokio::test]
+async fn user_on_two_shards_at_once_loses_no_click() {
+    let world = World::start().await;
+    let (one, two) = (world.sessionizer(), world.sessionizer());
+    let shard = async |sessionizer, name: &str, offset: u64| {
+        for n in 0..20 {
+            let time = 100_000 + 1_000 * n + offset;
+            assert_eq!(named(&invoke(sessionizer, name, &[click(n + 1, "a", time)]).await), None);
+        }
+    };
+    tokio::join!(shard(&one, "s1", 0), shard(&two, "s2", 500));
+    let state = world.state("a").await;
+    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (0, 40));
+    assert_eq!((state.sessions.current.start.ms(), state.sessions.current.end.ms()), (100_000, 119_500));
+    assert_eq!(state.cursors.len(), 2);
+}
+
+#[tokio::test]
+async fn concurrent_batches_of_one_shard_keep_a_cursor_for_each_partition_key_that_is_not_the_user() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer_with(&[("PARALLELIZATION_FACTOR", "4")]);
+    let keyed = |n, key: &str, ms| {
+        let (number, _, data) = click(n, "a", ms);
+        (number, key.to_owned(), data)
+    };
+    // With several batches of a shard at once, the one with the higher numbers may well come first.
+    invoke(&sessionizer, "s1", &[keyed(5, "device-1", 100_000)]).await;
+    let answer = invoke(&sessionizer, "s1", &[keyed(3, "device-2", 101_000)]).await;
+    assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0));
+    assert_eq!(world.state("a").await.sessions.current.event_count, 2);
+}

@@ -1,0 +1,86 @@
+//! Records that cannot be read, and states that must not be touched.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use embedded::faults::Fault;
+
+use crate::world::{ARRIVAL_MS, NOW_MS, Sent, World, click, invoke, invoke_for, named};
+
+fn poison(sequence_number: u64, bytes: &[u8]) -> Sent {
+    (sequence_number, "k".to_owned(), bytes.to_vec())
+}
+
+#[tokio::test]
+async fn rejected_record_is_kept_with_its_reason_and_holds_up_nobody() {
+    let world = World::start().await;
+    let records = [click(1, "a", 100_000), poison(2, b"\xff\x00{"), click(3, "a", 101_000)];
+    for _delivery in 0..2 {
+        let answer = invoke(&world.sessionizer(), "shardId-7", &records).await;
+        assert_eq!((named(&answer), answer.report.rejected), (None, 1));
+    }
+    let items = world.rejected().await;
+    assert_eq!(items.len(), 1, "a redelivery writes the same item");
+    let text = |name: &str| items[0][name].as_s().unwrap().as_str();
+    let number = |name: &str| items[0][name].as_n().unwrap().parse::<u64>().unwrap();
+    assert_eq!((text("source"), text("sequence_number")), ("click-stream/shardId-7", "2"));
+    assert_eq!(text("reason"), "not_utf8");
+    assert!(text("message").contains("UTF-8"));
+    assert_eq!(items[0]["data"].as_b().unwrap().as_ref(), b"\xff\x00{");
+    assert_eq!((number("data_length"), number("arrival_time")), (3, ARRIVAL_MS as u64));
+    assert_eq!(number("expires_at"), NOW_MS / 1_000 + 30 * 86_400);
+    assert_eq!(world.state("a").await.sessions.current.event_count, 2);
+}
+
+#[tokio::test]
+async fn rejected_record_larger_than_an_item_is_cut_and_its_length_kept() {
+    let world = World::start().await;
+    let records: Vec<_> = (1..=3).map(|n| poison(n, &vec![b'x'; 1_000_000])).collect();
+    assert_eq!(named(&invoke(&world.sessionizer(), "s1", &records).await), None);
+    let items = world.rejected().await;
+    assert_eq!(items.len(), 3);
+    assert_eq!(items[0]["data_length"], AttributeValue::N("1000000".to_owned()));
+    assert_eq!(items[0]["data"].as_b().unwrap().as_ref().len(), 392 * 1_024);
+}
+
+#[tokio::test]
+async fn more_rejected_records_than_one_request_takes_are_all_kept_even_when_throttled() {
+    let world = World::start().await;
+    let (throttled, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
+        ("BatchWriteItem", 0) => Fault::PartsThrottled(vec![0, 7, 24]),
+        ("BatchWriteItem", 1) => Fault::Throttled,
+        _ => Fault::None,
+    });
+    let records: Vec<_> = (1..=60).map(|n| poison(n, b"[]")).collect();
+    assert_eq!(named(&invoke(&throttled, "s1", &records).await), None);
+    assert_eq!(world.rejected().await.len(), 60);
+}
+
+#[tokio::test]
+async fn rejected_record_that_cannot_be_kept_is_not_done() {
+    let world = World::start().await;
+    let (denied, _) = world.faulty(|call| match call.operation.as_str() {
+        "BatchWriteItem" => Fault::AccessDenied,
+        _ => Fault::None,
+    });
+    let records = [click(1, "a", 100_000), poison(2, b"[]"), click(3, "a", 101_000)];
+    let answer = invoke(&denied, "s1", &records).await;
+    assert_eq!((named(&answer), answer.report.undone), (Some("2"), 1));
+}
+
+#[tokio::test]
+async fn state_of_an_unknown_schema_fails_closed_and_is_left_as_it_is() {
+    let world = World::start().await;
+    let strange = AttributeValue::N("2".to_owned());
+    let put = world.embedded.dynamodb().put_item().table_name("session-state");
+    let put = put.item("user_id", AttributeValue::S("a".to_owned())).item("schema_version", strange);
+    put.item("version", AttributeValue::N("1".to_owned())).send().await.unwrap();
+    let before = world.state_item("a").await;
+
+    let records = [click(1, "b", 100_000), click(2, "a", 100_000), click(3, "b", 101_000)];
+    let answer = invoke_for(Duration::from_secs(5), &world.sessionizer(), "s1", &records).await;
+    assert_eq!((named(&answer), answer.report.undone), (Some("2"), 1));
+    assert_eq!(world.state_item("a").await, before);
+    assert_eq!(world.state("b").await.sessions.current.event_count, 2);
+    assert_eq!(world.told().await, [("b_0".to_owned(), "open")]);
+}

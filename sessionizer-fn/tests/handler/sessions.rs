@@ -1,0 +1,71 @@
+//! Nothing goes wrong here.
+
+use crate::world::{World, click, invoke, named};
+
+#[tokio::test]
+async fn clicks_are_committed_and_their_boundaries_published() {
+    let world = World::start().await;
+    let clicks = [click(1, "a", 100_000), click(2, "b", 100_500), click(3, "a", 101_000), click(4, "a", 120_000)];
+    let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
+    assert_eq!(named(&answer), None);
+    assert_eq!((answer.report.applied, answer.report.published, answer.report.undone), (4, 3, 0));
+    assert_eq!(
+        world.told().await,
+        [("a_0".to_owned(), "closed"), ("a_1".to_owned(), "open"), ("b_0".to_owned(), "open")]
+    );
+    let state = world.state("a").await;
+    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (1, 1));
+    assert_eq!(state.sessions.previous.unwrap().event_count, 2);
+}
+
+#[tokio::test]
+async fn boundaries_carry_the_version_of_the_state_they_come_from() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer();
+    invoke(&sessionizer, "s1", &[click(1, "a", 100_000)]).await;
+    let first = world.state("a").await.version;
+    invoke(&sessionizer, "s1", &[click(2, "a", 120_000)]).await;
+    let second = world.state("a").await.version;
+    assert!(second > first);
+    let versions: Vec<_> = world.published().await.iter().map(|boundary| boundary.version).collect();
+    assert_eq!(versions, [first, second, second]);
+}
+
+#[tokio::test]
+async fn every_session_of_a_user_is_published_however_many_a_batch_has() {
+    let world = World::start().await;
+    let clicks: Vec<_> = (0..400).map(|n| click(n + 1, "a", 100_000 + 20_000 * n)).collect();
+    let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
+    assert_eq!((named(&answer), answer.report.applied), (None, 400));
+    let told = world.told().await;
+    for ordinal in 0..400 {
+        let status = if ordinal == 399 { "open" } else { "closed" };
+        assert!(told.contains(&(format!("a_{ordinal}"), status)), "a_{ordinal} is not {status}");
+    }
+}
+
+#[tokio::test]
+async fn more_users_than_one_request_takes_are_all_done() {
+    let world = World::start().await;
+    let clicks: Vec<_> = (0..260).map(|n| click(n + 1, &format!("user{n}"), 100_000 + n)).collect();
+    let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
+    assert_eq!((named(&answer), answer.report.applied, answer.report.published), (None, 260, 260));
+    assert_eq!(world.told().await.len(), 260);
+}
+
+#[tokio::test]
+async fn first_session_is_left_out_when_it_is_to_be_skipped() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer_with(&[("FIRST_SESSION", "skip")]);
+    invoke(&sessionizer, "s1", &[click(1, "a", 100_000), click(2, "a", 120_000), click(3, "b", 120_000)]).await;
+    assert_eq!(world.told().await, [("a_1".to_owned(), "open")]);
+}
+
+#[tokio::test]
+async fn event_that_is_not_lambdas_is_an_error() {
+    let world = World::start().await;
+    let event = serde_json::json!({"Records": [{"kinesis": {"data": "", "approximateArrivalTimestamp": 1.0, "sequenceNumber": "x"}, "eventID": "s:1", "eventSourceARN": "arn:aws:kinesis:r:1:stream/s"}]});
+    let invocation = shared::invocation::Invocation::until(u64::MAX / 2_000);
+    let error = world.sessionizer().handle(serde_json::from_value(event).unwrap(), invocation).await.unwrap_err();
+    assert!(error.to_string().contains("sequence number \"x\""), "{error}");
+}

@@ -1,0 +1,135 @@
+//! Streams and tables of the template, handlers over them, and a look at what they left behind.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use embedded::faults::{Call, Fault, FaultyHttpClient};
+use embedded::{Embedded, EmbeddedOptions, HandMadeRecord, Template, hand_made_event};
+use sessionizer_fn::config::Config;
+use sessionizer_fn::handler::{Answer, Sessionizer};
+use sessionizer_fn::state::UserState;
+use sessionizer_fn::state_item;
+use shared::boundary::Boundary;
+use shared::invocation::Invocation;
+use shared::statements::Item;
+use tokio::time::Instant;
+
+pub const ARRIVAL_MS: i64 = 1_721_390_500_000;
+pub const NOW_MS: u64 = 1_721_390_600_000;
+
+pub struct World {
+    pub embedded: Embedded,
+    environment: BTreeMap<String, String>,
+}
+
+/// A record of click-stream: sequence number, partition key, bytes.
+pub type Sent = (u64, String, Vec<u8>);
+
+/// A click of `user` at `ms`, its partition key the user.
+pub fn click(sequence_number: u64, user: &str, ms: u64) -> Sent {
+    let json = format!(r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"e{sequence_number}"}}"#);
+    (sequence_number, user.to_owned(), json.into_bytes())
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+        let template = Template::of_this_project().unwrap();
+        embedded.create_resources(&template, Some(1)).await.unwrap();
+        let environment = template.function("SessionizerFunction").unwrap().environment.clone();
+        Self { embedded, environment }
+    }
+
+    pub fn sessionizer(&self) -> Sessionizer {
+        self.sessionizer_with(&[])
+    }
+
+    /// A sessionizer with these variables in place of the template's.
+    pub fn sessionizer_with(&self, variables: &[(&str, &str)]) -> Sessionizer {
+        Sessionizer::new(self.config(variables), &self.embedded.dynamodb(), &self.embedded.kinesis())
+    }
+
+    /// A sessionizer whose calls go as `plan` has it. The SDK's own retries are off, so that a call is a call.
+    pub fn faulty(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> (Sessionizer, FaultyHttpClient) {
+        let config = self.embedded.client_config();
+        let http = FaultyHttpClient::new(config.http_client().unwrap(), plan);
+        let retries = aws_sdk_dynamodb::config::retry::RetryConfig::disabled();
+        let config = config.to_builder().http_client(http.clone()).retry_config(retries).build();
+        let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_kinesis::Client::new(&config));
+        (Sessionizer::new(self.config(&[]), &dynamodb, &kinesis), http)
+    }
+
+    fn config(&self, variables: &[(&str, &str)]) -> Config {
+        let changed = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::from_variables(self.environment.clone().into_iter().chain(changed)).unwrap()
+    }
+
+    /// All boundaries in session-stream.
+    pub async fn published(&self) -> Vec<Boundary> {
+        let kinesis = self.embedded.kinesis();
+        let shard = "shardId-000000000000";
+        let iterator = kinesis
+            .get_shard_iterator()
+            .stream_name("session-stream")
+            .shard_id(shard)
+            .shard_iterator_type(aws_sdk_kinesis::types::ShardIteratorType::TrimHorizon);
+        let mut iterator = iterator.send().await.unwrap().shard_iterator;
+        let mut boundaries = Vec::new();
+        loop {
+            let page = kinesis.get_records().set_shard_iterator(iterator).send().await.unwrap();
+            boundaries.extend(page.records.iter().map(|record| Boundary::decode(record.data.as_ref()).unwrap()));
+            if page.records.is_empty() && page.millis_behind_latest.unwrap_or(0) == 0 {
+                return boundaries;
+            }
+            iterator = page.next_shard_iterator;
+        }
+    }
+
+    /// The published boundaries as session id and status, sorted.
+    pub async fn told(&self) -> Vec<(String, &'static str)> {
+        let boundaries = self.published().await;
+        let mut told: Vec<_> = boundaries.into_iter().map(|b| (b.session_id, b.status.unwrap().word())).collect();
+        told.sort();
+        told
+    }
+
+    pub async fn state_item(&self, user: &str) -> Option<Item> {
+        let key = AttributeValue::S(user.to_owned());
+        let get = self.embedded.dynamodb().get_item().table_name("session-state").key("user_id", key);
+        get.send().await.unwrap().item
+    }
+
+    pub async fn state(&self, user: &str) -> UserState {
+        state_item::decode(&self.state_item(user).await.expect("a state")).unwrap()
+    }
+
+    pub async fn rejected(&self) -> Vec<Item> {
+        self.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap().items.unwrap()
+    }
+}
+
+/// Invokes the handler with `records` of `shard` and ten seconds' time.
+pub async fn invoke(sessionizer: &Sessionizer, shard: &str, records: &[Sent]) -> Answer {
+    invoke_for(Duration::from_secs(10), sessionizer, shard, records).await
+}
+
+/// Invokes the handler, which must answer after `time` at the latest.
+pub async fn invoke_for(time: Duration, sessionizer: &Sessionizer, shard: &str, records: &[Sent]) -> Answer {
+    let records = records.iter().map(|(sequence_number, partition_key, data)| HandMadeRecord {
+        sequence_number: sequence_number.to_string(),
+        partition_key: partition_key.clone(),
+        data: data.clone(),
+        arrival_ms: ARRIVAL_MS,
+    });
+    let event = hand_made_event("click-stream", shard, records.collect()).unwrap();
+    let invocation = Invocation { now_ms: NOW_MS, stop_at: Instant::now() + time };
+    sessionizer.handle(serde_json::from_str(&event).unwrap(), invocation).await.unwrap()
+}
+
+/// The sequence number the answer names, if any.
+pub fn named(answer: &Answer) -> Option<&str> {
+    let failures = &answer.response.batch_item_failures;
+    assert!(failures.len() <= 1, "{failures:?}");
+    failures.first().map(|failure| failure.item_identifier.as_deref().unwrap())
+}

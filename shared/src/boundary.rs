@@ -1,0 +1,285 @@
+//! A session boundary: what the sessionizer publishes to session-stream and the sink stores.
+//!
+//! The order of the JSON keys is part of the contract (design, section 2). The sink also reads the six-key boundary of
+//! the Flink job this pipeline replaces; it has no status and counts as version 0.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::attributes::Attributes;
+use crate::click::{decode_user_id, event_time};
+use crate::event_time::EventTime;
+use crate::fields::{Field, absent, fields_of, mistyped};
+use crate::limits::{MAX_PARTITION_KEY_BYTES, MAX_SAFE_INTEGER, MAX_SESSION_TIME_BYTES};
+use crate::rejection::{FieldFault, Rejection, shown};
+use crate::session_rule::{Status, TouchedSession};
+use crate::user_id::UserId;
+
+/// Which state of a user a boundary comes from. It grows with every commit of the user; 0 is older than all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u64);
+
+impl Version {
+    /// The version of a boundary that has none: the Flink job's.
+    pub const NONE: Self = Self(0);
+
+    /// The version with this number.
+    #[must_use]
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The version's number.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The version of the commit after the one that made `self`: the time, unless that has been passed already.
+    ///
+    /// Taking the time keeps versions growing when a state table is lost and begun again (design, section 3).
+    #[must_use]
+    pub fn next(self, now_ms: u64) -> Self {
+        Self((self.0 + 1).max(now_ms))
+    }
+}
+
+/// One session as it stood at one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boundary {
+    /// Whose session.
+    pub user_id: UserId,
+    /// Event time of its first click.
+    pub session_timestamp: EventTime,
+    /// The same as text: UTC in whole seconds in this pipeline's boundaries, whatever the Flink job wrote in its own.
+    pub session_time: String,
+    /// The user id, `_` and the session's ordinal.
+    pub session_id: String,
+    /// What is kept of its first click.
+    pub attributes: Attributes,
+    /// What the boundary tells; `None` in a boundary of the Flink job.
+    pub status: Option<Status>,
+    /// The highest version of a session wins.
+    pub version: Version,
+}
+
+impl Boundary {
+    /// The boundary that tells how `session` of `user_id` stood at `version`.
+    #[must_use]
+    pub fn of(user_id: &UserId, session: TouchedSession, version: Version) -> Self {
+        Self {
+            user_id: user_id.clone(),
+            session_timestamp: session.start,
+            session_time: session.start.to_utc_text(),
+            session_id: format!("{user_id}_{}", session.ordinal),
+            attributes: session.attributes,
+            status: Some(session.status),
+            version,
+        }
+    }
+
+    /// The boundary as compact JSON.
+    ///
+    /// # Errors
+    /// None in practice: its fields are texts and integers, which JSON always holds.
+    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&self.to_row(Some(self.version)))
+    }
+
+    /// The contract's keys in their order, with `version` as the last one where it is given.
+    #[must_use]
+    pub fn to_row(&self, version: Option<Version>) -> BoundaryRow<'_> {
+        let (session_end, event_count) = match self.status {
+            Some(Status::Closed { end, event_count }) => (Some(end), Some(event_count)),
+            _ => (None, None),
+        };
+        BoundaryRow {
+            user_id: self.user_id.as_str(),
+            session_timestamp: self.session_timestamp.ms(),
+            session_time: &self.session_time,
+            session_id: &self.session_id,
+            event_type: self.attributes.event_type.as_deref(),
+            device_type: self.attributes.device_type.as_deref(),
+            event_name: self.attributes.event_name.as_deref(),
+            status: self.status.map(Status::word),
+            session_end: session_end.map(EventTime::ms),
+            duration_ms: session_end.map(|end| end.ms_since(self.session_timestamp)),
+            event_count,
+            version: version.map(Version::number),
+        }
+    }
+}
+
+impl Status {
+    /// The word for it in a boundary and in the sessions table.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed { .. } => "closed",
+            Self::Retracted => "retracted",
+        }
+    }
+}
+
+/// A boundary's JSON object: the order of these fields is the contract's order of keys.
+#[derive(Debug, Serialize)]
+pub struct BoundaryRow<'a> {
+    user_id: &'a str,
+    session_timestamp: u64,
+    session_time: &'a str,
+    session_id: &'a str,
+    event_type: Option<&'a str>,
+    device_type: Option<&'a str>,
+    event_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_end: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+}
+
+const SESSION_TIMESTAMP: &str = "session_timestamp";
+const SESSION_TIME: &str = "session_time";
+const SESSION_ID: &str = "session_id";
+const EVENT_TYPE: &str = "event_type";
+const DEVICE_TYPE: &str = "device_type";
+const EVENT_NAME: &str = "event_name";
+const STATUS: &str = "status";
+const SESSION_END: &str = "session_end";
+const EVENT_COUNT: &str = "event_count";
+const VERSION: &str = "version";
+
+impl Boundary {
+    /// Reads a boundary from the bytes of a record.
+    ///
+    /// `duration_ms` is not read: it follows from start and end.
+    ///
+    /// # Errors
+    /// A [`Rejection`] that names the field, its value and its limit.
+    pub fn decode(data: &[u8]) -> Result<Self, Rejection> {
+        let names = [
+            "user_id",
+            SESSION_TIMESTAMP,
+            SESSION_TIME,
+            SESSION_ID,
+            EVENT_TYPE,
+            DEVICE_TYPE,
+            EVENT_NAME,
+            STATUS,
+            SESSION_END,
+            EVENT_COUNT,
+            VERSION,
+        ];
+        let [
+            user_id,
+            timestamp,
+            session_time,
+            session_id,
+            event_type,
+            device_type,
+            event_name,
+            status,
+            session_end,
+            event_count,
+            version,
+        ] = fields_of(data, names)?;
+        let user_id = decode_user_id(user_id)?;
+        let session_timestamp = required_time(SESSION_TIMESTAMP, timestamp)?;
+        let session_time = required_text(SESSION_TIME, session_time, MAX_SESSION_TIME_BYTES)?;
+        let session_id = required_text(SESSION_ID, session_id, MAX_PARTITION_KEY_BYTES)?;
+        let attributes = Attributes {
+            event_type: event_type.into_attribute(EVENT_TYPE)?,
+            device_type: device_type.into_attribute(DEVICE_TYPE)?,
+            event_name: event_name.into_attribute(EVENT_NAME)?,
+        };
+        let (status, version) = match optional_text(STATUS, status)? {
+            None => (None, Version::NONE),
+            Some(word) => {
+                let status = decode_status(&word, session_timestamp, session_end, event_count)?;
+                (Some(status), Version(required_integer(VERSION, version)?))
+            }
+        };
+        Ok(Self { user_id, session_timestamp, session_time, session_id, attributes, status, version })
+    }
+}
+
+fn decode_status(
+    word: &str,
+    start: EventTime,
+    session_end: Field<'_>,
+    event_count: Field<'_>,
+) -> Result<Status, Rejection> {
+    match word {
+        "open" => Ok(Status::Open),
+        "retracted" => Ok(Status::Retracted),
+        "closed" => {
+            let end = required_time(SESSION_END, session_end)?;
+            if end < start {
+                let message = format!("session_end is {}, before session_timestamp {}", end.ms(), start.ms());
+                return Err(Rejection::of_field(SESSION_END, FieldFault::OutOfRange, message));
+            }
+            Ok(Status::Closed { end, event_count: required_integer(EVENT_COUNT, event_count)? })
+        }
+        word => {
+            let message = format!("status is {}, expected open, closed or retracted", shown(word));
+            Err(Rejection::of_field(STATUS, FieldFault::Unknown, message))
+        }
+    }
+}
+
+fn required_text(name: &'static str, field: Field<'_>, max_bytes: usize) -> Result<String, Rejection> {
+    let text = optional_text(name, field)?.ok_or_else(|| absent(name, FieldFault::Missing))?;
+    if text.is_empty() {
+        return Err(Rejection::of_field(name, FieldFault::Empty, format!("{name} is empty")));
+    }
+    if text.len() > max_bytes {
+        let message = format!("{name} has {} bytes, the limit is {max_bytes}: {}", text.len(), shown(&text));
+        return Err(Rejection::of_field(name, FieldFault::TooLong, message));
+    }
+    Ok(text.into_owned())
+}
+
+fn optional_text<'a>(name: &'static str, field: Field<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
+    match field {
+        Field::Missing | Field::Null => Ok(None),
+        Field::Text(text) => Ok(Some(text)),
+        Field::Integer(raw) | Field::Other(raw) => Err(mistyped(name, raw, "a string")),
+    }
+}
+
+fn required_time(name: &'static str, field: Field<'_>) -> Result<EventTime, Rejection> {
+    event_time(name, required_digits(name, &field)?)
+}
+
+fn required_integer(name: &'static str, field: Field<'_>) -> Result<u64, Rejection> {
+    let digits = required_digits(name, &field)?;
+    digits.parse().ok().filter(|number| *number <= MAX_SAFE_INTEGER).ok_or_else(|| {
+        let message = format!("{name} is {}, it must be from 0 to {MAX_SAFE_INTEGER}", shown(digits));
+        Rejection::of_field(name, FieldFault::OutOfRange, message)
+    })
+}
+
+fn required_digits<'a>(name: &'static str, field: &'a Field<'_>) -> Result<&'a str, Rejection> {
+    match field {
+        Field::Integer(digits) => Ok(digits),
+        Field::Missing => Err(absent(name, FieldFault::Missing)),
+        Field::Null => Err(absent(name, FieldFault::Null)),
+        Field::Text(text) => Err(not_an_integer(name, text)),
+        Field::Other(raw) => Err(not_an_integer(name, raw)),
+    }
+}
+
+fn not_an_integer(name: &'static str, raw: &str) -> Rejection {
+    Rejection::of_field(name, FieldFault::NotAnInteger, format!("{name} is {}, expected an integer", shown(raw)))
+}
+
+#[cfg(test)]
+#[path = "boundary_tests.rs"]
+mod tests;

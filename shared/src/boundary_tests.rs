@@ -1,0 +1,88 @@
+//! The boundary's bytes, there and back.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+use super::*;
+
+fn attributes() -> Attributes {
+    Attributes { event_name: Some("search".to_owned()), event_type: Some("click".to_owned()), device_type: None }
+}
+
+fn boundary(status: Status) -> Boundary {
+    let user_id = UserId::new("user1").expect("valid");
+    let start = EventTime::from_ms(1_721_390_012_345).expect("valid");
+    Boundary::of(&user_id, TouchedSession { ordinal: 1, start, attributes: attributes(), status }, Version::new(7))
+}
+
+fn closed() -> Status {
+    Status::Closed { end: EventTime::from_ms(1_721_390_013_345).expect("valid"), event_count: 3 }
+}
+
+fn text(boundary: &Boundary) -> String {
+    String::from_utf8(boundary.encode().expect("encodes")).expect("UTF-8")
+}
+
+fn code(json: &str) -> String {
+    Boundary::decode(json.as_bytes()).expect_err(json).reason.to_string()
+}
+
+#[test]
+fn keys_stand_in_the_contracts_order() {
+    assert_eq!(
+        text(&boundary(Status::Open)),
+        r#"{"user_id":"user1","session_timestamp":1721390012345,"session_time":"2024-07-19 11:53:32","session_id":"user1_1","event_type":"click","device_type":null,"event_name":"search","status":"open","version":7}"#
+    );
+    assert_eq!(
+        text(&boundary(closed())),
+        r#"{"user_id":"user1","session_timestamp":1721390012345,"session_time":"2024-07-19 11:53:32","session_id":"user1_1","event_type":"click","device_type":null,"event_name":"search","status":"closed","session_end":1721390013345,"duration_ms":1000,"event_count":3,"version":7}"#
+    );
+}
+
+#[test]
+fn what_is_encoded_is_decoded() {
+    for status in [Status::Open, closed(), Status::Retracted] {
+        let boundary = boundary(status);
+        assert_eq!(Boundary::decode(&boundary.encode().expect("encodes")), Ok(boundary));
+    }
+}
+
+#[test]
+fn flink_jobs_six_keys_are_a_boundary_without_status_at_version_0() {
+    let json = r#"{"user_id":"user1","session_timestamp":1721390413000,"session_time":"2024-07-19 12:00:13","session_id":"user1_1","event_type":"click","device_type":"desktop"}"#;
+    let boundary = Boundary::decode(json.as_bytes()).expect("a boundary");
+    assert_eq!((boundary.status, boundary.version), (None, Version::NONE));
+    assert_eq!(boundary.session_time, "2024-07-19 12:00:13");
+    let row = serde_json::to_string(&boundary.to_row(None)).expect("encodes");
+    assert_eq!(row, json.replace("}", r#","event_name":null}"#));
+}
+
+#[test]
+fn each_fault_has_its_own_code() {
+    let full = text(&boundary(closed()));
+    let without = |key: &str| {
+        let mut value: serde_json::Map<_, _> = serde_json::from_str(&full).expect("an object");
+        value.remove(key).unwrap_or_else(|| panic!("{key} is no key"));
+        serde_json::to_string(&value).expect("encodes")
+    };
+    for key in ["user_id", "session_timestamp", "session_time", "session_id", "session_end", "event_count", "version"] {
+        assert_eq!(code(&without(key)), format!("{key}_missing"));
+    }
+    assert_eq!(code(&full.replace("\"closed\"", "\"paused\"")), "status_unknown");
+    assert_eq!(code(&full.replace("\"closed\"", "5")), "status_mistyped");
+    assert_eq!(code(&full.replace("1721390013345", "1721390012344")), "session_end_out_of_range");
+    assert_eq!(code(&full.replace("1721390012345", "\"1721390012345\"")), "session_timestamp_not_an_integer");
+    assert_eq!(code(&full.replace("\"version\":7", "\"version\":9007199254740992")), "version_out_of_range");
+    assert_eq!(code(&full.replace("\"version\":7", "\"version\":-7")), "version_out_of_range");
+    assert_eq!(code(&full.replace("user1_1", "")), "session_id_empty");
+    assert_eq!(code(&full.replace("user1_1", &"s".repeat(2_049))), "session_id_too_long");
+    assert_eq!(code(&full.replace("2024-07-19 11:53:32", &"s".repeat(65))), "session_time_too_long");
+    assert_eq!(code("[]"), "not_an_object");
+}
+
+#[test]
+fn versions_grow_with_every_commit_and_with_time() {
+    assert_eq!(Version::NONE.next(1_000), Version::new(1_000));
+    assert_eq!(Version::new(1_000).next(1_000), Version::new(1_001));
+    assert_eq!(Version::new(5_000).next(1_000), Version::new(5_001));
+    assert_eq!(Version::new(5_000).next(9_000), Version::new(9_000));
+}

@@ -1,0 +1,229 @@
+//! What is a click, what is not, and why.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rejection::Reason;
+
+const ARRIVAL_MS: u64 = 1_721_390_500_000;
+const SKEW_MS: u64 = 3_600_000;
+
+fn decode(data: &[u8]) -> Result<Click, Rejection> {
+    Click::decode(data, LatestBelievable::after_arrival(ARRIVAL_MS, SKEW_MS))
+}
+
+fn click(json: &str) -> Click {
+    decode(json.as_bytes()).unwrap_or_else(|rejection| panic!("{json}: {rejection:?}"))
+}
+
+fn rejection(data: impl AsRef<[u8]>) -> Rejection {
+    let data = data.as_ref();
+    decode(data).expect_err(&String::from_utf8_lossy(data))
+}
+
+fn code(data: impl AsRef<[u8]>) -> String {
+    rejection(data).reason.to_string()
+}
+
+fn with_user(value: &str) -> String {
+    format!(r#"{{"user_id":{value},"event_timestamp":1721390000000}}"#)
+}
+
+fn with_timestamp(value: &str) -> String {
+    format!(r#"{{"user_id":"u","event_timestamp":{value}}}"#)
+}
+
+#[test]
+fn reads_the_walkthroughs_click() {
+    let json = r#"{"user_id":"user1","event_timestamp":"1721390000000","event_name":"search","event_type":"click","device_type":"desktop"}"#;
+    let expected = Click {
+        user_id: UserId::new("user1").expect("valid"),
+        time: EventTime::from_ms(1_721_390_000_000).expect("valid"),
+        attributes: Attributes {
+            event_name: Some("search".to_owned()),
+            event_type: Some("click".to_owned()),
+            device_type: Some("desktop".to_owned()),
+        },
+    };
+    assert_eq!(click(json), expected);
+}
+
+#[test]
+fn attributes_may_be_missing_or_null_and_other_fields_anything() {
+    let json = r#" {"x":[{"y":1e999}],"user_id":"u","event_timestamp":1,"event_name":null,"z":{"user_id":"no"}} "#;
+    assert_eq!(click(json).attributes, Attributes::default());
+    assert_eq!(click(json).user_id.as_str(), "u");
+}
+
+#[test]
+fn integer_user_ids_are_taken_as_their_digits() {
+    for (value, expected) in [
+        ("12345", "12345"),
+        ("-7", "-7"),
+        ("-0", "0"),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
+    ] {
+        assert_eq!(click(&with_user(value)).user_id.as_str(), expected);
+    }
+}
+
+#[test]
+fn user_ids_have_1_to_256_characters_not_bytes() {
+    let longest = "中".repeat(256);
+    assert_eq!(click(&with_user(&format!("\"{longest}\""))).user_id.as_str(), longest);
+    assert_eq!(code(with_user(&format!("\"{longest}x\""))), "user_id_too_long");
+    assert_eq!(code(with_user(&"1".repeat(257))), "user_id_too_long");
+    assert_eq!(code(with_user("\"\"")), "user_id_empty");
+}
+
+#[test]
+fn escapes_are_resolved_in_keys_and_values() {
+    assert_eq!(
+        click(r#"{"user\u005fid":"a\"b\\\/\u00e9\ud83d\ude00","event_timestamp":1}"#).user_id.as_str(),
+        "a\"b\\/é😀"
+    );
+}
+
+#[test]
+fn of_a_field_given_twice_the_last_one_counts() {
+    assert_eq!(click(r#"{"user_id":null,"event_timestamp":1,"user_id":"b"}"#).user_id.as_str(), "b");
+    assert_eq!(code(r#"{"user_id":"b","event_timestamp":1,"user_id":null}"#), "user_id_null");
+}
+
+#[test]
+fn byte_order_mark_is_no_part_of_the_record() {
+    assert_eq!(click("\u{feff}{\"user_id\":\"u\",\"event_timestamp\":1}").time.ms(), 1);
+}
+
+#[test]
+fn timestamps_are_integers_or_strings_of_digits_from_1970_to_9999() {
+    for (value, ms) in [
+        ("0", 0),
+        ("-0", 0),
+        ("\"0\"", 0),
+        ("\"0001721390000000\"", 1_721_390_000_000),
+        ("1721390000000", 1_721_390_000_000),
+    ] {
+        assert_eq!(click(&with_timestamp(value)).time.ms(), ms);
+    }
+    for value in
+        ["-1", "253402300800000", "\"253402300800000\"", "99999999999999999999999999", "\"99999999999999999999999999\""]
+    {
+        assert_eq!(code(with_timestamp(value)), "event_timestamp_out_of_range", "{value}");
+    }
+    for value in
+        ["1.0", "1e3", "true", "[]", "{}", "\"\"", "\"-1\"", "\"+1\"", "\" 1\"", "\"1.0\"", "\"soon\"", "\"١\""]
+    {
+        assert_eq!(code(with_timestamp(value)), "event_timestamp_not_an_integer", "{value}");
+    }
+}
+
+#[test]
+fn clicks_are_believed_up_to_the_clock_skew_after_their_arrival() {
+    let latest = ARRIVAL_MS + SKEW_MS;
+    assert_eq!(click(&with_timestamp(&latest.to_string())).time.ms(), latest);
+    let rejection = rejection(with_timestamp(&(latest + 1).to_string()));
+    assert_eq!(rejection.reason.to_string(), "event_timestamp_in_the_future");
+    for part in [(latest + 1).to_string(), ARRIVAL_MS.to_string(), "3600 s".to_owned()] {
+        assert!(rejection.message.contains(&part), "{part} is not in: {}", rejection.message);
+    }
+}
+
+#[test]
+fn each_fault_has_its_own_code() {
+    let cases: [(&[u8], &str); 22] = [
+        (b"\xff\xfe", "not_utf8"),
+        (b"{\"user_id\":\"\xed\xa0\x80\",\"event_timestamp\":1}", "not_utf8"),
+        (b"\xf3\x89\x9a\xc2\x0a\x01a", "aggregated_record"),
+        (b"", "not_json"),
+        (b" ", "not_json"),
+        (b"hello", "not_json"),
+        (b"{", "not_json"),
+        (b"{\"user_id\":\"u\",\"event_timestamp\":1}{}", "not_json"),
+        (b"{\"user_id\":\"u\",\"event_timestamp\":1,}", "not_json"),
+        (b"{\"user_id\":\"u\",\"event_timestamp\":NaN}", "not_json"),
+        (b"{\"user_id\":\"\\ud800\",\"event_timestamp\":1}", "not_json"),
+        (b"[]", "not_an_object"),
+        (b"42", "not_an_object"),
+        (b"null", "not_an_object"),
+        (b"{}", "user_id_missing"),
+        (b"{\"user_id\":null}", "user_id_null"),
+        (b"{\"user_id\":true,\"event_timestamp\":1}", "user_id_mistyped"),
+        (b"{\"user_id\":1.5,\"event_timestamp\":1}", "user_id_mistyped"),
+        (b"{\"user_id\":\"u\"}", "event_timestamp_missing"),
+        (b"{\"user_id\":\"u\",\"event_timestamp\":null}", "event_timestamp_null"),
+        (b"{\"user_id\":\"u\",\"event_timestamp\":1,\"event_name\":7}", "event_name_mistyped"),
+        (b"{\"user_id\":\"u\",\"event_timestamp\":1,\"device_type\":{}}", "device_type_mistyped"),
+    ];
+    for (data, expected) in cases {
+        assert_eq!(code(data), expected, "{}", String::from_utf8_lossy(data));
+    }
+}
+
+#[test]
+fn attributes_have_at_most_3072_bytes() {
+    let with_name =
+        |bytes: usize| format!(r#"{{"user_id":"u","event_timestamp":1,"event_type":"{}"}}"#, "e".repeat(bytes));
+    assert_eq!(click(&with_name(3_072)).attributes.len_bytes(), 3_072);
+    let rejection = rejection(with_name(3_073));
+    assert_eq!(rejection.reason, Reason::Field { name: "event_type", fault: FieldFault::TooLong });
+    assert!(rejection.message.contains("3073") && rejection.message.contains("3072"), "{}", rejection.message);
+}
+
+#[test]
+fn nesting_of_any_depth_costs_no_stack() {
+    let deep = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
+    assert_eq!(code(&deep), "not_an_object");
+    assert_eq!(click(&format!(r#"{{"x":{deep},"user_id":"u","event_timestamp":1}}"#)).time.ms(), 1);
+    assert_eq!(code(with_user(&deep)), "user_id_mistyped");
+    assert_eq!(code("{\"a\":".repeat(500_000)), "not_json");
+}
+
+#[test]
+fn messages_show_long_values_in_part() {
+    let message = rejection(with_user(&format!("\"{}\"", "x".repeat(100_000)))).message;
+    assert!(message.len() < 500 && message.contains("256") && message.contains("100000"), "{message}");
+}
+
+/// Bytes that come close to a click.
+fn almost_a_click() -> impl Strategy<Value = Vec<u8>> {
+    let value = prop_oneof![
+        Just("null".to_owned()),
+        "[0-9]{1,30}",
+        "\"[0-9]{0,20}\"",
+        any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
+        any::<f64>().prop_map(|number| number.to_string()),
+    ];
+    let key = prop_oneof![Just("user_id"), Just("event_timestamp"), Just("event_name"), Just("other")];
+    let object = prop::collection::vec((key, value), 0..6).prop_map(|fields| {
+        let fields: Vec<_> = fields.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        format!("{{{}}}", fields.join(",")).into_bytes()
+    });
+    (object, any::<prop::sample::Index>(), any::<u8>(), any::<bool>()).prop_map(|(mut bytes, index, byte, spoil)| {
+        if spoil {
+            let place = index.index(bytes.len());
+            bytes[place] = byte;
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn arbitrary_bytes_are_a_click_or_a_rejection(data in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), almost_a_click()]) {
+        match decode(&data) {
+            Ok(click) => {
+                prop_assert!((1..=256).contains(&click.user_id.as_str().chars().count()));
+                prop_assert!(click.time.ms() <= ARRIVAL_MS + SKEW_MS);
+            }
+            Err(rejection) => {
+                prop_assert!(!rejection.message.is_empty());
+                prop_assert!(rejection.reason.to_string().bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()));
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What one invocation is given besides its event: the time, and until when it may work.
+//!
+//! The only place where the functions look at a clock, so that everything behind it takes time as an argument.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// How long before Lambda's deadline an invocation stops working to send its answer.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(1_000);
+
+/// The first pause before trying again, and the longest one.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(2_000);
+
+/// One invocation's time.
+#[derive(Clone, Copy, Debug)]
+pub struct Invocation {
+    /// When it began, in Unix milliseconds.
+    pub now_ms: u64,
+    /// When it must stop working and answer with what is done.
+    pub stop_at: Instant,
+}
+
+impl Invocation {
+    /// An invocation that begins now and that Lambda ends at `deadline_ms` (Unix milliseconds).
+    ///
+    /// It keeps back a second to answer, or a quarter of the time where there is little.
+    #[must_use]
+    pub fn until(deadline_ms: u64) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let left = Duration::from_millis(deadline_ms.saturating_sub(now_ms));
+        Self { now_ms, stop_at: Instant::now() + (left - TIME_TO_ANSWER.min(left / 4)) }
+    }
+}
+
+/// Growing pauses between attempts, spread at random so that many callers do not come back together.
+#[derive(Debug)]
+pub struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    /// Starts with the shortest pause.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { next: FIRST_PAUSE }
+    }
+
+    /// Waits for half of the pause and a random part of the other half; the next pause is twice as long.
+    pub async fn pause(&mut self) {
+        let half = self.next / 2;
+        tokio::time::sleep(half + half.mul_f64(fastrand::f64())).await;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+    }
+
+    /// Goes back to the shortest pause: something went forward.
+    pub fn reset(&mut self) {
+        self.next = FIRST_PAUSE;
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,28 @@
+//! What both functions share, in the order in which data flows through them.
+//!
+//! Nothing here decides about a particular function's work: the sessionizer's state lives in `sessionizer-fn`,
+//! the sessions table in `sink-fn`.
+
+pub mod limits;
+
+pub mod config;
+
+pub mod records;
+pub mod sequence_number;
+
+mod fields;
+pub mod rejection;
+
+pub mod attributes;
+pub mod boundary;
+pub mod click;
+pub mod event_time;
+pub mod session_rule;
+pub mod user_id;
+
+pub mod aws;
+pub mod call_error;
+pub mod concurrency;
+pub mod invocation;
+pub mod rejected_table;
+pub mod statements;

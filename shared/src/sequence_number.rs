@@ -1,0 +1,109 @@
+//! A record's position in its shard.
+//!
+//! Sequence numbers are integers of up to 129 digits, too long for any machine integer, and comparable within one
+//! shard only. This module must not turn them into text order or into numbers that lose digits.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::limits::MAX_SEQUENCE_NUMBER_DIGITS;
+
+/// A Kinesis sequence number. Ordered and compared as a number; shown exactly as it came.
+#[derive(Clone, Debug)]
+pub struct SequenceNumber(String);
+
+/// Text that is no sequence number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("sequence number {text:?} is not 1 to {MAX_SEQUENCE_NUMBER_DIGITS} decimal digits")]
+pub struct InvalidSequenceNumber {
+    text: String,
+}
+
+impl SequenceNumber {
+    /// Reads a sequence number from its decimal digits.
+    ///
+    /// # Errors
+    /// When `text` is empty, longer than [`MAX_SEQUENCE_NUMBER_DIGITS`] or holds anything but ASCII digits.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidSequenceNumber> {
+        let text = text.into();
+        let is_number =
+            (1..=MAX_SEQUENCE_NUMBER_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { Ok(Self(text)) } else { Err(InvalidSequenceNumber { text }) }
+    }
+
+    /// The digits as they came, leading zeros included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn significant_digits(&self) -> &str {
+        self.0.trim_start_matches('0')
+    }
+}
+
+impl Ord for SequenceNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (a, b) = (self.significant_digits(), other.significant_digits());
+        a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+    }
+}
+
+impl PartialOrd for SequenceNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for SequenceNumber {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for SequenceNumber {}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> SequenceNumber {
+        SequenceNumber::parse(text).unwrap()
+    }
+
+    #[test]
+    fn compares_as_a_number_not_as_text() {
+        assert!(number("9") < number("10"));
+        assert!(number("99") < number("100"));
+        assert!(number(&"9".repeat(128)) < number(&format!("1{}", "0".repeat(128))));
+    }
+
+    #[test]
+    fn leading_zeros_change_nothing_but_the_text() {
+        assert_eq!(number("007"), number("7"));
+        assert_eq!(number("000"), number("0"));
+        assert!(number("0009") < number("10"));
+        assert_eq!(number("007").as_str(), "007");
+    }
+
+    #[test]
+    fn takes_up_to_129_digits() {
+        assert!(SequenceNumber::parse("1".repeat(129)).is_ok());
+        assert!(SequenceNumber::parse("1".repeat(130)).is_err());
+    }
+
+    #[test]
+    fn rejects_what_is_not_a_number_and_shows_it() {
+        for text in ["", "-1", "1.0", "12a", " 1", "١"] {
+            let error = SequenceNumber::parse(text).unwrap_err();
+            assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Conditional writes, 25 to a request: DynamoDB's BatchExecuteStatement with the outcome of every statement.
+//!
+//! One call costs the same CPU as hundreds of records, so single conditional writes are not wanted anywhere. A failed
+//! condition is a value here. What is written, and what to do next, is decided by who owns the table.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
+    ReturnValuesOnConditionCheckFailure,
+};
+
+use crate::call_error::CallError;
+use crate::limits::MAX_STATEMENTS_PER_REQUEST;
+
+const OPERATION: &str = "BatchExecuteStatement";
+
+/// A DynamoDB item as the SDK has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// A PartiQL statement that writes one item under a condition.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The text, with a `?` for each parameter.
+    pub text: String,
+    /// The parameters in their order.
+    pub parameters: Vec<AttributeValue>,
+}
+
+/// What became of one statement.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It was written.
+    Written,
+    /// Its condition did not hold. The item that stood in the way, where DynamoDB told it: for an `INSERT` it may
+    /// not, and for an `UPDATE` of an absent item there is none.
+    ConditionFailed(Option<Item>),
+    /// It failed, or it is not known whether it was written.
+    Failed(CallError),
+}
+
+/// Executes `statements`, each on an item of its own, in one request. The outcomes are in their order.
+///
+/// When the request fails as a whole, every outcome is that failure.
+pub async fn execute(client: &Client, statements: Vec<Statement>) -> Vec<Outcome> {
+    let count = statements.len();
+    debug_assert!(count <= MAX_STATEMENTS_PER_REQUEST, "more statements than one request takes");
+    match try_execute(client, statements).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => vec![Outcome::Failed(error); count],
+    }
+}
+
+async fn try_execute(client: &Client, statements: Vec<Statement>) -> Result<Vec<Outcome>, CallError> {
+    let count = statements.len();
+    let requests = statements.into_iter().map(request).collect::<Result<_, _>>()?;
+    let answer = client
+        .batch_execute_statement()
+        .set_statements(Some(requests))
+        .send()
+        .await
+        .map_err(|error| CallError::of(OPERATION, &error))?;
+    let responses = answer.responses.unwrap_or_default();
+    if responses.len() != count {
+        let what = format!("{} responses to {count} statements", responses.len());
+        return Err(CallError::incomplete_answer(OPERATION, what));
+    }
+    Ok(responses.into_iter().map(outcome).collect())
+}
+
+fn request(statement: Statement) -> Result<BatchStatementRequest, CallError> {
+    BatchStatementRequest::builder()
+        .statement(statement.text)
+        .set_parameters(Some(statement.parameters))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .build()
+        .map_err(|error| CallError::unbuildable(OPERATION, error))
+}
+
+fn outcome(response: BatchStatementResponse) -> Outcome {
+    use BatchStatementErrorCodeEnum::{ConditionalCheckFailed, DuplicateItem};
+
+    match response.error {
+        None => Outcome::Written,
+        Some(BatchStatementError { code: Some(ConditionalCheckFailed | DuplicateItem), item, .. }) => {
+            Outcome::ConditionFailed(item.or(response.item))
+        }
+        Some(error) => {
+            let code = error.code.as_ref().map_or("no code", BatchStatementErrorCodeEnum::as_str);
+            Outcome::Failed(CallError::of_part(OPERATION, code, error.message.as_deref().unwrap_or("no message")))
+        }
+    }
+}

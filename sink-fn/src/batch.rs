@@ -1,0 +1,55 @@
+//! A batch of records, decoded one by one and reduced to the newest boundary of each session.
+//!
+//! What cannot be decoded is set aside with its reason. Nothing is compared with the table here.
+
+use std::collections::HashMap;
+
+use shared::boundary::Boundary;
+use shared::records::Record;
+use shared::rejected_table::RejectedRecord;
+
+/// The newest boundary of a session within a batch.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// The boundary.
+    pub boundary: Boundary,
+    /// The places in the batch, from 0, of this boundary and of those it makes superfluous.
+    pub indexes: Vec<usize>,
+}
+
+/// What a batch holds.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// One boundary per session, in the order in which the sessions appear.
+    pub sessions: Vec<Newest>,
+    /// What could not be read.
+    pub rejected: Vec<RejectedRecord>,
+}
+
+impl Batch {
+    /// Decodes `records`. Of boundaries of one session and the same version the first one counts, as in the table.
+    #[must_use]
+    pub fn decode(records: Vec<Record>) -> Self {
+        let mut batch = Self::default();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (index, record) in records.into_iter().enumerate() {
+            match Boundary::decode(&record.data) {
+                Err(rejection) => batch.rejected.push(RejectedRecord { index, record, rejection }),
+                Ok(boundary) => match places.get(&boundary.session_id) {
+                    None => {
+                        places.insert(boundary.session_id.clone(), batch.sessions.len());
+                        batch.sessions.push(Newest { boundary, indexes: vec![index] });
+                    }
+                    Some(&place) => {
+                        let newest = &mut batch.sessions[place];
+                        newest.indexes.push(index);
+                        if boundary.version > newest.boundary.version {
+                            newest.boundary = boundary;
+                        }
+                    }
+                },
+            }
+        }
+        batch
+    }
+}

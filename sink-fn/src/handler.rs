@@ -1,0 +1,111 @@
+//! One invocation: rounds over the sessions of the batch until each is stored, superseded, or time is up.
+//!
+//! Idempotent and indifferent to order: what a redelivery or an older boundary brings is found superseded.
+
+use aws_lambda_events::event::kinesis::KinesisEvent;
+use aws_lambda_events::streams::KinesisEventResponse;
+use shared::invocation::{Backoff, Invocation};
+use shared::records::{EventError, Progress, records_of};
+use shared::rejected_table::RejectedTable;
+
+use crate::batch::{Batch, Newest};
+use crate::config::Config;
+use crate::report::Report;
+use crate::sessions_table::{Attempt, SessionsTable, Stored};
+
+/// The sink with its client; one for the life of an execution environment.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    sessions: SessionsTable,
+    rejected: RejectedTable,
+}
+
+/// What an invocation answers, and what it did.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// For Lambda: the lowest sequence number that is not done, if any.
+    pub response: KinesisEventResponse,
+    /// For logs, metrics and the local run.
+    pub report: Report,
+}
+
+impl Sink {
+    /// A sink with these settings and client.
+    #[must_use]
+    pub fn new(config: Config, dynamodb: &aws_sdk_dynamodb::Client) -> Self {
+        Self {
+            sessions: SessionsTable::new(dynamodb.clone(), config.sessions_table),
+            rejected: RejectedTable::new(dynamodb.clone(), config.rejected_table, config.rejected_retention_days),
+        }
+    }
+
+    /// Processes one batch.
+    ///
+    /// # Errors
+    /// Only when the event is not what Lambda sends for a Kinesis stream. Everything else, and running out of time,
+    /// is told by the answer.
+    pub async fn handle(&self, event: KinesisEvent, invocation: Invocation) -> Result<Answer, EventError> {
+        let records = records_of(event)?;
+        let sequence_numbers: Vec<_> = records.iter().map(|record| record.sequence_number.clone()).collect();
+        let progress = Progress::of(records.len());
+        let batch = Batch::decode(records);
+
+        let mut report = Report {
+            records: sequence_numbers.len() as u64,
+            rejected: batch.rejected.len() as u64,
+            ..Report::default()
+        };
+        let work = async {
+            tokio::join!(
+                self.rejected.write(&batch.rejected, invocation, &progress),
+                self.store(batch.sessions, invocation, &progress, &mut report),
+            )
+        };
+        let in_time = tokio::time::timeout_at(invocation.stop_at, work).await.is_ok();
+        report.undone = progress.count_undone() as u64;
+        tracing::info!(in_time, ?report, "batch processed");
+        Ok(Answer { response: progress.answer(&sequence_numbers), report })
+    }
+
+    async fn store(&self, sessions: Vec<Newest>, invocation: Invocation, progress: &Progress, report: &mut Report) {
+        let first_attempt = |newest: Newest| (Attempt::first_for(&newest.boundary), newest);
+        let mut waiting: Vec<_> = sessions.into_iter().map(first_attempt).collect();
+        let mut backoff = Backoff::new();
+        while !waiting.is_empty() {
+            let boundaries: Vec<_> = waiting.iter().map(|(attempt, newest)| (&newest.boundary, *attempt)).collect();
+            let outcomes = self.sessions.write(&boundaries, invocation.now_ms).await;
+            let tried = waiting.len();
+            let mut throttled = false;
+            let mut again = Vec::new();
+            for ((attempt, newest), outcome) in waiting.into_iter().zip(outcomes) {
+                match outcome {
+                    Stored::Written => report.written += 1,
+                    Stored::Superseded => report.superseded += 1,
+                    Stored::Instead(other) => {
+                        again.push((other, newest));
+                        continue;
+                    }
+                    Stored::Failed(error) if error.is_passing() => {
+                        tracing::debug!(%error, "trying again");
+                        throttled = true;
+                        again.push((attempt, newest));
+                        continue;
+                    }
+                    Stored::Failed(error) => {
+                        let session_id = newest.boundary.session_id;
+                        tracing::error!(%error, session_id, "giving up on a session until the batch comes again");
+                        continue;
+                    }
+                }
+                newest.indexes.iter().for_each(|index| progress.set_done(*index));
+            }
+            // Nothing done may also mean two answers that contradict each other: no reason to ask faster.
+            if throttled || again.len() == tried {
+                backoff.pause().await;
+            } else {
+                backoff.reset();
+            }
+            waiting = again;
+        }
+    }
+}

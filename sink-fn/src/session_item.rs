@@ -1,0 +1,116 @@
+//! A session as an item of the sessions table, and back: the boundary's fields, one attribute each.
+//!
+//! The only place that knows the item's form. A text that the boundary does not have is no attribute of the item.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use shared::attributes::Attributes;
+use shared::boundary::{Boundary, Version};
+use shared::event_time::EventTime;
+use shared::limits::TOMBSTONE_SECONDS;
+use shared::session_rule::Status;
+use shared::statements::Item;
+use shared::user_id::UserId;
+
+/// The name of the key attribute.
+pub const KEY: &str = "session_id";
+
+/// The name of the attribute that conditions compare.
+pub const VERSION: &str = "version";
+
+/// The name of the attribute that DynamoDB's TTL looks at.
+const EXPIRES_AT: &str = "expires_at";
+
+/// The attributes besides the key, each with its value; without one where it must not be in the item.
+#[must_use]
+pub fn encode(boundary: &Boundary, now_ms: u64) -> [(&'static str, Option<AttributeValue>); 12] {
+    let closed = match boundary.status {
+        Some(Status::Closed { end, event_count }) => Some((end, event_count)),
+        _ => None,
+    };
+    let expires_at = (boundary.status == Some(Status::Retracted)).then_some(now_ms / 1_000 + TOMBSTONE_SECONDS);
+    let attributes = &boundary.attributes;
+    [
+        ("user_id", text(Some(boundary.user_id.as_str()))),
+        ("session_timestamp", number(Some(boundary.session_timestamp.ms()))),
+        ("session_time", text(Some(&boundary.session_time))),
+        ("event_type", text(attributes.event_type.as_deref())),
+        ("device_type", text(attributes.device_type.as_deref())),
+        ("event_name", text(attributes.event_name.as_deref())),
+        ("status", text(boundary.status.map(Status::word))),
+        ("session_end", number(closed.map(|(end, _)| end.ms()))),
+        ("duration_ms", number(closed.map(|(end, _)| end.ms_since(boundary.session_timestamp)))),
+        ("event_count", number(closed.map(|(_, event_count)| event_count))),
+        (VERSION, number(Some(boundary.version.number()))),
+        (EXPIRES_AT, number(expires_at)),
+    ]
+}
+
+/// The version of the session that `item` holds.
+///
+/// # Errors
+/// When it has none, as an item of somebody else's.
+pub fn version(item: &Item) -> Result<Version, SessionItemError> {
+    Ok(Version::new(required_number(item, VERSION)?))
+}
+
+/// An item that is no session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("attribute {name} is missing or not what a session has")]
+pub struct SessionItemError {
+    name: &'static str,
+}
+
+/// The session that `item` holds, as its newest boundary.
+///
+/// # Errors
+/// When an attribute is missing or of another form than [`encode`] gives it.
+pub fn decode(item: &Item) -> Result<Boundary, SessionItemError> {
+    let status = match optional_text(item, "status")?.as_deref() {
+        None => None,
+        Some("open") => Some(Status::Open),
+        Some("retracted") => Some(Status::Retracted),
+        Some("closed") => Some(Status::Closed {
+            end: required_time(item, "session_end")?,
+            event_count: required_number(item, "event_count")?,
+        }),
+        Some(_) => return Err(SessionItemError { name: "status" }),
+    };
+    Ok(Boundary {
+        user_id: UserId::new(required_text(item, "user_id")?).map_err(|_| SessionItemError { name: "user_id" })?,
+        session_timestamp: required_time(item, "session_timestamp")?,
+        session_time: required_text(item, "session_time")?,
+        session_id: required_text(item, KEY)?,
+        attributes: Attributes {
+            event_name: optional_text(item, "event_name")?,
+            event_type: optional_text(item, "event_type")?,
+            device_type: optional_text(item, "device_type")?,
+        },
+        status,
+        version: version(item)?,
+    })
+}
+
+fn text(value: Option<&str>) -> Option<AttributeValue> {
+    value.map(|value| AttributeValue::S(value.to_owned()))
+}
+
+fn number(value: Option<u64>) -> Option<AttributeValue> {
+    value.map(|value| AttributeValue::N(value.to_string()))
+}
+
+fn optional_text(item: &Item, name: &'static str) -> Result<Option<String>, SessionItemError> {
+    let value = item.get(name).map(|value| value.as_s().cloned());
+    value.transpose().map_err(|_| SessionItemError { name })
+}
+
+fn required_text(item: &Item, name: &'static str) -> Result<String, SessionItemError> {
+    optional_text(item, name)?.ok_or(SessionItemError { name })
+}
+
+fn required_number(item: &Item, name: &'static str) -> Result<u64, SessionItemError> {
+    item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).ok_or(SessionItemError { name })
+}
+
+fn required_time(item: &Item, name: &'static str) -> Result<EventTime, SessionItemError> {
+    EventTime::from_ms(required_number(item, name)?).ok_or(SessionItemError { name })
+}

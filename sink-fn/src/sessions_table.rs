@@ -1,0 +1,146 @@
+//! The sessions table: writes a boundary when the table has no newer one of its session.
+//!
+//! One pass over what it is given, each boundary in the way that most probably fits: `INSERT` for one that opens a
+//! session, `UPDATE … WHERE version < ?` for any other. What the outcome means for the next try is told, not done.
+
+use std::fmt::Write as _;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use shared::boundary::Boundary;
+use shared::call_error::CallError;
+use shared::concurrency::in_order;
+use shared::limits::MAX_STATEMENTS_PER_REQUEST;
+use shared::session_rule::Status;
+use shared::statements::{self, Outcome, Statement};
+
+use crate::session_item::{self, KEY, VERSION};
+
+/// How many requests are under way at once, within one invocation.
+const CONCURRENT_REQUESTS: usize = 8;
+
+/// How to write a boundary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// As a new item.
+    Insert,
+    /// Over an older one.
+    Update,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug)]
+pub enum Stored {
+    /// It is written.
+    Written,
+    /// The table holds this version or a newer one.
+    Superseded,
+    /// The item was there when it should not be, or the other way round: try this instead.
+    Instead(Attempt),
+    /// It failed, or nobody knows whether it was written.
+    Failed(CallError),
+}
+
+/// Writes sessions.
+#[derive(Clone, Debug)]
+pub struct SessionsTable {
+    client: Client,
+    name: String,
+}
+
+impl Attempt {
+    /// What most probably fits `boundary`: what opens is new, what closes or is retracted is not.
+    #[must_use]
+    pub fn first_for(boundary: &Boundary) -> Self {
+        match boundary.status {
+            None | Some(Status::Open) => Self::Insert,
+            Some(Status::Closed { .. } | Status::Retracted) => Self::Update,
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Insert => Self::Update,
+            Self::Update => Self::Insert,
+        }
+    }
+}
+
+impl SessionsTable {
+    /// The table called `name`.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// Tries once to write each boundary, each of another session, at `now_ms`. The outcomes are in their order.
+    pub async fn write(&self, boundaries: &[(&Boundary, Attempt)], now_ms: u64) -> Vec<Stored> {
+        let calls =
+            boundaries.chunks(MAX_STATEMENTS_PER_REQUEST).map(|chunk| self.write_chunk(chunk, now_ms)).collect();
+        in_order(calls, CONCURRENT_REQUESTS).await
+    }
+
+    async fn write_chunk(&self, boundaries: &[(&Boundary, Attempt)], now_ms: u64) -> Vec<Stored> {
+        let statement = |(boundary, attempt): &(&Boundary, Attempt)| match attempt {
+            Attempt::Insert => self.insert(boundary, now_ms),
+            Attempt::Update => self.update(boundary, now_ms),
+        };
+        let statements: Vec<_> = boundaries.iter().map(statement).collect();
+        let outcomes = statements::execute(&self.client, statements).await;
+        boundaries
+            .iter()
+            .zip(outcomes)
+            .map(|((boundary, attempt), outcome)| stored(boundary, *attempt, outcome))
+            .collect()
+    }
+
+    fn insert(&self, boundary: &Boundary, now_ms: u64) -> Statement {
+        let mut text = format!("INSERT INTO \"{}\" VALUE {{'{KEY}': ?", self.name);
+        let mut parameters = vec![AttributeValue::S(boundary.session_id.clone())];
+        for (name, value) in session_item::encode(boundary, now_ms) {
+            if let Some(value) = value {
+                let _ = write!(text, ", '{name}': ?"); // writing to a String cannot fail
+                parameters.push(value);
+            }
+        }
+        text.push('}');
+        Statement { text, parameters }
+    }
+
+    /// Replaces the item: an attribute that the boundary does not have is removed.
+    fn update(&self, boundary: &Boundary, now_ms: u64) -> Statement {
+        let (mut sets, mut removes) = (String::new(), String::new());
+        let mut parameters = Vec::new();
+        for (name, value) in session_item::encode(boundary, now_ms) {
+            match value {
+                Some(value) => {
+                    let _ = write!(sets, " SET \"{name}\" = ?"); // writing to a String cannot fail
+                    parameters.push(value);
+                }
+                None => {
+                    let _ = write!(removes, " REMOVE \"{name}\""); // nor here
+                }
+            }
+        }
+        parameters.push(AttributeValue::S(boundary.session_id.clone()));
+        parameters.push(AttributeValue::N(boundary.version.number().to_string()));
+        let text = format!("UPDATE \"{}\"{sets}{removes} WHERE \"{KEY}\" = ? AND \"{VERSION}\" < ?", self.name);
+        Statement { text, parameters }
+    }
+}
+
+fn stored(boundary: &Boundary, attempt: Attempt, outcome: Outcome) -> Stored {
+    match outcome {
+        Outcome::Written => Stored::Written,
+        // An absent item is told by none; so is one that stands in an INSERT's way where DynamoDB does not show it.
+        Outcome::ConditionFailed(None) => Stored::Instead(attempt.other()),
+        Outcome::ConditionFailed(Some(item)) => match session_item::version(&item) {
+            Ok(version) if version >= boundary.version => Stored::Superseded,
+            Ok(_) => Stored::Instead(Attempt::Update),
+            Err(error) => {
+                Stored::Failed(CallError::of_part("the comparison of versions", "NotASession", &error.to_string()))
+            }
+        },
+        Outcome::Failed(error) => Stored::Failed(error),
+    }
+}

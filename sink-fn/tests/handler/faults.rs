@@ -1,0 +1,79 @@
+//! Throttles, lost replies, refusals and what cannot be read.
+
+use std::time::Duration;
+
+use embedded::faults::Fault;
+
+use crate::world::{OPEN, World, boundary, bytes, closed, invoke, invoke_for, named};
+
+#[tokio::test]
+async fn throttled_statements_are_tried_again_and_the_others_are_not() {
+    let world = World::start().await;
+    let (sink, http) = world.faulty(|call| match call.number {
+        0 => Fault::PartsThrottled(vec![0, 24]),
+        2 => Fault::Throttled,
+        _ => Fault::None,
+    });
+    let boundaries: Vec<_> = (0..30).map(|ordinal| boundary(ordinal, OPEN, 1)).collect();
+    let answer = invoke(&sink, &bytes(&boundaries)).await;
+    assert_eq!((named(&answer), answer.report.written, answer.report.superseded), (None, 30, 0));
+    assert_eq!(http.calls_of("BatchExecuteStatement"), 4, "25, 5, the throttled two, and those again");
+    assert_eq!(world.table().await.len(), 30);
+}
+
+#[tokio::test]
+async fn session_that_stays_throttled_is_not_done_and_all_others_are() {
+    let world = World::start().await;
+    let (sink, _) = world.faulty(|_| Fault::PartsThrottled(vec![0]));
+    let boundaries: Vec<_> = (0..3).map(|ordinal| boundary(ordinal, OPEN, 1)).collect();
+    let answer = invoke_for(Duration::from_millis(800), &sink, &bytes(&boundaries)).await;
+    assert_eq!((named(&answer), answer.report.undone), (Some("1"), 1));
+    assert_eq!(world.table().await.into_keys().collect::<Vec<_>>(), ["u_1", "u_2"]);
+}
+
+#[tokio::test]
+async fn write_whose_reply_was_lost_is_found_done() {
+    let world = World::start().await;
+    let (sink, _) = world.faulty(|call| if call.number == 0 { Fault::ReplyLost } else { Fault::None });
+    let boundaries = [boundary(0, closed(101_000, 2), 3), boundary(1, OPEN, 3)];
+    let answer = invoke(&sink, &bytes(&boundaries)).await;
+    assert_eq!(named(&answer), None);
+    assert_eq!(world.table().await.into_values().collect::<Vec<_>>(), boundaries);
+}
+
+#[tokio::test]
+async fn refused_write_is_not_done_and_not_asked_for_again() {
+    let world = World::start().await;
+    let (sink, http) = world.faulty(|call| match call.operation.as_str() {
+        "BatchExecuteStatement" => Fault::AccessDenied,
+        _ => Fault::None,
+    });
+    let answer = invoke(&sink, &bytes(&[boundary(0, OPEN, 1)])).await;
+    assert_eq!((named(&answer), http.calls_of("BatchExecuteStatement")), (Some("1"), 1));
+}
+
+#[tokio::test]
+async fn item_that_is_no_session_is_left_as_it_is_and_holds_back_its_boundary() {
+    let world = World::start().await;
+    let key = aws_sdk_dynamodb::types::AttributeValue::S("u_0".to_owned());
+    let text = aws_sdk_dynamodb::types::AttributeValue::S("new".to_owned());
+    let put = world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", key);
+    put.item("version", text).send().await.unwrap();
+    let before = world.item("u_0").await;
+    let answer = invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)])).await;
+    assert_eq!((named(&answer), answer.report.written), (Some("1"), 1));
+    assert_eq!(world.item("u_0").await, before);
+}
+
+#[tokio::test]
+async fn rejected_record_is_kept_and_holds_up_nobody() {
+    let world = World::start().await;
+    let mut records = bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)]);
+    records.insert(1, br#"{"user_id":"u","session_id":"u_9"}"#.to_vec());
+    let answer = invoke(&world.sink(), &records).await;
+    assert_eq!((named(&answer), answer.report.rejected, answer.report.written), (None, 1, 2));
+    let items = world.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap().items.unwrap();
+    assert_eq!(items.len(), 1);
+    assert_eq!(items[0]["source"].as_s().unwrap(), "session-stream/s1");
+    assert_eq!(items[0]["reason"].as_s().unwrap(), "session_timestamp_missing");
+}

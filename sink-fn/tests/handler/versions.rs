@@ -1,0 +1,159 @@
+//! The highest version of a session wins, whatever the order.
+
+use std::cell::Cell;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use shared::boundary::Boundary;
+use shared::session_rule::Status;
+
+use crate::world::{NOW_MS, OPEN, World, boundary, bytes, closed, invoke, named};
+
+#[tokio::test]
+async fn boundarys_fields_become_one_attribute_each() {
+    let world = World::start().await;
+    let answer = invoke(&world.sink(), &bytes(&[boundary(0, closed(103_000, 4), 7)])).await;
+    assert_eq!((named(&answer), answer.report.written), (None, 1));
+    let item = world.item("u_0").await.unwrap();
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let number = |value: u64| AttributeValue::N(value.to_string());
+    let expected = [
+        ("session_id", text("u_0")),
+        ("user_id", text("u")),
+        ("session_timestamp", number(100_000)),
+        ("session_time", text("1970-01-01 00:01:40")),
+        ("event_name", text("at 7")),
+        ("status", text("closed")),
+        ("session_end", number(103_000)),
+        ("duration_ms", number(3_000)),
+        ("event_count", number(4)),
+        ("version", number(7)),
+    ];
+    assert_eq!(item, expected.map(|(name, value)| (name.to_owned(), value)).into());
+}
+
+#[tokio::test]
+async fn newest_boundary_of_a_batch_is_written_and_the_others_are_done_with_it() {
+    let world = World::start().await;
+    let boundaries = [boundary(0, OPEN, 5), boundary(0, closed(101_000, 2), 9), boundary(0, OPEN, 7)];
+    let answer = invoke(&world.sink(), &bytes(&boundaries)).await;
+    assert_eq!((named(&answer), answer.report.written), (None, 1));
+    assert_eq!(world.session("u_0").await, boundaries[1]);
+}
+
+#[tokio::test]
+async fn redelivered_batch_writes_nothing() {
+    let world = World::start().await;
+    let batch = bytes(&[boundary(0, closed(101_000, 2), 9), boundary(1, OPEN, 9)]);
+    invoke(&world.sink(), &batch).await;
+    let before = world.table().await;
+    let answer = invoke(&world.sink(), &batch).await;
+    assert_eq!((named(&answer), answer.report.written, answer.report.superseded), (None, 0, 2));
+    assert_eq!(world.table().await, before);
+}
+
+#[tokio::test]
+async fn session_that_goes_on_after_all_loses_its_summary() {
+    let world = World::start().await;
+    invoke(&world.sink(), &bytes(&[boundary(0, closed(101_000, 2), 5)])).await;
+    invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 6)])).await;
+    let item = world.item("u_0").await.unwrap();
+    for name in ["session_end", "duration_ms", "event_count"] {
+        assert!(!item.contains_key(name), "{name} is still there");
+    }
+    assert_eq!(world.session("u_0").await, boundary(0, OPEN, 6));
+}
+
+#[tokio::test]
+async fn retracted_session_stays_as_a_tombstone_for_a_day_so_that_no_straggler_brings_it_back() {
+    let world = World::start().await;
+    invoke(&world.sink(), &bytes(&[boundary(1, Status::Retracted, 8)])).await;
+    let expires_at = AttributeValue::N((NOW_MS / 1_000 + 86_400).to_string());
+    assert_eq!(world.item("u_1").await.unwrap()["expires_at"], expires_at);
+    let answer = invoke(&world.sink(), &bytes(&[boundary(1, OPEN, 7)])).await;
+    assert_eq!(answer.report.superseded, 1);
+    assert_eq!(world.session("u_1").await, boundary(1, Status::Retracted, 8));
+}
+
+#[tokio::test]
+async fn session_begun_anew_under_a_retracted_ordinal_does_not_expire() {
+    let world = World::start().await;
+    invoke(&world.sink(), &bytes(&[boundary(1, Status::Retracted, 8)])).await;
+    invoke(&world.sink(), &bytes(&[boundary(1, OPEN, 9)])).await;
+    assert!(!world.item("u_1").await.unwrap().contains_key("expires_at"));
+    assert_eq!(world.session("u_1").await, boundary(1, OPEN, 9));
+}
+
+#[tokio::test]
+async fn flink_jobs_boundary_is_taken_as_it_is_and_gives_way_to_any_version() {
+    let world = World::start().await;
+    let flink = |time: u64| {
+        format!(r#"{{"user_id":"u","session_timestamp":{time},"session_time":"2024-07-19 12:00:13","session_id":"u_0","event_type":"click","device_type":null}}"#).into_bytes()
+    };
+    invoke(&world.sink(), &[flink(1_721_390_413_000)]).await;
+    let item = world.item("u_0").await.unwrap();
+    assert_eq!(item["version"], AttributeValue::N("0".to_owned()));
+    assert!(!item.contains_key("status") && !item.contains_key("device_type"));
+    assert_eq!(invoke(&world.sink(), &[flink(1)]).await.report.superseded, 1, "of equal versions the first one stays");
+    invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 1)])).await;
+    assert_eq!(world.session("u_0").await, boundary(0, OPEN, 1));
+}
+
+#[tokio::test]
+async fn sessions_of_a_user_are_found_by_the_index() {
+    let world = World::start().await;
+    invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)])).await;
+    let query = world.embedded.dynamodb().query().table_name("sessions").index_name("by-user");
+    let query = query.key_condition_expression("user_id = :u AND session_timestamp >= :t");
+    let query = query.expression_attribute_values(":u", AttributeValue::S("u".to_owned()));
+    let found = query.expression_attribute_values(":t", AttributeValue::N("100000".to_owned())).send().await.unwrap();
+    assert_eq!(found.count, 2);
+}
+
+/// Boundaries of three sessions, each version once and in any order.
+fn shuffled_boundaries() -> impl Strategy<Value = Vec<Boundary>> {
+    let status = prop_oneof![
+        Just(OPEN),
+        (0..5_000_u64, 1..9_u64).prop_map(|(ms, n)| closed(100_000 + ms, n)),
+        Just(Status::Retracted)
+    ];
+    let boundaries = prop::collection::vec((0..3_u64, status), 1..20).prop_map(|statuses| {
+        let numbered = statuses.into_iter().enumerate();
+        numbered.map(|(version, (ordinal, status))| boundary(ordinal, status, version as u64 + 1)).collect::<Vec<_>>()
+    });
+    boundaries.prop_shuffle()
+}
+
+#[test]
+fn boundaries_in_any_order_cut_anywhere_and_repeated_leave_the_highest_version_of_each_session() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let world = runtime.block_on(World::start());
+    let cases = Cell::new(0);
+    let mut runner = TestRunner::new(Config { cases: 32, ..Config::default() });
+    let cuts = prop::collection::vec(1..6_usize, 1..6);
+    runner
+        .run(&(shuffled_boundaries(), cuts), |(mut boundaries, cuts)| {
+            cases.set(cases.get() + 1);
+            let own = format!("_of_case_{}", cases.get());
+            for boundary in &mut boundaries {
+                boundary.session_id.push_str(&own);
+            }
+            runtime.block_on(async {
+                let mut cuts = cuts.iter().cycle();
+                let mut rest = boundaries.as_slice();
+                while !rest.is_empty() {
+                    let (batch, others) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
+                    assert_eq!(named(&invoke(&world.sink(), &bytes(batch)).await), None);
+                    rest = others;
+                }
+                invoke(&world.sink(), &bytes(&boundaries[..boundaries.len() / 2])).await;
+                for (session_id, session) in world.table().await.into_iter().filter(|(id, _)| id.ends_with(&own)) {
+                    let newest = boundaries.iter().filter(|b| b.session_id == session_id).max_by_key(|b| b.version);
+                    assert_eq!(&session, newest.unwrap());
+                }
+            });
+            Ok(())
+        })
+        .unwrap();
+}

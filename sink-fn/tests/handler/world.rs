@@ -1,0 +1,109 @@
+//! Tables of the template, handlers over them, and a look at what they left behind.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use embedded::faults::{Call, Fault, FaultyHttpClient};
+use embedded::{Embedded, EmbeddedOptions, HandMadeRecord, Template, hand_made_event};
+use shared::attributes::Attributes;
+use shared::boundary::{Boundary, Version};
+use shared::event_time::EventTime;
+use shared::invocation::Invocation;
+use shared::session_rule::{Status, TouchedSession};
+use shared::statements::Item;
+use shared::user_id::UserId;
+use sink_fn::config::Config;
+use sink_fn::handler::{Answer, Sink};
+use sink_fn::session_item;
+use tokio::time::Instant;
+
+pub const NOW_MS: u64 = 1_721_390_600_000;
+
+pub struct World {
+    pub embedded: Embedded,
+    config: Config,
+}
+
+pub const OPEN: Status = Status::Open;
+
+pub fn closed(end_ms: u64, event_count: u64) -> Status {
+    Status::Closed { end: EventTime::from_ms(end_ms).unwrap(), event_count }
+}
+
+/// Session `ordinal` of user `u`, begun at 100 000, as it stood at `version`.
+pub fn boundary(ordinal: u64, status: Status, version: u64) -> Boundary {
+    let attributes = Attributes { event_name: Some(format!("at {version}")), ..Attributes::default() };
+    let start = EventTime::from_ms(100_000).unwrap();
+    let session = TouchedSession { ordinal, start, attributes, status };
+    Boundary::of(&UserId::new("u").unwrap(), session, Version::new(version))
+}
+
+pub fn bytes(boundaries: &[Boundary]) -> Vec<Vec<u8>> {
+    boundaries.iter().map(|boundary| boundary.encode().unwrap()).collect()
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+        let template = Template::of_this_project().unwrap();
+        embedded.create_resources(&template, Some(1)).await.unwrap();
+        let config = Config::from_variables(template.function("SinkFunction").unwrap().environment.clone()).unwrap();
+        Self { embedded, config }
+    }
+
+    pub fn sink(&self) -> Sink {
+        Sink::new(self.config.clone(), &self.embedded.dynamodb())
+    }
+
+    /// A sink whose calls go as `plan` has it. The SDK's own retries are off, so that a call is a call.
+    pub fn faulty(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> (Sink, FaultyHttpClient) {
+        let config = self.embedded.client_config();
+        let http = FaultyHttpClient::new(config.http_client().unwrap(), plan);
+        let retries = aws_sdk_dynamodb::config::retry::RetryConfig::disabled();
+        let config = config.to_builder().http_client(http.clone()).retry_config(retries).build();
+        (Sink::new(self.config.clone(), &aws_sdk_dynamodb::Client::new(&config)), http)
+    }
+
+    pub async fn item(&self, session_id: &str) -> Option<Item> {
+        let key = AttributeValue::S(session_id.to_owned());
+        let get = self.embedded.dynamodb().get_item().table_name("sessions").key("session_id", key);
+        get.send().await.unwrap().item
+    }
+
+    pub async fn session(&self, session_id: &str) -> Boundary {
+        session_item::decode(&self.item(session_id).await.expect("an item")).unwrap()
+    }
+
+    /// All items, tombstones included.
+    pub async fn table(&self) -> BTreeMap<String, Boundary> {
+        let items = self.embedded.dynamodb().scan().table_name("sessions").send().await.unwrap().items.unwrap();
+        let sessions = items.iter().map(|item| session_item::decode(item).unwrap());
+        sessions.map(|session| (session.session_id.clone(), session)).collect()
+    }
+}
+
+/// Invokes the handler with these records and ten seconds' time.
+pub async fn invoke(sink: &Sink, records: &[Vec<u8>]) -> Answer {
+    invoke_for(Duration::from_secs(10), sink, records).await
+}
+
+/// Invokes the handler, which must answer after `time` at the latest. Sequence numbers count from 1.
+pub async fn invoke_for(time: Duration, sink: &Sink, records: &[Vec<u8>]) -> Answer {
+    let records = records.iter().enumerate().map(|(index, data)| HandMadeRecord {
+        sequence_number: (index + 1).to_string(),
+        partition_key: "u".to_owned(),
+        data: data.clone(),
+        arrival_ms: 1_721_390_500_000,
+    });
+    let event = hand_made_event("session-stream", "s1", records.collect()).unwrap();
+    let invocation = Invocation { now_ms: NOW_MS, stop_at: Instant::now() + time };
+    sink.handle(serde_json::from_str(&event).unwrap(), invocation).await.unwrap()
+}
+
+/// The sequence number the answer names, if any.
+pub fn named(answer: &Answer) -> Option<&str> {
+    let failures = &answer.response.batch_item_failures;
+    assert!(failures.len() <= 1, "{failures:?}");
+    failures.first().map(|failure| failure.item_identifier.as_deref().unwrap())
+}
