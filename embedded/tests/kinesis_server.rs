@@ -174,11 +174,18 @@ async fn a_burst_over_a_shards_records_is_refused_record_by_record() {
 #[tokio::test]
 async fn a_burst_over_a_shards_bytes_is_refused_record_by_record() {
     let embedded = embedded_with(1, KinesisServerOptions::default()).await;
-    let records = (0..3).map(|number| (format!("user{number}"), vec![b'x'; 500 * 1024]));
-    let answer = put(&embedded.kinesis(), records.collect()).await;
-    assert_eq!(answer.failed_record_count, Some(1));
-    let failed: Vec<bool> = answer.records.iter().map(|it| it.error_code.is_some()).collect();
-    assert_eq!(failed, [false, false, true]);
+    // A call over the turn of a second has two seconds' capacity; no machine meets that turn in every one of these.
+    for _ in 0..5 {
+        let records = (0..3).map(|number| (format!("user{number}"), vec![b'x'; 500 * 1024]));
+        let answer = put(&embedded.kinesis(), records.collect()).await;
+        let failed: Vec<bool> = answer.records.iter().map(|it| it.error_code.is_some()).collect();
+        if failed == [false, false, true] {
+            assert_eq!(answer.failed_record_count, Some(1));
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("5 calls of 1.5 MB each were taken or refused otherwise than from their third record on");
 }
 
 #[tokio::test]

@@ -16,6 +16,10 @@ use tokio::sync::mpsc;
 use crate::error::LocalError;
 use crate::functions::{SessionizerFunction, SinkFunction, Tap, Total};
 
+/// How long a batch is gathered: long enough for batches to fill while a file streams in, and short enough, where the
+/// service's least above none is a second, not to be felt at a run's end.
+const BATCHING_WINDOW: Duration = Duration::from_millis(200);
+
 /// What differs from template.yaml.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -176,7 +180,7 @@ impl BoundaryTap {
     }
 }
 
-/// A mapping with the template's settings, except that it does not wait to fill a batch.
+/// A mapping with the template's settings, except that it waits for [`BATCHING_WINDOW`] only to fill a batch.
 fn start_mapping(
     embedded: &Embedded,
     spec: &FunctionSpec,
@@ -186,6 +190,7 @@ fn start_mapping(
     let stream = spec.mapping.stream.clone();
     let config = MappingConfig {
         batch_size: spec.mapping.batch_size as usize,
+        maximum_batching_window: BATCHING_WINDOW,
         parallelization_factor: spec.mapping.parallelization_factor as usize,
         function_timeout: Duration::from_secs(u64::from(spec.timeout_seconds)),
         ..MappingConfig::new(&stream)

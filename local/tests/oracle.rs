@@ -129,7 +129,8 @@ async fn boundaries_and_rejected_records_are_written_where_they_are_asked_for() 
         sessions: None,
         boundaries: Some(path("boundaries")),
         rejected: Some(path("rejected")),
-        options: Options { shards: Some(1), ..Options::default() },
+        // One click a batch: a session that opens and closes within one batch is published once, closed.
+        options: Options { shards: Some(1), batch_size: Some(1), ..Options::default() },
     })
     .await
     .unwrap();

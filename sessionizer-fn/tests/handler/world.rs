@@ -105,7 +105,8 @@ impl World {
     }
 
     pub async fn rejected(&self) -> Vec<Item> {
-        self.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap().items.unwrap()
+        let scan = self.embedded.dynamodb().scan().table_name("rejected-records");
+        scan.into_paginator().items().send().collect::<Result<_, _>>().await.unwrap()
     }
 }
 
