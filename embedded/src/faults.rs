@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -26,6 +27,9 @@ pub struct Call {
     pub operation: String,
     /// How many calls of this operation came before it.
     pub number: usize,
+    /// How many parts it has that the service may refuse one by one: statements, entries, items or keys; 0 for a call
+    /// that is done or not done as a whole.
+    pub parts: usize,
 }
 
 /// What happens to a call.
@@ -35,22 +39,48 @@ pub enum Fault {
     None,
     /// The service throttles it as a whole. It takes no effect.
     Throttled,
+    /// The service fails with an error of its own, HTTP status 500. It takes no effect.
+    InternalError,
     /// The service refuses it: the function's role lacks the permission. It takes no effect.
     AccessDenied,
     /// The connection breaks before the service has it. It takes no effect.
     NotSent,
     /// It takes effect, but the connection breaks before the answer is there.
     ReplyLost,
+    /// It takes effect, but the answer never comes: the caller waits until its own time-out.
+    NoAnswer,
+    /// It is made after so long.
+    Slow(Duration),
     /// The service throttles these of its parts, by their place from 0: statements of a BatchExecuteStatement, entries
     /// of a PutRecords, items of a BatchWriteItem, keys of a BatchGetItem. The others take effect.
     PartsThrottled(Vec<usize>),
     /// It waits until it is released, then it is made.
-    Held {
-        /// Is told when the call is there.
-        reached: oneshot::Sender<()>,
-        /// Lets it go on; so does dropping the other end.
-        release: oneshot::Receiver<()>,
-    },
+    Held(Hold),
+    /// It is made, and its answer waits until it is released.
+    ReplyHeld(Hold),
+}
+
+/// The two ends by which a call is held.
+#[derive(Debug)]
+pub struct Hold {
+    /// Is told when the call, or its answer, is there.
+    pub reached: oneshot::Sender<()>,
+    /// Lets it go on; so does dropping the other end.
+    pub release: oneshot::Receiver<()>,
+}
+
+impl Hold {
+    /// A hold, with what tells that a call has come to it and what lets that call go on.
+    #[must_use]
+    pub fn new() -> (Self, oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let ((reached, is_there), (let_go, release)) = (oneshot::channel(), oneshot::channel());
+        (Self { reached, release }, is_there, let_go)
+    }
+
+    async fn pass(self) {
+        let _ = self.reached.send(()); // an error says that nobody waits for the call any more
+        let _ = self.release.await; // and one here that nobody is left to release it
+    }
 }
 
 /// Decides what happens to each call. It is asked in the order in which calls are made.
@@ -112,18 +142,33 @@ impl HttpConnector for FaultyConnector {
         HttpConnectorFuture::new(async move {
             match fault {
                 Fault::None => inner.call(request).await,
-                Fault::Throttled => Ok(error("ThrottlingException", "Rate exceeded")),
-                Fault::AccessDenied => Ok(error("AccessDeniedException", "not authorized to perform the operation")),
+                Fault::Throttled => Ok(error(400, "ThrottlingException", "Rate exceeded")),
+                Fault::InternalError => Ok(error(500, "InternalServerError", "The service failed")),
+                Fault::AccessDenied => {
+                    Ok(error(400, "AccessDeniedException", "not authorized to perform the operation"))
+                }
                 Fault::NotSent => Err(broken("the connection broke before the request was sent")),
                 Fault::ReplyLost => {
                     inner.call(request).await?;
                     Err(broken("the connection broke before the answer was there"))
                 }
-                Fault::PartsThrottled(parts) => throttle_parts(&inner, request, &parts).await,
-                Fault::Held { reached, release } => {
-                    let _ = reached.send(()); // an error says that nobody waits for the call any more
-                    let _ = release.await; // and one here that nobody is left to release it
+                Fault::NoAnswer => {
+                    inner.call(request).await?;
+                    std::future::pending().await
+                }
+                Fault::Slow(time) => {
+                    tokio::time::sleep(time).await;
                     inner.call(request).await
+                }
+                Fault::PartsThrottled(parts) => throttle_parts(&inner, request, &parts).await,
+                Fault::Held(hold) => {
+                    hold.pass().await;
+                    inner.call(request).await
+                }
+                Fault::ReplyHeld(hold) => {
+                    let answer = inner.call(request).await;
+                    hold.pass().await;
+                    answer
                 }
             }
         })
@@ -133,9 +178,10 @@ impl HttpConnector for FaultyConnector {
 impl Shared {
     fn fault_for(&self, request: &HttpRequest) -> Fault {
         let operation = operation(request).to_owned();
+        let parts = count_parts(&operation, request);
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let count = calls.entry(operation.clone()).or_default();
-        let call = Call { operation, number: *count };
+        let call = Call { operation, number: *count, parts };
         *count += 1;
         drop(calls);
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,8 +195,13 @@ fn operation(request: &HttpRequest) -> &str {
     target.split_once('.').map_or(target, |(_, operation)| operation)
 }
 
-fn error(code: &str, message: &str) -> HttpResponse {
-    response(400, &json!({ "__type": code, "message": message }))
+fn count_parts(operation: &str, request: &HttpRequest) -> usize {
+    let body = request.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+    body.and_then(|mut body| parts_of(operation, &mut body).map(|parts| parts.len())).unwrap_or(0)
+}
+
+fn error(status: u16, code: &str, message: &str) -> HttpResponse {
+    response(status, &json!({ "__type": code, "message": message }))
 }
 
 fn response(status: u16, body: &Value) -> HttpResponse {

@@ -87,6 +87,15 @@ impl Embedded {
         Ok(())
     }
 
+    /// Splits every open shard of the stream called `stream` in two, or merges them two by two, as far as a stream of
+    /// one shard can be merged, and waits until it is ACTIVE.
+    ///
+    /// # Errors
+    /// When Kinesis refuses.
+    pub async fn reshard(&self, stream: &str, split: bool) -> Result<(), EmbeddedError> {
+        resources::reshard(&self.kinesis, stream, split).await
+    }
+
     /// DynamoDB's address, `http://127.0.0.1:PORT`.
     pub fn dynamodb_url(&self) -> String {
         self.dynamodb_server.url()

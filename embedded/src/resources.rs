@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, IndexStatus, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
-use aws_sdk_kinesis::types::StreamStatus;
+use aws_sdk_kinesis::types::{ScalingType, StreamDescriptionSummary, StreamStatus};
 use tokio::time::Instant;
 
 use crate::EmbeddedError;
@@ -29,17 +29,25 @@ pub(crate) async fn create_stream(kinesis: &aws_sdk_kinesis::Client, stream: &St
     let shards = i32::try_from(stream.shards).map_err(failed("CreateStream", name))?;
     kinesis.create_stream().stream_name(name).shard_count(shards).send().await.map_err(failed("CreateStream", name))?;
 
-    until_active(name, || async {
-        let answer = kinesis
-            .describe_stream_summary()
-            .stream_name(name)
-            .send()
-            .await
-            .map_err(failed("DescribeStreamSummary", name))?;
-        let summary = answer.stream_description_summary();
-        Ok(summary.is_some_and(|summary| *summary.stream_status() == StreamStatus::Active))
-    })
-    .await
+    until_active(name, || async { Ok(summary(kinesis, name).await?.stream_status == StreamStatus::Active) }).await
+}
+
+/// Doubles the number of open shards, or halves it (rounded up), and waits until the stream is ACTIVE again.
+pub(crate) async fn reshard(kinesis: &aws_sdk_kinesis::Client, name: &str, split: bool) -> Result<(), EmbeddedError> {
+    let open = summary(kinesis, name).await?.open_shard_count;
+    let target = if split { open * 2 } else { open.div_euclid(2) + open % 2 };
+    if target == open {
+        return Ok(());
+    }
+    let call = kinesis.update_shard_count().stream_name(name).target_shard_count(target);
+    call.scaling_type(ScalingType::UniformScaling).send().await.map_err(failed("UpdateShardCount", name))?;
+    until_active(name, || async { Ok(summary(kinesis, name).await?.stream_status == StreamStatus::Active) }).await
+}
+
+async fn summary(kinesis: &aws_sdk_kinesis::Client, name: &str) -> Result<StreamDescriptionSummary, EmbeddedError> {
+    const OPERATION: &str = "DescribeStreamSummary";
+    let answer = kinesis.describe_stream_summary().stream_name(name).send().await.map_err(failed(OPERATION, name))?;
+    answer.stream_description_summary.ok_or_else(|| failed(OPERATION, name)("the answer describes no stream"))
 }
 
 /// Makes `table` with its indexes and TTL setting, or takes over the one that is there, and waits until all is ACTIVE.

@@ -56,6 +56,9 @@ pub enum LocalError {
         /// What is wrong with the item.
         fault: String,
     },
+    /// A record of session-stream is not what the sessionizer publishes.
+    #[error("a record of session-stream is no boundary: {0}")]
+    NotABoundary(String),
     /// A value could not be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -1,19 +1,23 @@
-//! The tables' contents as NDJSON.
+//! What streams and tables hold, read whole, and written as NDJSON.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_kinesis::types::ShardIteratorType;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use sessionizer_fn::state::UserState;
+use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
 use shared::call_error::CallError;
 use shared::session_rule::Status;
 use shared::statements::Item;
+use shared::user_id::UserId;
 
 use crate::error::LocalError;
 
@@ -40,6 +44,48 @@ pub async fn sessions(client: &Client, table: &str) -> Result<Vec<Boundary>, Loc
 pub fn write_sessions(sessions: &[Boundary], path: &Path) -> Result<(), LocalError> {
     let lines = sessions.iter().map(|session| serde_json::to_vec(&session.to_row(None)).map_err(LocalError::from));
     write_lines(lines, path)
+}
+
+/// The state of each user in the table called `table`.
+///
+/// # Errors
+/// When the table cannot be read or holds something else.
+pub async fn states(client: &Client, table: &str) -> Result<BTreeMap<UserId, UserState>, LocalError> {
+    let fault = |fault: String| LocalError::Item { table: table.to_owned(), fault };
+    let mut states = BTreeMap::new();
+    for item in scan(client, table).await? {
+        let name = item.get("user_id").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        let user_id = UserId::new(name).map_err(|error| fault(format!("user_id is {error:?}")))?;
+        let state = state_item::decode(&item).map_err(|error| fault(error.to_string()))?;
+        states.insert(user_id, state);
+    }
+    Ok(states)
+}
+
+/// Every boundary in the stream called `stream`, shard by shard.
+///
+/// # Errors
+/// When a call fails or a record is no boundary.
+pub async fn boundaries(client: &aws_sdk_kinesis::Client, stream: &str) -> Result<Vec<Boundary>, LocalError> {
+    let shards = client.list_shards().stream_name(stream).send().await;
+    let shards = shards.map_err(|error| CallError::of("ListShards", &error))?.shards.unwrap_or_default();
+    let mut boundaries = Vec::new();
+    for shard in shards {
+        let iterator = client.get_shard_iterator().stream_name(stream).shard_id(shard.shard_id);
+        let iterator = iterator.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await;
+        let mut next = iterator.map_err(|error| CallError::of("GetShardIterator", &error))?.shard_iterator;
+        while let Some(iterator) = next {
+            let page = client.get_records().shard_iterator(iterator).send().await;
+            let page = page.map_err(|error| CallError::of("GetRecords", &error))?;
+            // The embedded stream gives an empty page only where there is nothing more.
+            next = page.next_shard_iterator.filter(|_| !page.records.is_empty());
+            for record in page.records {
+                let boundary = Boundary::decode(record.data.as_ref());
+                boundaries.push(boundary.map_err(|rejection| LocalError::NotABoundary(rejection.message))?);
+            }
+        }
+    }
+    Ok(boundaries)
 }
 
 /// A rejected record as a line of NDJSON.
@@ -78,6 +124,16 @@ pub async fn rejected(client: &Client, table: &str, since_ms: u64) -> Result<Vec
     let position = |row: &RejectedRow| (row.source.clone(), row.sequence_number.len(), row.sequence_number.clone());
     rows.sort_by_cached_key(position);
     Ok(rows)
+}
+
+/// The bytes of each record in the table of rejected ones.
+///
+/// # Errors
+/// When the table cannot be read or holds something else.
+pub async fn rejected_data(client: &Client, table: &str) -> Result<Vec<Vec<u8>>, LocalError> {
+    let no_data = || LocalError::Item { table: table.to_owned(), fault: "an item is no rejected record".to_owned() };
+    let data = |item: &Item| Some(item.get("data")?.as_b().ok()?.as_ref().to_vec());
+    scan(client, table).await?.iter().map(|item| data(item).ok_or_else(no_data)).collect()
 }
 
 /// Writes one rejected record a line.

@@ -2,7 +2,8 @@
 //!
 //! In the order in which data flows: lines of a file ([`lines`]) are put into click-stream ([`producer`]), the
 //! handlers are invoked with what the streams bring ([`functions`], wired up in [`pipeline`]), and the tables are
-//! written out ([`export`]). [`run`] does that for a file, [`walkthrough`] for a few minutes of made-up clicks.
+//! written out ([`export`]). [`run`] does that for a file, [`walkthrough`] for a few minutes of made-up clicks;
+//! [`chaos`] runs streams under faults, by another [`staging`] of the functions.
 
 pub mod error;
 
@@ -11,9 +12,11 @@ pub mod producer;
 
 pub mod functions;
 pub mod pipeline;
+pub mod staging;
 
 pub mod export;
 pub mod summary;
 
+pub mod chaos;
 pub mod run;
 pub mod walkthrough;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use local::chaos::fault_kind::FaultKind;
+use local::chaos::{self, Chaos};
 use local::error::LocalError;
 use local::pipeline::Options;
 use local::run::{Run, parameters, run};
@@ -24,6 +26,8 @@ struct Cli {
 enum Command {
     /// Sessionizes a file and writes the sessions table.
     Run(RunArgs),
+    /// Runs streams under faults and compares the tables with what they must hold.
+    Chaos(ChaosArgs),
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +64,22 @@ struct RunArgs {
     data_dir: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct ChaosArgs {
+    /// Clicks as NDJSON, in place of random streams.
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// The first run's seed; each further run has the next one. At random without it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many runs.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    runs: u64,
+    /// The faults to inject, separated by commas; all of them without it.
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    faults: Vec<FaultKind>,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum FirstSession {
     Emit,
@@ -71,6 +91,7 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         None => walkthrough::run().await.map(|()| true),
         Some(Command::Run(args)) => run_file(args).await,
+        Some(Command::Chaos(args)) => run_under_faults(args).await,
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -108,4 +129,22 @@ async fn run_file(args: RunArgs) -> Result<bool, LocalError> {
     .await?;
     eprintln!("{summary}");
     Ok(summary.is_everything_accounted_for())
+}
+
+/// Says whether the tables were right every time.
+async fn run_under_faults(args: ChaosArgs) -> Result<bool, LocalError> {
+    // Short enough to be typed in again.
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let kinds = if args.faults.is_empty() || args.faults.contains(&FaultKind::All) {
+        FaultKind::EACH.to_vec()
+    } else {
+        args.faults
+    };
+    let verdict = chaos::run(Chaos { input: args.input, seed, runs: args.runs, kinds }).await?;
+    println!("{}", verdict.tally);
+    match &verdict.failure {
+        None => println!("{} runs from seed {seed} on: the tables are what they must be after each.", verdict.runs),
+        Some((seed, difference)) => println!("THE TABLES DIFFER with --seed {seed} --runs 1\n{difference}"),
+    }
+    Ok(verdict.failure.is_none())
 }

@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_types::SdkConfig;
 use embedded::event_source_mapping::{
     Counts, DeliveryPolicy, EventSourceMapping, Function, LikeLambda, MappingConfig, Progress,
 };
 use embedded::template::{FunctionSpec, Template};
 use embedded::{Embedded, EmbeddedOptions};
 use sessionizer_fn::handler::Sessionizer;
+use shared::boundary::Boundary;
 use sink_fn::handler::Sink;
 use tokio::sync::mpsc;
 
+use crate::chaos::verdict::Found;
 use crate::error::LocalError;
+use crate::export;
 use crate::functions::{SessionizerFunction, SinkFunction, Tap, Total};
+use crate::staging::Staging;
 
 /// How long a batch is gathered: long enough for batches to fill while a file streams in, and short enough, where the
 /// service's least above none is a second, not to be felt at a run's end.
@@ -42,6 +47,7 @@ pub struct Pipeline {
     session_stream: String,
     /// Name of the table with one item per session.
     pub sessions_table: String,
+    state_table: String,
     /// Name of the table of what could not be read.
     pub rejected_table: String,
     sessionizer: EventSourceMapping,
@@ -66,14 +72,14 @@ impl Pipeline {
     /// # Errors
     /// When an option is out of range or the embedded services cannot be set up.
     pub async fn start(options: Options) -> Result<Self, LocalError> {
-        Self::start_with_policy(options, LikeLambda).await
+        Self::start_with(options, &LikeLambda).await
     }
 
-    /// As [`Pipeline::start`], with another choice of where batches are cut and what is delivered again.
+    /// As [`Pipeline::start`], with another way to run the functions.
     ///
     /// # Errors
     /// As [`Pipeline::start`].
-    pub async fn start_with_policy(options: Options, policy: impl DeliveryPolicy + Clone) -> Result<Self, LocalError> {
+    pub async fn start_with(options: Options, staging: &impl Staging) -> Result<Self, LocalError> {
         let template = Template::of_this_project_with(&options.parameters)?;
         let mut sessionizer_spec = template.function("SessionizerFunction")?.clone();
         let sink_spec = template.function("SinkFunction")?.clone();
@@ -90,18 +96,29 @@ impl Pipeline {
         let sink_config = sink_fn::config::Config::from_variables(sink_spec.environment.clone())
             .map_err(|source| LocalError::Config { function: "SinkFunction", source })?;
         let (sessionizer_total, sink_total) = (Total::default(), Total::default());
-        let (rejected_table, sessions_table) = (config.rejected_table.clone(), sink_config.sessions_table.clone());
+        let (state_table, rejected_table) = (config.state_table.clone(), config.rejected_table.clone());
+        let sessions_table = sink_config.sessions_table.clone();
 
-        let handler = Sessionizer::new(config, &embedded.dynamodb(), &embedded.kinesis());
-        let function = SessionizerFunction::new(handler, sessionizer_total.clone());
-        let sessionizer = start_mapping(&embedded, &sessionizer_spec, function, policy.clone())?;
-        let function = SinkFunction::new(Sink::new(sink_config, &embedded.dynamodb()), sink_total.clone());
-        let sink = start_mapping(&embedded, &sink_spec, function, policy)?;
+        let sdk = embedded.client_config();
+        let total = sessionizer_total.clone();
+        let make = move |sdk: &SdkConfig| {
+            let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_kinesis::Client::new(sdk));
+            SessionizerFunction::new(Sessionizer::new(config.clone(), &dynamodb, &kinesis), total.clone())
+        };
+        let function = staging.function(sdk, make);
+        let sessionizer = start_mapping(&embedded, &sessionizer_spec, function, staging.policy())?;
+        let total = sink_total.clone();
+        let make = move |sdk: &SdkConfig| {
+            SinkFunction::new(Sink::new(sink_config.clone(), &aws_sdk_dynamodb::Client::new(sdk)), total.clone())
+        };
+        let function = staging.function(sdk, make);
+        let sink = start_mapping(&embedded, &sink_spec, function, staging.policy())?;
         Ok(Self {
             embedded,
             click_stream: sessionizer_spec.mapping.stream,
             session_stream: sink_spec.mapping.stream,
             sessions_table,
+            state_table,
             rejected_table,
             sessionizer,
             sink,
@@ -126,6 +143,42 @@ impl Pipeline {
     #[must_use]
     pub fn clicks(&self) -> Progress {
         self.sessionizer.progress()
+    }
+
+    /// How far the boundaries are processed.
+    #[must_use]
+    pub fn boundaries(&self) -> Progress {
+        self.sink.progress()
+    }
+
+    /// Every boundary that is in session-stream now.
+    ///
+    /// # Errors
+    /// When a call fails or a record is no boundary.
+    pub async fn published(&self) -> Result<Vec<Boundary>, LocalError> {
+        export::boundaries(&self.kinesis(), &self.session_stream).await
+    }
+
+    /// What all tables hold now, with what was `published`.
+    ///
+    /// # Errors
+    /// When a call fails or an item is not what the functions write.
+    pub async fn found(&self, published: Vec<Boundary>) -> Result<Found, LocalError> {
+        let dynamodb = self.dynamodb();
+        Ok(Found {
+            sessions: export::sessions(&dynamodb, &self.sessions_table).await?,
+            states: export::states(&dynamodb, &self.state_table).await?,
+            rejected: export::rejected_data(&dynamodb, &self.rejected_table).await?,
+            published,
+        })
+    }
+
+    /// Splits every shard of click-stream in two, or merges them two by two.
+    ///
+    /// # Errors
+    /// When Kinesis refuses.
+    pub async fn reshard(&self, split: bool) -> Result<(), LocalError> {
+        Ok(self.embedded.reshard(&self.click_stream, split).await?)
     }
 
     /// Begins to look into session-stream, from its first boundary on.

@@ -1,6 +1,6 @@
 //! Invocations at the same time, on one shard or on several.
 
-use embedded::faults::{Call, Fault};
+use embedded::faults::{Call, Fault, Hold};
 use tokio::sync::oneshot;
 
 use crate::world::{World, click, invoke, named};
@@ -9,9 +9,8 @@ use crate::world::{World, click, invoke, named};
 fn holding_first(
     operation: &'static str,
 ) -> (impl FnMut(&Call) -> Fault + Send + 'static, oneshot::Receiver<()>, oneshot::Sender<()>) {
-    let (reached, is_there) = oneshot::channel();
-    let (let_go, release) = oneshot::channel();
-    let mut hold = Some(Fault::Held { reached, release });
+    let (hold, is_there, let_go) = Hold::new();
+    let mut hold = Some(Fault::Held(hold));
     let plan =
         move |call: &Call| if call.operation == operation { hold.take().unwrap_or(Fault::None) } else { Fault::None };
     (plan, is_there, let_go)

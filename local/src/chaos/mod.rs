@@ -1,0 +1,243 @@
+//! Streams under faults: whether the tables hold, in the end, what they would hold without any.
+//!
+//! The real handlers, SDK clients and embedded services, between an [`adversary`] that decides about every call,
+//! invocation and batch, and a [`verdict`] over whole tables. A seed decides about everything but the timing.
+
+pub mod adversary;
+pub mod expected;
+pub mod fault_kind;
+pub mod mortal;
+pub mod stream;
+pub mod verdict;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_types::SdkConfig;
+use embedded::event_source_mapping::Function;
+use fastrand::Rng;
+use indicatif::{ProgressBar, ProgressStyle};
+use shared::click::{Click, LatestBelievable};
+use shared::session_rule::SessionGap;
+
+use crate::chaos::adversary::Adversary;
+use crate::chaos::expected::Expected;
+use crate::chaos::fault_kind::{FaultKind, Tally};
+use crate::chaos::mortal::{Mortal, Zombies};
+use crate::chaos::stream::{Phase, Sent, Size};
+use crate::chaos::verdict::Found;
+use crate::error::LocalError;
+use crate::lines::{Content, lines_of};
+use crate::pipeline::{Options, Pipeline};
+use crate::producer::{Producer, partition_key};
+use crate::run::parameters;
+use crate::staging::Staging;
+
+/// The template's session gap and clock skew, which these runs keep.
+const GAP: SessionGap = SessionGap::from_ms(10_000);
+const MAX_CLOCK_SKEW_MS: u64 = 3_600_000;
+
+/// How large a random stream is.
+const SIZE: Size = Size { phases: 6, records: 40, users: 6 };
+
+/// Over how many partition keys a user's clicks are scattered, and how often a stream is resharded at most: together
+/// fewer than the 16 cursors a state keeps.
+const KEYS_PER_USER: u32 = 3;
+const MOST_RESHARDS: u32 = 4;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Chaos {
+    /// NDJSON of clicks to use in place of random streams.
+    pub input: Option<PathBuf>,
+    /// The first run's seed; each further one has the next.
+    pub seed: u64,
+    /// How many runs.
+    pub runs: u64,
+    /// The kinds of faults to inject.
+    pub kinds: Vec<FaultKind>,
+}
+
+/// How the runs ended.
+#[derive(Debug)]
+pub struct Verdict {
+    /// How many runs there were, the failed one included.
+    pub runs: u64,
+    /// The faults that were injected.
+    pub tally: Arc<Tally>,
+    /// The seed of the run whose tables differ, and the first difference.
+    pub failure: Option<(u64, String)>,
+}
+
+/// A stream, with what it must give.
+#[derive(Clone, Debug)]
+struct Script {
+    phases: Vec<Phase>,
+    /// Whether the records of a phase may be put in any order, under any partition key.
+    any_order: bool,
+    expected: Expected,
+    rejected: Vec<Vec<u8>>,
+}
+
+/// Runs until a run's tables differ or all runs are through.
+///
+/// # Errors
+/// When a run could not be finished.
+pub async fn run(chaos: Chaos) -> Result<Verdict, LocalError> {
+    let tally = Arc::new(Tally::default());
+    let from_file = match &chaos.input {
+        Some(path) => Some(Script::of_file(path).await?),
+        None => None,
+    };
+    let bar = progress_bar(chaos.runs);
+    for number in 0..chaos.runs {
+        let seed = chaos.seed.wrapping_add(number);
+        let mut rng = Rng::with_seed(seed);
+        let script = from_file.clone().unwrap_or_else(|| Script::random(&mut rng));
+        let outcome = one_run(&script, &mut rng, &chaos.kinds, Arc::clone(&tally)).await?;
+        bar.inc(1);
+        bar.set_message(format!("{} faults survived", tally.total()));
+        if let Err(difference) = outcome {
+            bar.finish_and_clear();
+            return Ok(Verdict { runs: number + 1, tally, failure: Some((seed, difference)) });
+        }
+    }
+    bar.finish_and_clear();
+    Ok(Verdict { runs: chaos.runs, tally, failure: None })
+}
+
+impl Script {
+    fn random(rng: &mut Rng) -> Self {
+        let phases = stream::random(rng, "user", SIZE, GAP);
+        let (clicks, rejected) = decoded(phases.iter().flatten().map(|sent| &sent.data));
+        Self { expected: Expected::of_sorted(clicks, GAP), rejected, phases, any_order: true }
+    }
+
+    /// The file's records in their order; the rule itself says what they give.
+    async fn of_file(path: &std::path::Path) -> Result<Self, LocalError> {
+        let (mut lines, _) = lines_of(path)?;
+        let mut phase = Phase::new();
+        while let Some(line) = lines.recv().await {
+            let line = line?;
+            // A line that no Kinesis record holds can be put by nobody.
+            if let Content::Record(data) = line.content {
+                phase.push(Sent { user: Some(partition_key(&data, line.number)), data });
+            }
+        }
+        let (clicks, rejected) = decoded(phase.iter().map(|sent| &sent.data));
+        Ok(Self { expected: Expected::in_order(&clicks, GAP), rejected, phases: vec![phase], any_order: false })
+    }
+}
+
+fn decoded<'d>(records: impl Iterator<Item = &'d Vec<u8>>) -> (Vec<Click>, Vec<Vec<u8>>) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let latest = LatestBelievable::after_arrival(u64::try_from(now).unwrap_or(u64::MAX), MAX_CLOCK_SKEW_MS);
+    let (mut clicks, mut rejected) = (Vec::new(), Vec::new());
+    for data in records {
+        match Click::decode(data, latest) {
+            Ok(click) => clicks.push(click),
+            Err(_) => rejected.push(data.clone()),
+        }
+    }
+    (clicks, rejected)
+}
+
+/// Runs the script under faults; the inner result says what differs.
+async fn one_run(
+    script: &Script,
+    rng: &mut Rng,
+    kinds: &[FaultKind],
+    tally: Arc<Tally>,
+) -> Result<Result<(), String>, LocalError> {
+    let adversary = Adversary::new(rng.u64(..), kinds, tally);
+    let stage = Stage { adversary: adversary.clone(), zombies: Zombies::default() };
+    let options = Options {
+        parameters: parameters(None, None, Some(rng.u32(1..=4))),
+        shards: Some(rng.u32(1..=3)),
+        batch_size: Some(rng.u32(1..=100)),
+        data_dir: None,
+    };
+    let pipeline = Pipeline::start_with(options, &stage).await?;
+    put(script, rng, &adversary, &pipeline).await?;
+    stage.zombies.rest().await;
+    let found = everything_stored(&pipeline, &stage.zombies).await?;
+    pipeline.stop().await?;
+    Ok(verdict::compare(&script.expected, &script.rejected, &found))
+}
+
+/// Puts the stream, phase by phase, and waits until each is done.
+async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &Pipeline) -> Result<(), LocalError> {
+    let scatter = script.any_order && adversary.knows(FaultKind::Scatter) && rng.bool();
+    if scatter {
+        adversary.count(FaultKind::Scatter);
+    }
+    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream);
+    let mut reshards = 0;
+    for phase in &script.phases {
+        let mut order: Vec<_> = phase.iter().collect();
+        if script.any_order {
+            rng.shuffle(&mut order);
+        }
+        for sent in order {
+            let key = match &sent.user {
+                Some(user) if scatter => format!("{user}/{}", rng.u32(..KEYS_PER_USER)),
+                Some(user) => user.clone(),
+                None => format!("none {}", rng.u32(..)),
+            };
+            producer.take(key, sent.data.clone()).await?;
+        }
+        producer.flush().await?;
+        if adversary.knows(FaultKind::Reshard) && reshards < MOST_RESHARDS && rng.u8(..4) == 0 {
+            pipeline.reshard(rng.bool()).await?;
+            adversary.count(FaultKind::Reshard);
+            reshards += 1;
+        }
+        pipeline.clicks().wait_until_done(producer.records_put()).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the sink has stored all there is in session-stream; a zombie may have put something at the very end.
+async fn everything_stored(pipeline: &Pipeline, zombies: &Zombies) -> Result<Found, LocalError> {
+    loop {
+        let published = pipeline.published().await?;
+        pipeline.boundaries().wait_until_done(published.len() as u64).await?;
+        zombies.rest().await;
+        if pipeline.published().await?.len() == published.len() {
+            return pipeline.found(published).await;
+        }
+    }
+}
+
+/// How the adversary has the functions run.
+#[derive(Clone, Debug)]
+struct Stage {
+    adversary: Adversary,
+    zombies: Zombies,
+}
+
+impl Staging for Stage {
+    type Policy = Adversary;
+
+    fn policy(&self) -> Adversary {
+        self.adversary.clone()
+    }
+
+    fn function<F: Function>(
+        &self,
+        sdk: &SdkConfig,
+        make: impl Fn(&SdkConfig) -> F + Send + Sync + 'static,
+    ) -> impl Function {
+        Mortal::new(make, sdk, self.adversary.clone(), self.zombies.clone())
+    }
+}
+
+fn progress_bar(runs: u64) -> ProgressBar {
+    let bar = ProgressBar::new(runs);
+    // The template is constant; a fault in it would leave the bar with its default look.
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} runs  {elapsed}  {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}

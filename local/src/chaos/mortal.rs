@@ -1,0 +1,112 @@
+//! A function whose calls meet faults and whose invocations may die, or be taken for dead.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use embedded::event_source_mapping::Function;
+use embedded::faults::{Call, Fault, FaultyHttpClient, Hold};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::chaos::adversary::{Adversary, At, Fate};
+use crate::chaos::fault_kind::FaultKind;
+
+/// Longest wait for an answer. The functions wait five seconds; a run whose answers go astray on purpose cannot.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_000);
+
+/// Invocations that go on although they were taken for dead.
+#[derive(Clone, Debug, Default)]
+pub struct Zombies(Arc<Mutex<JoinSet<()>>>);
+
+impl Zombies {
+    /// Waits until none is left.
+    pub async fn rest(&self) {
+        loop {
+            let mut all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+            if all.is_empty() {
+                return;
+            }
+            while all.join_next().await.is_some() {}
+        }
+    }
+
+    fn spawn(&self, zombie: impl Future<Output = ()> + Send + 'static) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).spawn(zombie);
+    }
+}
+
+/// The function. Each invocation gets clients of its own, so that its calls can be told from those of others.
+pub struct Mortal<Make> {
+    make: Make,
+    sdk: SdkConfig,
+    adversary: Adversary,
+    zombies: Zombies,
+}
+
+impl<Make> Mortal<Make> {
+    /// A function that `make` makes anew for each invocation, from a configuration whose calls the adversary decides.
+    pub fn new(make: Make, sdk: &SdkConfig, adversary: Adversary, zombies: Zombies) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+        Self { make, sdk: sdk.to_builder().timeout_config(timeouts).build(), adversary, zombies }
+    }
+
+    /// The configuration for one invocation, whose first call at `at` comes to `hold`.
+    fn sdk_for_one(&self, at: Option<At>, hold: Hold) -> SdkConfig {
+        let Some(http) = self.sdk.http_client() else { return self.sdk.clone() };
+        let adversary = self.adversary.clone();
+        let mut hold = at.map(|at| (at, hold));
+        let mut number = 0;
+        let plan = move |call: &Call| {
+            number += 1;
+            match hold.take_if(|(at, _)| at.call + 1 == number) {
+                Some((At { after: false, .. }, hold)) => Fault::Held(hold),
+                Some((At { after: true, .. }, hold)) => Fault::ReplyHeld(hold),
+                None => adversary.fault_for(call),
+            }
+        };
+        self.sdk.to_builder().http_client(FaultyHttpClient::new(http, plan)).build()
+    }
+}
+
+impl<Make, F> Function for Mortal<Make>
+where
+    Make: Fn(&SdkConfig) -> F + Send + Sync + 'static,
+    F: Function,
+{
+    async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
+        let fate = self.adversary.fate();
+        let at = match fate {
+            Fate::Lives => None,
+            Fate::Dies(at) | Fate::IsTakenForDead(at, _) => Some(at),
+        };
+        let (hold, is_there, let_go) = Hold::new();
+        let function = (self.make)(&self.sdk_for_one(at, hold));
+        let mut running = tokio::spawn(async move { function.invoke(event, deadline).await });
+        let finished = tokio::select! {
+            // An error says that the invocation ended before it came to that call.
+            Ok(()) = is_there => None,
+            answer = &mut running => Some(answer),
+        };
+        match (finished, fate) {
+            (Some(answer), _) => answer.map_err(|error| error.to_string())?,
+            (None, Fate::IsTakenForDead(_, delay)) => {
+                self.adversary.count(FaultKind::Zombie);
+                self.zombies.spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    let _ = let_go.send(()); // an error says that it has ended by itself
+                    let _ = running.await; // whatever it answers, nobody listens any more
+                });
+                Err("taken for dead".to_owned())
+            }
+            (None, _) => {
+                self.adversary.count(FaultKind::Crash);
+                running.abort();
+                let _ = running.await; // an error, as it was aborted; now it makes no further call
+                drop(let_go);
+                Err("died".to_owned())
+            }
+        }
+    }
+}

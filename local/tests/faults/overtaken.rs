@@ -1,0 +1,55 @@
+//! An invocation that is overtaken: held at any of its calls while its batch is delivered again, and the rest after it.
+
+use embedded::faults::{Fault, Hold};
+
+use crate::scenarios::{ALL, Scenario};
+use crate::trial::{Script, Trial, click_event, faulty, functions};
+use crate::world::World;
+
+/// Holds the copy of the first batch at call `number`, before or after it took effect, until all batches are done.
+/// Says whether the copy made such a call.
+async fn overtaken_at(world: &World, scenario: &Scenario, number: usize, after: bool) -> bool {
+    let mut trial = Trial::new(world, Script::new());
+    let batches: Vec<_> = scenario.batches.iter().map(|batch| trial.records_of(batch)).collect();
+
+    let (hold, is_there, let_go) = Hold::new();
+    let mut hold = Some(hold);
+    let mut calls = 0;
+    let sdk = faulty(world.sdk(), move |_| {
+        calls += 1;
+        match hold.take_if(|_| calls == number + 1) {
+            Some(hold) if after => Fault::ReplyHeld(hold),
+            Some(hold) => Fault::Held(hold),
+            None => Fault::None,
+        }
+    });
+    let copy = functions(world, &sdk).0;
+    let (event, invocation) = (click_event(&batches[0]), trial.next_invocation());
+    let copy = tokio::spawn(async move { copy.handle(event, invocation).await.unwrap() });
+    let reached = is_there.await.is_ok();
+    trial.note_versions().await;
+    for batch in &batches {
+        trial.deliver_clicks(batch).await;
+    }
+    drop(let_go);
+    copy.await.unwrap();
+    trial.note_versions().await;
+    trial.deliver_boundaries(|_| ()).await;
+    let outcome = trial.check().await.and_then(|()| trial.check_versions());
+    outcome.unwrap_or_else(|it| panic!("{}, held at call {number}, after it: {after}: {it}", scenario.name));
+    reached
+}
+
+#[tokio::test]
+async fn copy_of_a_batch_that_goes_on_after_its_successors_changes_nothing_in_the_tables() {
+    let world = World::start().await;
+    for scenario in &ALL {
+        for after in [false, true] {
+            let mut number = 0;
+            while overtaken_at(&world, scenario, number, after).await {
+                number += 1;
+            }
+            assert!(number >= 3, "{}: the copy made {number} calls", scenario.name);
+        }
+    }
+}
