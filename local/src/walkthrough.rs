@@ -39,7 +39,6 @@ pub async fn run() -> Result<(), LocalError> {
 
     // Event time runs ahead of the clock; it begins so early that no click comes from the future.
     let mut event_ms = unix_ms() - CLICKS * MAX_QUIET_SECONDS * 1_000;
-    let mut shown = 0;
     for number in 0..CLICKS {
         let user = USERS[fastrand::usize(..USERS.len())];
         producer.take(user.to_owned(), click(user, event_ms)).await?;
@@ -50,21 +49,17 @@ pub async fn run() -> Result<(), LocalError> {
         event_ms += 1_000 * fastrand::u64(0..=if quiet { MAX_QUIET_SECONDS } else { MAX_PAUSE_SECONDS });
         let deadline = tokio::time::Instant::now() + PAUSE;
         while let Ok(Some(data)) = tokio::time::timeout_at(deadline, tap.boundaries.recv()).await {
-            bar.println(boundary_line(&data));
-            shown += 1;
+            bar.suspend(|| println!("{}", boundary_line(&data)));
         }
     }
     pipeline.drain(CLICKS).await?;
     let published = pipeline.sessionizer_total.now().published;
     let mut rest = tap.finish(published).await?;
     while let Ok(data) = rest.try_recv() {
-        bar.println(boundary_line(&data));
-        shown += 1;
+        bar.suspend(|| println!("{}", boundary_line(&data)));
     }
     bar.finish_and_clear();
-    if !bar.is_hidden() || shown == 0 {
-        println!();
-    }
+    println!();
     print_sessions(&export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?);
     pipeline.stop().await?;
     println!("{NEXT}");
