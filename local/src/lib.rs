@@ -1,13 +1,14 @@
 //! The whole pipeline in one process: the functions' own handlers between embedded streams and tables.
 //!
-//! In the order in which data flows: lines of a file ([`lines`]) are put into click-stream ([`producer`]), the
-//! handlers are invoked with what the streams bring ([`functions`], wired up in [`pipeline`]), and the tables are
+//! In the order in which data flows: lines of a file ([`lines`]) are put into click-stream ([`producer`]) no faster than
+//! its shards take them ([`pace`]), the handlers are invoked with what the streams bring ([`functions`], wired up in [`pipeline`]), and the tables are
 //! written out ([`export`]). [`run`] does that for a file, [`walkthrough`] for a few minutes of made-up clicks;
 //! [`chaos`] runs streams under faults, by another [`staging`] of the functions.
 
 pub mod error;
 
 pub mod lines;
+pub mod pace;
 pub mod producer;
 
 pub mod functions;

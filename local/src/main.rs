@@ -144,7 +144,7 @@ async fn run_under_faults(args: ChaosArgs) -> Result<bool, LocalError> {
     println!("{}", verdict.tally);
     match &verdict.failure {
         None => println!("{} runs from seed {seed} on: the tables are what they must be after each.", verdict.runs),
-        Some((seed, difference)) => println!("THE TABLES DIFFER with --seed {seed} --runs 1\n{difference}"),
+        Some((seed, difference)) => println!("FAILED with --seed {seed} --runs 1\n{difference}"),
     }
     Ok(verdict.failure.is_none())
 }

@@ -25,16 +25,17 @@ use crate::staging::Staging;
 /// service's least above none is a second, not to be felt at a run's end.
 const BATCHING_WINDOW: Duration = Duration::from_millis(200);
 
-/// The wait before a shard that had nothing new is read again. A call costs more than most batches do: with many shards
-/// and a shorter wait, reading nothing is what a run spends its time on.
+/// The wait before a shard that was read to its end is read again, and the longest one while nothing new comes. A call
+/// costs more than most batches do: with many shards and shorter waits, reading nothing is what a run spends its time on.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(400);
 
 /// What differs from template.yaml.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Values for the template's parameters, by name.
     pub parameters: BTreeMap<String, String>,
-    /// Shards of both streams, 1 to 500; as many as an on-demand stream begins with where there is no number.
+    /// Shards of both streams, at least 1; as many as an on-demand stream begins with where there is no number.
     pub shards: Option<u32>,
     /// Most clicks in one batch, 1 to 10,000.
     pub batch_size: Option<u32>,
@@ -194,6 +195,7 @@ impl Pipeline {
         let config = MappingConfig {
             batch_size: 10_000,
             poll_interval: POLL_INTERVAL,
+            idle_poll_interval: IDLE_POLL_INTERVAL,
             ..MappingConfig::new(&self.session_stream)
         };
         let mapping = EventSourceMapping::start(self.embedded.kinesis(), config, Tap::new(sender))
@@ -253,6 +255,7 @@ fn start_mapping(
         batch_size: spec.mapping.batch_size as usize,
         maximum_batching_window: BATCHING_WINDOW,
         poll_interval: POLL_INTERVAL,
+        idle_poll_interval: IDLE_POLL_INTERVAL,
         parallelization_factor: spec.mapping.parallelization_factor as usize,
         function_timeout: Duration::from_secs(u64::from(spec.timeout_seconds)),
         ..MappingConfig::new(&stream)

@@ -45,7 +45,7 @@ pub async fn run(run: Run) -> Result<Summary, LocalError> {
     let bar = progress_bar(length);
 
     let mut summary = Summary::default();
-    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream);
+    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
     while let Some(line) = lines.recv().await {
         let line = line?;
         bar.set_position(line.end);

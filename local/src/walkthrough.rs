@@ -34,7 +34,7 @@ pub async fn run() -> Result<(), LocalError> {
     println!("Three users click through a shop. A session ends after 10 s without a click of its user.\n");
     let pipeline = Pipeline::start(Options::default()).await?;
     let mut tap = pipeline.tap_boundaries()?;
-    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream);
+    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
     let bar = progress_bar();
 
     // Event time runs ahead of the clock; it begins so early that no click comes from the future.

@@ -44,6 +44,9 @@ pub struct MappingConfig {
     /// The wait before a shard that had nothing new is read again, 1 ms to 10 s. Default: 20 ms. Lambda polls once a
     /// second; a real stream takes five reads a second and shard.
     pub poll_interval: Duration,
+    /// The longest that wait becomes while a shard stays without anything new, from `poll_interval` to 10 s; it doubles
+    /// until then. Default: 20 ms, so that it stays as it is.
+    pub idle_poll_interval: Duration,
     /// The wait after a first failed attempt, 1 ms to 60 s; it doubles with every further one. Default: 50 ms.
     pub retry_backoff_initial: Duration,
     /// The longest wait between two attempts, at least the first one, at most 60 s. Default: 1 s.
@@ -75,6 +78,7 @@ impl MappingConfig {
             starting_position: StartingPosition::default(),
             function_timeout: Duration::from_secs(3),
             poll_interval: Duration::from_millis(20),
+            idle_poll_interval: Duration::from_millis(20),
             retry_backoff_initial: Duration::from_millis(50),
             retry_backoff_max: Duration::from_secs(1),
             bisect_batch_on_function_error: false,
@@ -93,8 +97,14 @@ impl MappingConfig {
         check("parallelization_factor", self.parallelization_factor, 1..=MAX_PARALLELIZATION_FACTOR)?;
         check("function_timeout", self.function_timeout, tick..=MAX_FUNCTION_TIMEOUT)?;
         check("poll_interval", self.poll_interval, tick..=MAX_POLL_INTERVAL)?;
+        check("idle_poll_interval", self.idle_poll_interval, self.poll_interval..=MAX_POLL_INTERVAL)?;
         check("retry_backoff_initial", self.retry_backoff_initial, tick..=MAX_RETRY_BACKOFF)?;
         check("retry_backoff_max", self.retry_backoff_max, self.retry_backoff_initial..=MAX_RETRY_BACKOFF)
+    }
+
+    /// The wait before a shard is read again, by how often in a row it had nothing new.
+    pub(crate) fn polling(&self) -> Backoff {
+        Backoff { initial: self.poll_interval, max: self.idle_poll_interval }
     }
 
     pub(crate) fn backoff(&self) -> Backoff {

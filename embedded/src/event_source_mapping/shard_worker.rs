@@ -39,10 +39,11 @@ pub(crate) struct ShardWorker<F> {
     cursor: ShardCursor,
     /// Absent while a read is under way, and after the last one.
     reader: Option<ShardReader>,
-    reads: JoinSet<(ShardReader, Result<Read, CallError>)>,
+    reads: JoinSet<(ShardReader, usize, Result<Read, CallError>)>,
     /// No read before this time.
     next_read: Instant,
     failed_reads_in_a_row: u32,
+    empty_reads_in_a_row: u32,
     invocations: JoinSet<(usize, Outcome)>,
 }
 
@@ -64,6 +65,7 @@ impl<F: Function> ShardWorker<F> {
             reads: JoinSet::new(),
             next_read: started,
             failed_reads_in_a_row: 0,
+            empty_reads_in_a_row: 0,
             invocations: JoinSet::new(),
         }
     }
@@ -133,31 +135,34 @@ impl<F: Function> ShardWorker<F> {
         if let Some(mut reader) = self.reader.take() {
             self.reads.spawn(async move {
                 let read = reader.read(room).await;
-                (reader, read)
+                (reader, room, read)
             });
         }
     }
 
     fn take_read(
         &mut self,
-        ended: Result<(ShardReader, Result<Read, CallError>), JoinError>,
+        ended: Result<(ShardReader, usize, Result<Read, CallError>), JoinError>,
     ) -> Result<(), MappingError> {
-        let (reader, read) = ended?;
+        let (reader, asked_for, read) = ended?;
         self.reader = Some(reader);
         match read {
-            Ok(read) => self.take_records(read),
+            Ok(read) => self.take_records(read, asked_for),
             Err(CallError::Fatal(error)) => return Err(error),
             Err(CallError::IteratorExpired(reason) | CallError::Retry(reason)) => self.put_off_reading(&reason),
         }
         Ok(())
     }
 
-    fn take_records(&mut self, read: Read) {
+    fn take_records(&mut self, read: Read, asked_for: usize) {
         self.failed_reads_in_a_row = 0;
-        // A shard that had something new is read again at once.
-        if read.records.is_empty() {
-            self.next_read = Instant::now() + self.context.config.poll_interval;
-        } else {
+        // Only a shard that had all that was asked for is read again at once: the others are read to their end.
+        if read.records.len() < asked_for {
+            let empty_reads = if read.records.is_empty() { self.empty_reads_in_a_row.saturating_add(1) } else { 1 };
+            self.empty_reads_in_a_row = empty_reads;
+            self.next_read = Instant::now() + self.context.config.polling().delay(empty_reads);
+        }
+        if !read.records.is_empty() {
             self.context.reporter.read(read.records.len());
             self.cursor.read(read.records, self.started.elapsed());
         }

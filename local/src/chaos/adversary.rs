@@ -18,6 +18,10 @@ const INVOCATIONS_PER_DEATH: u32 = 8;
 /// An invocation that is to die does so at one of its first so many calls.
 const LAST_CALL_TO_DIE_AT: usize = 4;
 
+/// One invocation of so many is given little time, in milliseconds.
+const INVOCATIONS_PER_SHORT_ONE: u32 = 8;
+const LITTLE_TIME_MS: std::ops::RangeInclusive<u64> = 50..=500;
+
 /// The longest a slow call takes, and the longest a zombie sleeps.
 const LONGEST_DELAY_MS: u64 = 150;
 
@@ -85,7 +89,8 @@ impl Adversary {
             Some(FaultKind::TimeOut) => Fault::NoAnswer,
             Some(FaultKind::Slow) => Fault::Slow(self.delay()),
             Some(FaultKind::Partial) if call.parts > 0 => {
-                Fault::PartsThrottled(self.draw(|rng| (0..call.parts).filter(|_| rng.bool()).collect()))
+                let certain = self.draw(|rng| rng.usize(..call.parts));
+                Fault::PartsThrottled((0..call.parts).filter(|part| *part == certain || self.draw(Rng::bool)).collect())
             }
             _ => return Fault::None,
         };
@@ -109,6 +114,16 @@ impl Adversary {
             Some(FaultKind::Zombie) => Fate::IsTakenForDead(at, self.delay()),
             _ => Fate::Lives,
         }
+    }
+
+    /// How much time the next invocation is given, where that is less than usual.
+    #[must_use]
+    pub fn little_time(&self) -> Option<Duration> {
+        let is_short = self.knows(FaultKind::OutOfTime) && self.draw(|rng| rng.u32(..INVOCATIONS_PER_SHORT_ONE) == 0);
+        is_short.then(|| {
+            self.count(FaultKind::OutOfTime);
+            Duration::from_millis(self.draw(|rng| rng.u64(LITTLE_TIME_MS)))
+        })
     }
 
     fn delay(&self) -> Duration {

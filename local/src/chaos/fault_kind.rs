@@ -24,6 +24,8 @@ pub enum FaultKind {
     Crash,
     /// The function is taken for dead, its batch is delivered again, and it goes on all the same.
     Zombie,
+    /// An invocation is given so little time that it may not get through.
+    OutOfTime,
     /// A batch that had succeeded is delivered again, cut elsewhere.
     Redelivery,
     /// The stream's shards are split or merged while it is read.
@@ -36,7 +38,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Each of them.
-    pub const EACH: [Self; 12] = [
+    pub const EACH: [Self; 13] = [
         Self::Throttle,
         Self::InternalError,
         Self::Reset,
@@ -46,6 +48,7 @@ impl FaultKind {
         Self::Slow,
         Self::Crash,
         Self::Zombie,
+        Self::OutOfTime,
         Self::Redelivery,
         Self::Reshard,
         Self::Scatter,
@@ -68,6 +71,7 @@ impl FaultKind {
             Self::Slow => ("slow", "calls that took long"),
             Self::Crash => ("crash", "functions that died at a call"),
             Self::Zombie => ("zombie", "functions that outlived their successors"),
+            Self::OutOfTime => ("out-of-time", "invocations that were given little time"),
             Self::Redelivery => ("redelivery", "batches delivered again after success"),
             Self::Reshard => ("reshard", "shards split or merged"),
             Self::Scatter => ("scatter", "streams whose partition key was not the user"),

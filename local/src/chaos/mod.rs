@@ -12,7 +12,7 @@ pub mod verdict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_types::SdkConfig;
 use embedded::event_source_mapping::Function;
@@ -46,6 +46,9 @@ const SIZE: Size = Size { phases: 6, records: 40, users: 6 };
 const KEYS_PER_USER: u32 = 3;
 const MOST_RESHARDS: u32 = 4;
 
+/// A run that takes longer than this will not come to an end.
+const LONGEST_RUN: Duration = Duration::from_secs(900);
+
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Chaos {
@@ -66,7 +69,7 @@ pub struct Verdict {
     pub runs: u64,
     /// The faults that were injected.
     pub tally: Arc<Tally>,
-    /// The seed of the run whose tables differ, and the first difference.
+    /// The seed of the run whose tables differ or that could not be finished, and the first difference or the reason.
     pub failure: Option<(u64, String)>,
 }
 
@@ -80,10 +83,10 @@ struct Script {
     rejected: Vec<Vec<u8>>,
 }
 
-/// Runs until a run's tables differ or all runs are through.
+/// Runs until a run fails or all runs are through.
 ///
 /// # Errors
-/// When a run could not be finished.
+/// When the file could not be read.
 pub async fn run(chaos: Chaos) -> Result<Verdict, LocalError> {
     let tally = Arc::new(Tally::default());
     let from_file = match &chaos.input {
@@ -95,7 +98,12 @@ pub async fn run(chaos: Chaos) -> Result<Verdict, LocalError> {
         let seed = chaos.seed.wrapping_add(number);
         let mut rng = Rng::with_seed(seed);
         let script = from_file.clone().unwrap_or_else(|| Script::random(&mut rng));
-        let outcome = one_run(&script, &mut rng, &chaos.kinds, Arc::clone(&tally)).await?;
+        let run = one_run(&script, &mut rng, &chaos.kinds, Arc::clone(&tally));
+        let outcome = match tokio::time::timeout(LONGEST_RUN, run).await {
+            Ok(Ok(compared)) => compared,
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("not finished after {} s", LONGEST_RUN.as_secs())),
+        };
         bar.inc(1);
         bar.set_message(format!("{} faults survived", tally.total()));
         if let Err(difference) = outcome {
@@ -172,7 +180,7 @@ async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &P
     if scatter {
         adversary.count(FaultKind::Scatter);
     }
-    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream);
+    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
     let mut reshards = 0;
     for phase in &script.phases {
         let mut order: Vec<_> = phase.iter().collect();
@@ -190,6 +198,7 @@ async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &P
         producer.flush().await?;
         if adversary.knows(FaultKind::Reshard) && reshards < MOST_RESHARDS && rng.u8(..4) == 0 {
             pipeline.reshard(rng.bool()).await?;
+            producer.learn_shards().await?;
             adversary.count(FaultKind::Reshard);
             reshards += 1;
         }

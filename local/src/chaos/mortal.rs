@@ -83,11 +83,16 @@ where
         };
         let (hold, is_there, let_go) = Hold::new();
         let function = (self.make)(&self.sdk_for_one(at, hold));
+        let deadline = self.adversary.little_time().map_or(deadline, |time| deadline.min(Instant::now() + time));
         let mut running = tokio::spawn(async move { function.invoke(event, deadline).await });
         let finished = tokio::select! {
             // An error says that the invocation ended before it came to that call.
             Ok(()) = is_there => None,
             answer = &mut running => Some(answer),
+            () = tokio::time::sleep_until(deadline) => {
+                running.abort();
+                return Err("timed out".to_owned());
+            }
         };
         match (finished, fate) {
             (Some(answer), _) => answer.map_err(|error| error.to_string())?,
