@@ -31,6 +31,9 @@ use crate::world::{Published, World};
 const ARRIVAL_MS: i64 = 1_721_390_500_000;
 const GAP: SessionGap = SessionGap::from_ms(10_000);
 
+/// A call that gets no answer fails after so long.
+const CALL_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// More attempts than any script has faults.
 const MOST_ATTEMPTS: usize = 30;
 
@@ -118,7 +121,7 @@ impl<'w> Trial<'w> {
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
         let (deaths_sender, deaths) = mpsc::unbounded_channel();
         let made = Arc::clone(&calls);
-        let sdk = faulty(world.sdk(), move |call| {
+        let sdk = faulty(world.sdk(), CALL_TIMEOUT, move |call| {
             let mut made = made.lock().unwrap();
             made.push(call.clone());
             let held = |fault: fn(Hold) -> Fault| {
@@ -330,9 +333,9 @@ impl<'w> Trial<'w> {
 }
 
 /// A configuration whose calls go as `plan` has it. The SDK's own retries are off, so that a call is a call.
-pub fn faulty(sdk: &SdkConfig, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
+pub fn faulty(sdk: &SdkConfig, timeout: Duration, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
     let http = FaultyHttpClient::new(sdk.http_client().unwrap(), plan);
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(500)).build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout).build();
     sdk.to_builder().http_client(http).retry_config(RetryConfig::disabled()).timeout_config(timeouts).build()
 }
 
