@@ -13,7 +13,7 @@ use shared::user_id::UserId;
 
 /// Which sequence of records a cursor counts along: records with the same key come in order.
 ///
-/// That is the shard, as long as Lambda runs one batch of a shard at a time. With a parallelization factor above 1 it
+/// That is the shard of its stream, as long as Lambda runs one batch of a shard at a time. With a parallelization factor above 1 it
 /// keeps only the records of one partition key in order, so a record whose partition key is not its user gets a
 /// cursor for that partition key. A cursor of the whole shard would take a slower batch's new clicks for old ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +26,7 @@ impl CursorKey {
         Self(text.into())
     }
 
-    /// The key's text: a shard id, with `#` and the partition key where that makes a difference.
+    /// The key's text: stream and shard, with `#` and the partition key where that makes a difference.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -34,9 +34,9 @@ impl CursorKey {
 
     fn of(record: &Record, user_id: &UserId, parallelization_factor: u64) -> Self {
         if parallelization_factor == 1 || record.partition_key == user_id.as_str() {
-            Self::new(record.shard.id().clone())
+            Self::new(Arc::clone(record.shard.text()))
         } else {
-            Self::new(format!("{}#{}", record.shard.id(), record.partition_key))
+            Self::new(format!("{}#{}", record.shard, record.partition_key))
         }
     }
 }

@@ -13,7 +13,7 @@ pub enum FirstSession {
     Skip,
 }
 
-/// The settings of design section 6, and one that the section lacks: how many batches of a shard run at once.
+/// The settings of design section 6.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `STATE_TABLE`: name of the table with one item per user.

@@ -1,7 +1,10 @@
 //! One invocation: rounds of read, decide, commit, publish, until every user of the batch is done or time is up.
 //!
-//! In each round every user takes one step, so that requests are full. A user who was throttled waits for the next
-//! round; the others go on. What is done is noted as it happens, and whatever is not done comes again.
+//! In each round a group of users takes one step: large enough to fill requests, small enough for the first ones to be
+//! done long before the last ones when calls are slow. A user who was throttled waits until the others are through.
+//! What is done is noted as it happens, and whatever is not done comes again.
+
+use std::collections::VecDeque;
 
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use aws_lambda_events::streams::KinesisEventResponse;
@@ -16,6 +19,9 @@ use crate::report::Report;
 use crate::state_table::{Committed, StateTable};
 use crate::step::{Commit, Rule};
 use crate::user_work::{Phase, UserWork};
+
+/// Most users of a round: their boundaries fill one PutRecords request.
+const USERS_PER_ROUND: usize = shared::limits::MAX_RECORDS_PER_PUT;
 
 /// The sessionizer with its clients; one for the life of an execution environment.
 #[derive(Clone, Debug)]
@@ -86,54 +92,57 @@ impl Sessionizer {
         progress: &Progress,
         report: &mut Report,
     ) {
-        let mut users: Vec<_> = users.into_iter().map(UserWork::new).collect();
+        let mut waiting: VecDeque<_> = users.into_iter().map(UserWork::new).collect();
+        let mut held_up = Vec::new();
         let mut backoff = Backoff::new();
-        while !users.is_empty() {
-            let throttled = self.round(&mut users, invocation, progress, report).await;
-            users.retain(|user| !user.is_over());
-            if throttled {
+        while !waiting.is_empty() || !held_up.is_empty() {
+            if waiting.is_empty() {
                 backoff.pause().await;
-            } else {
+                waiting.extend(held_up.drain(..));
+            }
+            let mut group: Vec<_> = waiting.drain(..waiting.len().min(USERS_PER_ROUND)).collect();
+            self.round(&mut group, invocation, progress, report).await;
+            if !group.iter().any(|user| user.held_up) {
                 backoff.reset();
+            }
+            group.retain(|user| !user.is_over());
+            // Whoever has more steps to take goes on with the next round, and nobody waits for those held up.
+            for mut user in group.into_iter().rev() {
+                if std::mem::take(&mut user.held_up) {
+                    held_up.push(user);
+                } else {
+                    waiting.push_front(user);
+                }
             }
         }
     }
 
-    /// Takes every user one step further; says whether something must be tried again later.
-    async fn round(
-        &self,
-        users: &mut [UserWork],
-        invocation: Invocation,
-        progress: &Progress,
-        report: &mut Report,
-    ) -> bool {
-        let mut throttled = self.read(users).await;
+    /// Takes every user one step further.
+    async fn round(&self, users: &mut [UserWork], invocation: Invocation, progress: &Progress, report: &mut Report) {
+        self.read(users).await;
         for user in &mut *users {
             user.decide(self.rule, invocation.now_ms, progress, report);
         }
-        throttled |= self.commit(users, report).await;
-        throttled |= self.publish(users, report).await;
+        self.commit(users, report).await;
+        self.publish(users, report).await;
         for user in users {
             user.settle(progress);
         }
-        throttled
     }
 
-    async fn read(&self, users: &mut [UserWork]) -> bool {
+    async fn read(&self, users: &mut [UserWork]) {
         let unread: Vec<_> = users.iter_mut().filter(|user| matches!(user.phase, Phase::Unread)).collect();
         let ids: Vec<_> = unread.iter().map(|user| &user.user_id).collect();
         let states = self.states.read(&ids).await;
-        let mut throttled = false;
         for (user, state) in unread.into_iter().zip(states) {
             match state {
                 Ok(known) => user.learn(known),
-                Err(error) => throttled |= user.hold_or_give_up(&error),
+                Err(error) => user.hold_or_give_up(&error),
             }
         }
-        throttled
     }
 
-    async fn commit(&self, users: &mut [UserWork], report: &mut Report) -> bool {
+    async fn commit(&self, users: &mut [UserWork], report: &mut Report) {
         let ready: Vec<_> = users.iter_mut().filter(|user| matches!(user.phase, Phase::Committing(_))).collect();
         let commits: Vec<(_, &Commit)> = ready
             .iter()
@@ -143,7 +152,6 @@ impl Sessionizer {
             })
             .collect();
         let outcomes = self.states.commit(&commits).await;
-        let mut throttled = false;
         for (user, outcome) in ready.into_iter().zip(outcomes) {
             match outcome {
                 Committed::Yes => user.committed(report),
@@ -151,21 +159,18 @@ impl Sessionizer {
                     report.lost_races += 1;
                     user.lost_race(known);
                 }
-                Committed::Failed(error) => throttled |= user.hold_or_give_up(&error),
+                Committed::Failed(error) => user.hold_or_give_up(&error),
             }
         }
-        throttled
     }
 
-    async fn publish(&self, users: &mut [UserWork], report: &mut Report) -> bool {
-        let mut throttled = false;
+    async fn publish(&self, users: &mut [UserWork], report: &mut Report) {
         let messages: Vec<&Message> = users.iter().flat_map(UserWork::messages).collect();
         let mut results = self.publisher.publish(&messages).await.into_iter();
         for user in users {
             let own: Vec<_> = results.by_ref().take(user.messages().len()).collect();
             report.published += own.iter().filter(|result| result.is_ok()).count() as u64;
-            throttled |= user.published(own);
+            user.published(own);
         }
-        throttled
     }
 }

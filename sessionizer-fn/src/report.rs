@@ -21,6 +21,10 @@ pub struct Report {
     pub started: u64,
     /// Sessions merged into the one before by a late click.
     pub merged: u64,
+    /// Clicks that came over another shard (or partition key, where that has a cursor) than their user's click before:
+    /// each adds to the state item, and two shards' invocations lose races over it. None where the partition key is
+    /// the user and no shard was split or merged.
+    pub moved: u64,
     /// Boundaries put into session-stream, those of a redelivery included.
     pub published: u64,
     /// Commits that found another invocation's commit in their way.
@@ -38,6 +42,7 @@ impl AddAssign for Report {
         self.rejected += other.rejected;
         self.started += other.started;
         self.merged += other.merged;
+        self.moved += other.moved;
         self.published += other.published;
         self.lost_races += other.lost_races;
         self.undone += other.undone;

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use shared::attributes::Attributes;
 use shared::boundary::Version;
 use shared::event_time::EventTime;
+use shared::limits::MAX_SAFE_INTEGER;
 use shared::sequence_number::SequenceNumber;
 use shared::session_rule::{Session, Status, TouchedSession, UserSessions};
 use shared::statements::Item;
@@ -195,7 +196,8 @@ impl<'i> Fields<'i> {
 
     fn number(&self, name: &str) -> Result<u64, StateItemError> {
         let value = self.required(name)?.as_n().ok().and_then(|text| text.parse().ok());
-        value.ok_or_else(|| self.fault(name, "it is not a whole number from 0 on"))
+        let value = value.filter(|number| *number <= MAX_SAFE_INTEGER);
+        value.ok_or_else(|| self.fault(name, &format!("it is not a whole number from 0 to {MAX_SAFE_INTEGER}")))
     }
 
     fn time(&self, name: &str) -> Result<EventTime, StateItemError> {

@@ -85,6 +85,8 @@ fn item_that_breaks_an_invariant_is_an_error_that_names_the_attribute() {
     assert!(fault("version", Some(AttributeValue::S("8".to_owned()))).contains("version: "));
     assert!(fault("ordinal", Some(number(0))).contains("previous: there is none before ordinal 0"));
     assert!(fault("ordinal", Some(AttributeValue::N("-1".to_owned()))).contains("ordinal: "));
+    let too_high = fault("version", Some(number(MAX_SAFE_INTEGER + 1)));
+    assert_eq!(too_high, "attribute version: it is not a whole number from 0 to 9007199254740991");
     assert!(fault("current", Some(AttributeValue::Null(true))).contains("current: it is null"));
     let backwards = Session { start: at(2), end: at(1), event_count: 1, attributes: Attributes::default() };
     assert!(fault("current", Some(encode_session(&backwards))).contains("current.end: it is before the start"));

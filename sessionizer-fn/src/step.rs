@@ -146,20 +146,21 @@ struct Draft {
     touched: BTreeMap<u64, TouchedSession>,
     touched_bytes: usize,
     advanced: BTreeMap<CursorKey, SequenceNumber>,
-    /// The cursor of the last click applied.
+    /// The cursor of the last click applied, now or in the stored state.
     last_key: Option<CursorKey>,
     report: Report,
 }
 
 impl Draft {
     fn on(stored: Option<&UserState>, rule: Rule) -> Self {
+        let newest = stored.and_then(|state| state.cursors.iter().max_by_key(|(_, cursor)| cursor.version));
         Self {
             rule,
             sessions: stored.map(|state| state.sessions.clone()),
             touched: BTreeMap::new(),
             touched_bytes: 0,
             advanced: BTreeMap::new(),
-            last_key: None,
+            last_key: newest.map(|(key, _)| key.clone()),
             report: Report::default(),
         }
     }
@@ -195,13 +196,17 @@ impl Draft {
             }
         }
         self.advanced.insert(click.cursor_key.clone(), click.sequence_number.clone());
-        self.last_key = Some(click.cursor_key.clone());
+        let last_key = self.last_key.replace(click.cursor_key.clone());
+        self.report.moved += u64::from(last_key.is_some_and(|key| key != click.cursor_key));
     }
 
     /// The state to commit and the key of the outbox to publish; `None` when no click was new.
     ///
     /// The outbox of any cursor that moved would do: none of their batches is checkpointed before it is published.
     fn finish(self, stored: Option<&UserState>, now_ms: u64) -> Option<(UserState, CursorKey)> {
+        if self.advanced.is_empty() {
+            return None;
+        }
         let (sessions, outbox_key) = (self.sessions?, self.last_key?);
         let version = stored.map_or(Version::NONE, |state| state.version).next(now_ms);
         let mut cursors = stored.map(|state| state.cursors.clone()).unwrap_or_default();

@@ -23,6 +23,8 @@ pub struct UserWork {
     pub user_id: UserId,
     /// Where the user is.
     pub phase: Phase,
+    /// Whether a call for this user was throttled or failed in the last round: trying again at once would not help.
+    pub held_up: bool,
     /// Those that are not settled: first all of them, then less with every commit that is published.
     clicks: Vec<BatchClick>,
     published: Published,
@@ -61,7 +63,7 @@ impl UserWork {
     #[must_use]
     pub fn new(clicks: UserClicks) -> Self {
         let UserClicks { user_id, clicks } = clicks;
-        Self { user_id, phase: Phase::Unread, clicks, published: Published::new() }
+        Self { user_id, phase: Phase::Unread, held_up: false, clicks, published: Published::new() }
     }
 
     /// Whether there is nothing left to do in this invocation.
@@ -116,16 +118,16 @@ impl UserWork {
         }
     }
 
-    /// A call for this user failed. Stays as it is, to try again, when that may help (then true); otherwise the
-    /// user's clicks wait for the batch to come again.
-    pub fn hold_or_give_up(&mut self, error: &CallError) -> bool {
+    /// A call for this user failed. Stays as it is, to try again later, when that may help; otherwise the user's
+    /// clicks wait for the batch to come again.
+    pub fn hold_or_give_up(&mut self, error: &CallError) {
         if error.is_passing() {
             tracing::debug!(%error, "trying again");
+            self.held_up = true;
         } else {
             tracing::error!(%error, "giving up on a user's clicks until the batch comes again");
             self.phase = Phase::Over;
         }
-        error.is_passing()
     }
 
     /// What is to be published for this user now.
@@ -134,9 +136,9 @@ impl UserWork {
         if let Phase::Publishing(publishing) = &self.phase { &publishing.messages } else { &[] }
     }
 
-    /// Takes note of which of [`Self::messages`] are in; says whether some must be tried again.
-    pub fn published(&mut self, results: Vec<Result<(), CallError>>) -> bool {
-        let Phase::Publishing(publishing) = &mut self.phase else { return false };
+    /// Takes note of which of [`Self::messages`] are in.
+    pub fn published(&mut self, results: Vec<Result<(), CallError>>) {
+        let Phase::Publishing(publishing) = &mut self.phase else { return };
         let mut errors = Vec::new();
         let mut results = results.into_iter();
         publishing.messages.retain(|_| match results.next() {
@@ -148,9 +150,8 @@ impl UserWork {
             None => true,
         });
         let lasting = errors.iter().find(|error| !error.is_passing());
-        match lasting.or(errors.first()) {
-            Some(error) => self.hold_or_give_up(error),
-            None => false,
+        if let Some(error) = lasting.or(errors.first()) {
+            self.hold_or_give_up(error);
         }
     }
 

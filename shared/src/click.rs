@@ -78,13 +78,13 @@ pub(crate) fn decode_user_id(field: Field<'_>) -> Result<UserId, Rejection> {
         Field::Integer(digits) => digits.to_owned(),
         Field::Text(text) => text.into_owned(),
     };
-    let start = shown(&text);
     UserId::new(text).map_err(|invalid| match invalid {
         InvalidUserId::Empty => {
             let message = format!("user_id is empty, it must have 1 to {MAX_USER_ID_CHARS} characters");
             Rejection::of_field(USER_ID, FieldFault::Empty, message)
         }
-        InvalidUserId::TooLong(chars) => {
+        InvalidUserId::TooLong(text) => {
+            let (chars, start) = (text.chars().count(), shown(&text));
             let message = format!("user_id has {chars} characters, the limit is {MAX_USER_ID_CHARS}: {start}");
             Rejection::of_field(USER_ID, FieldFault::TooLong, message)
         }

@@ -1,5 +1,7 @@
 //! What both functions share, in the order in which data flows through them.
 //!
+//! Where comments name sections of the design, they mean `docs/design.md`.
+//!
 //! Nothing here decides about a particular function's work: the sessionizer's state lives in `sessionizer-fn`,
 //! the sessions table in `sink-fn`.
 

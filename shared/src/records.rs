@@ -12,31 +12,28 @@ use aws_lambda_events::streams::KinesisEventResponse;
 
 use crate::sequence_number::{InvalidSequenceNumber, SequenceNumber};
 
-/// A stream's shard: where a record's sequence number means something.
+/// A stream's shard: where a record's sequence number means something. Its text is the stream's name and the shard's id
+/// with a slash between them, which neither can contain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Shard {
-    stream: Arc<str>,
-    id: Arc<str>,
-}
+pub struct Shard(Arc<str>);
 
 impl Shard {
     /// The shard called `id` of the stream called `stream`.
     #[must_use]
     pub fn new(stream: &str, id: &str) -> Self {
-        Self { stream: stream.into(), id: id.into() }
+        Self(format!("{stream}/{id}").into())
     }
 
-    /// The shard's id, for example `shardId-000000000006`.
+    /// The shard's text, for example `click-stream/shardId-000000000006`.
     #[must_use]
-    pub fn id(&self) -> &Arc<str> {
-        &self.id
+    pub fn text(&self) -> &Arc<str> {
+        &self.0
     }
 }
 
-/// The stream's name and the shard's id, with a slash between them.
 impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.stream, self.id)
+        f.write_str(&self.0)
     }
 }
 
@@ -114,7 +111,7 @@ fn record_of(index: usize, record: KinesisEventRecord, last_shard: &mut Option<S
         return Err(EventError::Origin { index, field: "eventSourceARN", value: arn, expected });
     };
     let shard = match last_shard {
-        Some(last) if *last.id == *shard_id && *last.stream == *stream => last.clone(),
+        Some(last) if last.0.split_once('/') == Some((stream, shard_id)) => last.clone(),
         _ => last_shard.insert(Shard::new(stream, shard_id)).clone(),
     };
     let kinesis = record.kinesis;

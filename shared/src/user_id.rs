@@ -9,12 +9,12 @@ use crate::limits::MAX_USER_ID_CHARS;
 pub struct UserId(String);
 
 /// Why a text is no user id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidUserId {
     /// It has no characters.
     Empty,
-    /// It has this many characters, more than [`MAX_USER_ID_CHARS`].
-    TooLong(usize),
+    /// This text has more than [`MAX_USER_ID_CHARS`] characters.
+    TooLong(String),
 }
 
 impl UserId {
@@ -28,11 +28,8 @@ impl UserId {
         if text.is_empty() {
             return Err(InvalidUserId::Empty);
         }
-        if text.len() > MAX_USER_ID_CHARS {
-            let chars = text.chars().count();
-            if chars > MAX_USER_ID_CHARS {
-                return Err(InvalidUserId::TooLong(chars));
-            }
+        if text.len() > MAX_USER_ID_CHARS && text.chars().nth(MAX_USER_ID_CHARS).is_some() {
+            return Err(InvalidUserId::TooLong(text));
         }
         Ok(Self(text))
     }

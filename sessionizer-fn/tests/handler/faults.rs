@@ -65,6 +65,34 @@ async fn user_who_stays_throttled_is_not_done_and_everybody_else_is() {
     assert!(world.state_item("a").await.is_none());
 }
 
+/// Throttled for as long as it takes: each invocation gets one statement through and runs out of time over the others.
+#[tokio::test]
+async fn under_lasting_throttles_each_invocation_goes_on_where_the_last_one_came_to() {
+    let world = World::start().await;
+    let mut clicks = ["a", "b", "c", "d"].map(|user| click(0, user, 100_000)).to_vec();
+    for (number, click) in (1..).zip(&mut clicks) {
+        click.0 = number;
+    }
+    for done in 1..=clicks.len() {
+        let mut is_first = true;
+        let (sessionizer, http) = world.faulty(move |call| match call.operation.as_str() {
+            "BatchExecuteStatement" if std::mem::take(&mut is_first) => {
+                Fault::PartsThrottled((1..call.parts).collect())
+            }
+            "BatchExecuteStatement" => Fault::Throttled,
+            _ => Fault::None,
+        });
+        // From the lowest number that was not done, as Lambda delivers it.
+        let rest = &clicks[done - 1..];
+        let answer = invoke_for(Duration::from_millis(800), &sessionizer, "s1", rest).await;
+        let next = (done < clicks.len()).then(|| (done + 1).to_string());
+        assert_eq!(named(&answer), next.as_deref());
+        assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0));
+        assert_eq!(http.calls_of("PutRecords"), 1, "what was committed is published at once");
+    }
+    assert_eq!(world.told().await, ["a_0", "b_0", "c_0", "d_0"].map(|id| (id.to_owned(), "open")), "each once");
+}
+
 #[tokio::test]
 async fn keys_left_unprocessed_are_read_again() {
     let world = World::start().await;

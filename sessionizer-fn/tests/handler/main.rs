@@ -5,6 +5,7 @@
 mod world;
 
 mod faults;
+mod limits;
 mod races;
 mod redelivery;
 mod rejected;

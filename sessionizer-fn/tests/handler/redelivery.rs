@@ -80,3 +80,13 @@ async fn late_click_is_counted_once() {
     let again = invoke(&world.sessionizer(), "s1", &clicks).await.report;
     assert_eq!((again.late, again.already_applied), (0, 2));
 }
+
+#[tokio::test]
+async fn shard_of_the_same_name_in_another_stream_has_a_cursor_of_its_own() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer();
+    invoke(&sessionizer, "one/shardId-000000000000", &[click(100, "a", 100_000)]).await;
+    let answer = invoke(&sessionizer, "other/shardId-000000000000", &[click(50, "a", 101_000)]).await;
+    assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0));
+    assert_eq!(world.state("a").await.sessions.current.event_count, 2);
+}

@@ -123,7 +123,9 @@ pub async fn invoke_for(time: Duration, sessionizer: &Sessionizer, shard: &str, 
         data: data.clone(),
         arrival_ms: ARRIVAL_MS,
     });
-    let event = hand_made_event("click-stream", shard, records.collect()).unwrap();
+    // "stream/shard" names another stream.
+    let (stream, shard) = shard.split_once('/').unwrap_or(("click-stream", shard));
+    let event = hand_made_event(stream, shard, records.collect()).unwrap();
     let invocation = Invocation { now_ms: NOW_MS, stop_at: Instant::now() + time };
     sessionizer.handle(serde_json::from_str(&event).unwrap(), invocation).await.unwrap()
 }
