@@ -159,5 +159,6 @@ impl Producer {
 #[must_use]
 pub fn partition_key(data: &[u8], line_number: u64) -> String {
     let any_time = LatestBelievable::after_arrival(u64::MAX, 0);
-    Click::decode(data, any_time).map_or_else(|_| format!("line {line_number}"), |click| click.user_id.to_string())
+    Click::decode(data, any_time)
+        .map_or_else(|_| format!("line {line_number}"), |click| click.user_id.partition_key().to_owned())
 }

@@ -33,7 +33,7 @@ impl CursorKey {
     }
 
     fn of(record: &Record, user_id: &UserId, parallelization_factor: u64) -> Self {
-        if parallelization_factor == 1 || record.partition_key == user_id.as_str() {
+        if parallelization_factor == 1 || record.partition_key == user_id.partition_key() {
             Self::new(Arc::clone(record.shard.text()))
         } else {
             Self::new(format!("{}#{}", record.shard, record.partition_key))

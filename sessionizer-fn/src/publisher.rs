@@ -20,7 +20,7 @@ const CONCURRENT_REQUESTS: usize = 4;
 /// A boundary, encoded, and whose it is: boundaries of one user share a shard.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The partition key.
+    /// The user, from whom the partition key comes.
     pub user_id: UserId,
     /// The boundary's JSON.
     pub data: Vec<u8>,
@@ -67,7 +67,7 @@ impl Publisher {
 
 fn entry(message: &Message) -> Result<PutRecordsRequestEntry, CallError> {
     PutRecordsRequestEntry::builder()
-        .partition_key(message.user_id.as_str())
+        .partition_key(message.user_id.partition_key())
         .data(Blob::new(message.data.clone()))
         .build()
         .map_err(|error| CallError::unbuildable(OPERATION, error))
@@ -89,7 +89,7 @@ fn requests<'m, 'r>(messages: &'r [&'m Message]) -> impl Iterator<Item = &'r [&'
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let fits = rest.iter().take(MAX_RECORDS_PER_PUT).take_while(|message| {
-            bytes += message.data.len() + message.user_id.as_str().len();
+            bytes += message.data.len() + message.user_id.partition_key().len();
             bytes <= MAX_BYTES_PER_PUT
         });
         // One boundary is far smaller than a request, so none is left over.

@@ -2,9 +2,12 @@
 //!
 //! Limits of one run only (a time-out, a number of retries) are configuration or stand beside their use.
 
-/// Longest `user_id`, in Unicode characters: it becomes the partition key of a boundary.
-/// Source: Kinesis, PutRecords, PartitionKey.
+/// Longest `user_id`, in Unicode characters. Source: design, section 2, after Kinesis' limit of a partition key.
 pub const MAX_USER_ID_CHARS: usize = 256;
+
+/// Longest partition key of a record that this project writes, in bytes of UTF-8.
+/// Source: Kinesis, PutRecords, PartitionKey (256 characters), read as strictly as it can be.
+pub const MAX_RECORD_KEY_BYTES: usize = 256;
 
 /// Longest `event_name`, `event_type` or `device_type`, in bytes of UTF-8.
 ///

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::limits::MAX_USER_ID_CHARS;
+use crate::limits::{MAX_RECORD_KEY_BYTES, MAX_USER_ID_CHARS};
 
 /// A user's id: 1 to [`MAX_USER_ID_CHARS`] Unicode characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,10 +39,35 @@ impl UserId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The partition key of the user's records: the id, or as much of it as any reading of Kinesis' limit takes.
+    ///
+    /// Kinesis speaks of 256 characters, and servers count characters, UTF-16 units or bytes. A key that one refuses would
+    /// hold up its shard for ever; users that share a key only share a shard.
+    #[must_use]
+    pub fn partition_key(&self) -> &str {
+        let end = self.0.floor_char_boundary(MAX_RECORD_KEY_BYTES);
+        &self.0[..end]
+    }
 }
 
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partition_key_is_the_id_as_far_as_256_bytes_reach() {
+        let key = |text: &str| UserId::new(text).unwrap().partition_key().to_owned();
+        assert_eq!(key("user1"), "user1");
+        assert_eq!(key(&"x".repeat(256)), "x".repeat(256));
+        assert_eq!(key(&"中".repeat(256)), "中".repeat(85), "255 bytes: no character is cut in two");
+        assert_eq!(key(&"🦀".repeat(256)), "🦀".repeat(64));
     }
 }
