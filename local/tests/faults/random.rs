@@ -8,6 +8,7 @@ use crate::trial::{Injection, Record, Script, Trial};
 use crate::world::World;
 
 const SEEDS: u64 = 200;
+const TASKS: usize = 3;
 const SIZE: Size = Size { phases: 2, records: 8, users: 3 };
 
 /// A fault at one of so many calls.
@@ -70,9 +71,8 @@ async fn random_run(world: &World, seed: u64) {
 }
 
 /// A single seed: `SEED=17 cargo test -p local --test faults random`.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn random_faults_over_random_streams_change_nothing_in_the_tables() {
-    let world = World::start().await;
     let seeds = match std::env::var("SEED") {
         Ok(seed) => {
             let seed = seed.parse().expect("SEED is a number");
@@ -80,7 +80,17 @@ async fn random_faults_over_random_streams_change_nothing_in_the_tables() {
         }
         Err(_) => 0..SEEDS,
     };
-    for seed in seeds {
-        random_run(&world, seed).await;
+    // Each task takes every so manieth seed, and has services of its own.
+    let tasks = (0..TASKS).map(|first| {
+        let seeds = seeds.clone().skip(first).step_by(TASKS);
+        tokio::spawn(async move {
+            let world = World::start().await;
+            for seed in seeds {
+                random_run(&world, seed).await;
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
     }
 }

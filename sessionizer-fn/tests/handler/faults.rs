@@ -59,7 +59,7 @@ async fn user_who_stays_throttled_is_not_done_and_everybody_else_is() {
         _ => Fault::None,
     });
     let clicks = [click(1, "a", 100_000), click(2, "b", 100_000), click(3, "c", 100_000)];
-    let answer = invoke_for(Duration::from_millis(800), &sessionizer, "s1", &clicks).await;
+    let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", &clicks).await;
     assert_eq!((named(&answer), answer.report.undone), (Some("1"), 1));
     assert_eq!(world.told().await, ["b_0", "c_0"].map(|id| (id.to_owned(), "open")));
     assert!(world.state_item("a").await.is_none());
@@ -84,7 +84,7 @@ async fn under_lasting_throttles_each_invocation_goes_on_where_the_last_one_came
         });
         // From the lowest number that was not done, as Lambda delivers it.
         let rest = &clicks[done - 1..];
-        let answer = invoke_for(Duration::from_millis(800), &sessionizer, "s1", rest).await;
+        let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", rest).await;
         let next = (done < clicks.len()).then(|| (done + 1).to_string());
         assert_eq!(named(&answer), next.as_deref());
         assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0));

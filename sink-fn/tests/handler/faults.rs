@@ -26,7 +26,7 @@ async fn session_that_stays_throttled_is_not_done_and_all_others_are() {
     let world = World::start().await;
     let (sink, _) = world.faulty(|_| Fault::PartsThrottled(vec![0]));
     let boundaries: Vec<_> = (0..3).map(|ordinal| boundary(ordinal, OPEN, 1)).collect();
-    let answer = invoke_for(Duration::from_millis(800), &sink, &bytes(&boundaries)).await;
+    let answer = invoke_for(Duration::from_secs(3), &sink, &bytes(&boundaries)).await;
     assert_eq!((named(&answer), answer.report.undone), (Some("1"), 1));
     assert_eq!(world.table().await.into_keys().collect::<Vec<_>>(), ["u_1", "u_2"]);
 }
