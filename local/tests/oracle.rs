@@ -82,8 +82,8 @@ async fn clicks_delivered_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_that_are_no_clicks_one_by_one_over_one_shard() {
-    let summary = gives_its_sessions("hostile", Shape { shards: 1, batch_size: 1, parallelization: 1 }).await;
+async fn records_that_are_no_clicks_in_small_batches_over_one_shard() {
+    let summary = gives_its_sessions("hostile", Shape { shards: 1, batch_size: 20, parallelization: 1 }).await;
     assert!(summary.rejected.values().sum::<u64>() > 0);
     assert!(summary.rejected.len() > 5, "several reasons: {:?}", summary.rejected);
 }

@@ -1,0 +1,15 @@
+//! Bytes as a record of session-stream: what can be read is written again as the same boundary.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use shared::boundary::Boundary;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(boundary) = Boundary::decode(data) else { return };
+    // The Flink job's boundaries have no status, and are never written again.
+    if boundary.status.is_some() {
+        let encoded = boundary.encode().expect("texts and integers are JSON");
+        assert_eq!(Boundary::decode(&encoded).as_ref(), Ok(&boundary));
+    }
+});
