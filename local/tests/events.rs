@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use embedded::{Embedded, EmbeddedOptions, Template};
 use shared::invocation::Invocation;
-use tokio::time::Instant;
 
 fn event<T: serde::de::DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name);
@@ -16,7 +15,7 @@ fn event<T: serde::de::DeserializeOwned>(name: &str) -> T {
 }
 
 fn invocation() -> Invocation {
-    Invocation { now_ms: 1_721_390_600_000, stop_at: Instant::now() + Duration::from_secs(10) }
+    Invocation::lasting(1_721_390_600_000, Duration::from_secs(10))
 }
 
 async fn embedded() -> (Embedded, Template) {

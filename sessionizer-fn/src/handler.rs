@@ -9,8 +9,10 @@ use std::collections::VecDeque;
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use aws_lambda_events::streams::KinesisEventResponse;
 use shared::invocation::{Backoff, Invocation};
-use shared::records::{EventError, Progress, records_of};
+use shared::metrics::Course;
+use shared::records::{EventError, Extent, Progress, records_of};
 use shared::rejected_table::RejectedTable;
+use tracing::{Instrument, Span};
 
 use crate::batch::{Batch, UserClicks};
 use crate::config::Config;
@@ -41,6 +43,8 @@ pub struct Answer {
     pub response: KinesisEventResponse,
     /// For logs, metrics and the local run.
     pub report: Report,
+    /// For logs and metrics: which batch, when, for how long.
+    pub course: Course,
 }
 
 impl Sessionizer {
@@ -66,10 +70,12 @@ impl Sessionizer {
         let records = records_of(event)?;
         let sequence_numbers: Vec<_> = records.iter().map(|record| record.sequence_number.clone()).collect();
         let progress = Progress::of(records.len());
+        let extent = Extent::of(&records);
         let batch = Batch::decode(records, self.max_clock_skew_ms, self.parallelization_factor);
 
         let mut report = Report {
             records: sequence_numbers.len() as u64,
+            users: batch.users.len() as u64,
             rejected: batch.rejected.len() as u64,
             ..Report::default()
         };
@@ -79,10 +85,12 @@ impl Sessionizer {
                 self.sessionize(batch.users, invocation, &progress, &mut report),
             )
         };
-        let in_time = tokio::time::timeout_at(invocation.stop_at, work).await.is_ok();
+        let span = extent.as_ref().map_or_else(Span::none, Extent::span);
+        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span)).await.is_ok();
         report.undone = progress.count_undone() as u64;
-        tracing::info!(in_time, ?report, "batch processed");
-        Ok(Answer { response: progress.answer(&sequence_numbers), report })
+        let duration_ms = invocation.elapsed_ms();
+        let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
+        Ok(Answer { response: progress.answer(&sequence_numbers), report, course })
     }
 
     async fn sessionize(

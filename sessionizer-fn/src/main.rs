@@ -7,6 +7,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
 use shared::invocation::Invocation;
+use shared::metrics::InvocationLog;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -14,9 +15,14 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_variables(env::vars())?;
     let sdk = shared::aws::sdk_config().await;
     let handler = &Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
+    let log = &InvocationLog::default();
     let function = service_fn(|event: LambdaEvent<KinesisEvent>| async move {
         let invocation = Invocation::until(event.context.deadline);
-        handler.handle(event.payload, invocation).await.map(|answer| answer.response).map_err(Error::from)
+        let answer = handler.handle(event.payload, invocation).await?;
+        let metrics = answer.report.metrics(answer.course.longest_wait_ms());
+        let function_name = &event.context.env_config.function_name;
+        println!("{}", log.line(function_name, &event.context.request_id, &answer.course, &metrics));
+        Ok::<_, Error>(answer.response)
     });
     lambda_runtime::run(function).await
 }

@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use shared::metrics::Metric;
+
 /// Counts of one invocation.
 ///
 /// Every record of a finished batch is applied, late, already applied or rejected.
@@ -9,6 +11,8 @@ use std::ops::AddAssign;
 pub struct Report {
     /// Records in the batch.
     pub records: u64,
+    /// Users who have clicks in the batch: each takes a state write.
+    pub users: u64,
     /// Clicks that this invocation committed to a session.
     pub applied: u64,
     /// Clicks that came too late to be placed, committed as seen.
@@ -19,6 +23,8 @@ pub struct Report {
     pub rejected: u64,
     /// Sessions started.
     pub started: u64,
+    /// Sessions closed, because their user's next one started.
+    pub closed: u64,
     /// Sessions merged into the one before by a late click.
     pub merged: u64,
     /// Clicks that came over another shard (or partition key, where that has a cursor) than their user's click before:
@@ -33,14 +39,41 @@ pub struct Report {
     pub undone: u64,
 }
 
+impl Report {
+    /// The counts as CloudWatch knows them, with the longest wait from a record's arrival to the answer, in
+    /// milliseconds, where there was a record.
+    #[must_use]
+    pub fn metrics(&self, longest_wait_ms: Option<u64>) -> Vec<Metric> {
+        let counts = [
+            ("Records", self.records),
+            ("Users", self.users),
+            ("ClicksApplied", self.applied),
+            ("ClicksLate", self.late),
+            ("ClicksAlreadyApplied", self.already_applied),
+            ("RecordsRejected", self.rejected),
+            ("RecordsUndone", self.undone),
+            ("SessionsStarted", self.started),
+            ("SessionsClosed", self.closed),
+            ("SessionsRetracted", self.merged),
+            ("BoundariesPublished", self.published),
+            ("ShardMoves", self.moved),
+            ("StateConflicts", self.lost_races),
+        ];
+        let wait = longest_wait_ms.map(|ms| Metric::milliseconds("ClickToBoundary", ms));
+        counts.into_iter().map(|(name, value)| Metric::count(name, value)).chain(wait).collect()
+    }
+}
+
 impl AddAssign for Report {
     fn add_assign(&mut self, other: Self) {
         self.records += other.records;
+        self.users += other.users;
         self.applied += other.applied;
         self.late += other.late;
         self.already_applied += other.already_applied;
         self.rejected += other.rejected;
         self.started += other.started;
+        self.closed += other.closed;
         self.merged += other.merged;
         self.moved += other.moved;
         self.published += other.published;

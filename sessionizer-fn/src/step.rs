@@ -176,6 +176,7 @@ impl Draft {
     }
 
     fn apply(&mut self, click: &BatchClick) {
+        let is_users_first = self.sessions.is_none();
         let applied = session_rule::apply(self.sessions.take(), &click.click, self.rule.gap);
         self.sessions = Some(applied.sessions);
         for session in applied.touched {
@@ -191,7 +192,9 @@ impl Draft {
             Outcome::Late => self.report.late += 1,
             outcome => {
                 self.report.applied += 1;
-                self.report.started += u64::from(outcome == Outcome::Started);
+                let started = outcome == Outcome::Started;
+                self.report.started += u64::from(started);
+                self.report.closed += u64::from(started && !is_users_first);
                 self.report.merged += u64::from(outcome == Outcome::Merged);
             }
         }

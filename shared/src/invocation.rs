@@ -18,6 +18,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(2_000);
 pub struct Invocation {
     /// When it began, in Unix milliseconds.
     pub now_ms: u64,
+    /// The same on the clock that never goes back.
+    began: Instant,
     /// When it must stop working and answer with what is done.
     pub stop_at: Instant,
 }
@@ -31,7 +33,20 @@ impl Invocation {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let left = Duration::from_millis(deadline_ms.saturating_sub(now_ms));
-        Self { now_ms, stop_at: Instant::now() + (left - TIME_TO_ANSWER.min(left / 4)) }
+        Self::lasting(now_ms, left - TIME_TO_ANSWER.min(left / 4))
+    }
+
+    /// An invocation that begins at `now_ms` (Unix milliseconds) and may work for `time`.
+    #[must_use]
+    pub fn lasting(now_ms: u64, time: Duration) -> Self {
+        let began = Instant::now();
+        Self { now_ms, began, stop_at: began + time }
+    }
+
+    /// How long it has been going on, in milliseconds.
+    #[must_use]
+    pub fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -26,5 +26,6 @@ pub mod aws;
 pub mod call_error;
 pub mod concurrency;
 pub mod invocation;
+pub mod metrics;
 pub mod rejected_table;
 pub mod statements;

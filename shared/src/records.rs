@@ -52,6 +52,45 @@ pub struct Record {
     pub data: Vec<u8>,
 }
 
+/// Where in its stream a batch lies, and since when it has been waiting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The shard; that of the first record, where an event put together by hand holds several.
+    pub shard: Shard,
+    /// The first record's position.
+    pub first: SequenceNumber,
+    /// The last record's position.
+    pub last: SequenceNumber,
+    /// When the record that has waited longest arrived, in Unix milliseconds.
+    pub oldest_arrival_ms: u64,
+}
+
+impl Extent {
+    /// That of `records`, which are in the order of their shard; `None` when there are none.
+    #[must_use]
+    pub fn of(records: &[Record]) -> Option<Self> {
+        let (first, last) = (records.first()?, records.last()?);
+        let oldest_arrival_ms = records.iter().map(|record| record.arrival_ms).min()?;
+        Some(Self {
+            shard: first.shard.clone(),
+            first: first.sequence_number.clone(),
+            last: last.sequence_number.clone(),
+            oldest_arrival_ms,
+        })
+    }
+
+    /// The span that log lines of this batch stand in.
+    #[must_use]
+    pub fn span(&self) -> tracing::Span {
+        tracing::info_span!(
+            "batch",
+            shard = %self.shard,
+            first_sequence_number = %self.first,
+            last_sequence_number = %self.last
+        )
+    }
+}
+
 /// An event that is not what Lambda sends for a Kinesis stream. The whole batch comes again.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {

@@ -5,8 +5,10 @@
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use aws_lambda_events::streams::KinesisEventResponse;
 use shared::invocation::{Backoff, Invocation};
-use shared::records::{EventError, Progress, records_of};
+use shared::metrics::Course;
+use shared::records::{EventError, Extent, Progress, records_of};
 use shared::rejected_table::RejectedTable;
+use tracing::{Instrument, Span};
 
 use crate::batch::{Batch, Newest};
 use crate::config::Config;
@@ -27,6 +29,8 @@ pub struct Answer {
     pub response: KinesisEventResponse,
     /// For logs, metrics and the local run.
     pub report: Report,
+    /// For logs and metrics: which batch, when, for how long.
+    pub course: Course,
 }
 
 impl Sink {
@@ -48,6 +52,7 @@ impl Sink {
         let records = records_of(event)?;
         let sequence_numbers: Vec<_> = records.iter().map(|record| record.sequence_number.clone()).collect();
         let progress = Progress::of(records.len());
+        let extent = Extent::of(&records);
         let batch = Batch::decode(records);
 
         let mut report = Report {
@@ -61,10 +66,12 @@ impl Sink {
                 self.store(batch.sessions, invocation, &progress, &mut report),
             )
         };
-        let in_time = tokio::time::timeout_at(invocation.stop_at, work).await.is_ok();
+        let span = extent.as_ref().map_or_else(Span::none, Extent::span);
+        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span)).await.is_ok();
         report.undone = progress.count_undone() as u64;
-        tracing::info!(in_time, ?report, "batch processed");
-        Ok(Answer { response: progress.answer(&sequence_numbers), report })
+        let duration_ms = invocation.elapsed_ms();
+        let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
+        Ok(Answer { response: progress.answer(&sequence_numbers), report, course })
     }
 
     async fn store(&self, sessions: Vec<Newest>, invocation: Invocation, progress: &Progress, report: &mut Report) {

@@ -5,6 +5,7 @@ use std::env;
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use shared::invocation::Invocation;
+use shared::metrics::InvocationLog;
 use sink_fn::config::Config;
 use sink_fn::handler::Sink;
 
@@ -14,9 +15,14 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_variables(env::vars())?;
     let sdk = shared::aws::sdk_config().await;
     let handler = &Sink::new(config, &aws_sdk_dynamodb::Client::new(&sdk));
+    let log = &InvocationLog::default();
     let function = service_fn(|event: LambdaEvent<KinesisEvent>| async move {
         let invocation = Invocation::until(event.context.deadline);
-        handler.handle(event.payload, invocation).await.map(|answer| answer.response).map_err(Error::from)
+        let answer = handler.handle(event.payload, invocation).await?;
+        let metrics = answer.report.metrics(answer.course.longest_wait_ms());
+        let function_name = &event.context.env_config.function_name;
+        println!("{}", log.line(function_name, &event.context.request_id, &answer.course, &metrics));
+        Ok::<_, Error>(answer.response)
     });
     lambda_runtime::run(function).await
 }

@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use shared::metrics::Metric;
+
 /// Counts of one invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -15,6 +17,23 @@ pub struct Report {
     pub superseded: u64,
     /// Records that are not done and come again.
     pub undone: u64,
+}
+
+impl Report {
+    /// The counts as CloudWatch knows them, with the longest wait from a record's arrival to the answer, in
+    /// milliseconds, where there was a record.
+    #[must_use]
+    pub fn metrics(&self, longest_wait_ms: Option<u64>) -> Vec<Metric> {
+        let counts = [
+            ("Records", self.records),
+            ("RecordsRejected", self.rejected),
+            ("RecordsUndone", self.undone),
+            ("SessionsWritten", self.written),
+            ("BoundariesSuperseded", self.superseded),
+        ];
+        let wait = longest_wait_ms.map(|ms| Metric::milliseconds("BoundaryToSession", ms));
+        counts.into_iter().map(|(name, value)| Metric::count(name, value)).chain(wait).collect()
+    }
 }
 
 impl AddAssign for Report {

@@ -295,7 +295,7 @@ impl<'w> Trial<'w> {
 
     pub fn next_invocation(&mut self) -> Invocation {
         self.now_ms += 1_000;
-        Invocation { now_ms: self.now_ms, stop_at: Instant::now() + Duration::from_secs(5) }
+        Invocation::lasting(self.now_ms, Duration::from_secs(5))
     }
 
     /// Notes the versions that the users' states have now.

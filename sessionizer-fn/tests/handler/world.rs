@@ -13,7 +13,6 @@ use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
 use shared::invocation::Invocation;
 use shared::statements::Item;
-use tokio::time::Instant;
 
 pub const ARRIVAL_MS: i64 = 1_721_390_500_000;
 pub const NOW_MS: u64 = 1_721_390_600_000;
@@ -126,7 +125,7 @@ pub async fn invoke_for(time: Duration, sessionizer: &Sessionizer, shard: &str, 
     // "stream/shard" names another stream.
     let (stream, shard) = shard.split_once('/').unwrap_or(("click-stream", shard));
     let event = hand_made_event(stream, shard, records.collect()).unwrap();
-    let invocation = Invocation { now_ms: NOW_MS, stop_at: Instant::now() + time };
+    let invocation = Invocation::lasting(NOW_MS, time);
     sessionizer.handle(serde_json::from_str(&event).unwrap(), invocation).await.unwrap()
 }
 

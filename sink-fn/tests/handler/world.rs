@@ -16,7 +16,6 @@ use shared::user_id::UserId;
 use sink_fn::config::Config;
 use sink_fn::handler::{Answer, Sink};
 use sink_fn::session_item;
-use tokio::time::Instant;
 
 pub const NOW_MS: u64 = 1_721_390_600_000;
 
@@ -97,7 +96,7 @@ pub async fn invoke_for(time: Duration, sink: &Sink, records: &[Vec<u8>]) -> Ans
         arrival_ms: 1_721_390_500_000,
     });
     let event = hand_made_event("session-stream", "s1", records.collect()).unwrap();
-    let invocation = Invocation { now_ms: NOW_MS, stop_at: Instant::now() + time };
+    let invocation = Invocation::lasting(NOW_MS, time);
     sink.handle(serde_json::from_str(&event).unwrap(), invocation).await.unwrap()
 }
 
