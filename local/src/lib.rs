@@ -1,9 +1,10 @@
 //! The whole pipeline in one process: the functions' own handlers between embedded streams and tables.
 //!
 //! In the order in which data flows: lines of a file ([`lines`]) are put into click-stream ([`producer`]) no faster than
-//! its shards take them ([`pace`]), the handlers are invoked with what the streams bring ([`functions`], wired up in [`pipeline`]), and the tables are
-//! written out ([`export`]). [`run`] does that for a file, [`walkthrough`] for a few minutes of made-up clicks;
-//! [`chaos`] runs streams under faults, by another [`staging`] of the functions.
+//! its shards take them ([`pace`]), the handlers are invoked with what the streams bring ([`functions`], wired up in
+//! [`pipeline`]), and the tables are written out ([`export`]) or shown ([`display`]). [`run`] does that for a file,
+//! [`walkthrough`] for a few minutes of made-up clicks, and [`serve`] for whoever comes; [`chaos`] runs streams under
+//! faults, by another [`staging`] of the functions. [`tables`] and [`redrive`] work on any tables, those in AWS too.
 
 pub mod error;
 
@@ -15,9 +16,14 @@ pub mod functions;
 pub mod pipeline;
 pub mod staging;
 
+pub mod display;
 pub mod export;
 pub mod summary;
 
 pub mod chaos;
 pub mod run;
+pub mod serve;
 pub mod walkthrough;
+
+pub mod redrive;
+pub mod tables;

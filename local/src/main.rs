@@ -1,96 +1,32 @@
-//! The command line of the local run.
+//! The local run's commands, and how they end.
+
+mod cli;
 
 use std::error::Error;
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::Parser;
+use indicatif::ProgressBar;
 use local::chaos::fault_kind::FaultKind;
 use local::chaos::{self, Chaos};
 use local::error::LocalError;
-use local::pipeline::Options;
-use local::run::{Run, parameters, run};
+use local::redrive::{Redrive, Redriven, redrive};
+use local::run::{Run, run};
+use local::serve::{Serve, serve};
+use local::tables::{self, TableNames};
 use local::walkthrough;
 
-/// Clicks become sessions: both Lambda functions between embedded streams and tables, in one process.
-///
-/// Without a command: the walkthrough, a few minutes of made-up clicks in a few seconds.
-#[derive(Debug, Parser)]
-#[command(name = "local", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Sessionizes a file and writes the sessions table.
-    Run(RunArgs),
-    /// Runs streams under faults and compares the tables with what they must hold.
-    Chaos(ChaosArgs),
-}
-
-#[derive(Debug, Args)]
-struct RunArgs {
-    /// Clicks as NDJSON: each non-empty line is one record; `-` for standard input.
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
-    /// Where to write the sessions table as NDJSON, sorted by session_id; `-` for standard output.
-    #[arg(long, value_name = "FILE")]
-    sessions: Option<PathBuf>,
-    /// Where to write every boundary that was published; `-` for standard output.
-    #[arg(long, value_name = "FILE")]
-    boundaries: Option<PathBuf>,
-    /// Where to write the rejected records; `-` for standard output.
-    #[arg(long, value_name = "FILE")]
-    rejected: Option<PathBuf>,
-    /// Inactivity that ends a session, 1 to 86400 seconds [default: that of template.yaml, 10].
-    #[arg(long, value_name = "N")]
-    gap_seconds: Option<u64>,
-    /// Whether a user's first session is published [default: that of template.yaml, emit].
-    #[arg(long)]
-    first_session: Option<FirstSession>,
-    /// Shards of each stream, 1 to 64 [default: 4, as an on-demand stream begins].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    shards: Option<u32>,
-    /// Most clicks in one batch, 1 to 10000 [default: that of template.yaml].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    batch_size: Option<u32>,
-    /// Batches of one shard at once, 1 to 10 [default: that of template.yaml, 1].
-    #[arg(long, value_name = "N")]
-    parallelization: Option<u32>,
-    /// A folder to keep the tables in, so that a later run goes on where this one ends; in memory without it.
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct ChaosArgs {
-    /// Clicks as NDJSON, in place of random streams.
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
-    /// The first run's seed; each further run has the next one. At random without it.
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-    /// How many runs.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    runs: u64,
-    /// The faults to inject, separated by commas; all of them without it.
-    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
-    faults: Vec<FaultKind>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FirstSession {
-    Emit,
-    Skip,
-}
+use crate::cli::{ChaosArgs, Cli, Command, RedriveArgs, RunArgs, ServeArgs};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         None => walkthrough::run().await.map(|()| true),
         Some(Command::Run(args)) => run_file(args).await,
+        Some(Command::Serve(args)) => serve_until_ctrl_c(args).await.map(|()| true),
+        Some(Command::Tables) => show_tables().await.map(|()| true),
+        Some(Command::Redrive(args)) => put_back(args).await.map(|()| true),
         Some(Command::Chaos(args)) => run_under_faults(args).await,
     };
     match outcome {
@@ -110,25 +46,41 @@ async fn main() -> ExitCode {
 
 /// Says whether every record is accounted for.
 async fn run_file(args: RunArgs) -> Result<bool, LocalError> {
-    let first_session = args.first_session.map(|choice| match choice {
-        FirstSession::Emit => "emit",
-        FirstSession::Skip => "skip",
-    });
-    let summary = run(Run {
-        input: args.input,
-        sessions: args.sessions,
-        boundaries: args.boundaries,
-        rejected: args.rejected,
-        options: Options {
-            parameters: parameters(args.gap_seconds, first_session, args.parallelization),
-            shards: args.shards,
-            batch_size: args.batch_size,
-            data_dir: args.data_dir,
-        },
-    })
-    .await?;
+    let options = args.pipeline.into_options();
+    let RunArgs { input, sessions, boundaries, rejected, .. } = args;
+    let summary = run(Run { input, sessions, boundaries, rejected, options }).await?;
     eprintln!("{summary}");
     Ok(summary.is_everything_accounted_for())
+}
+
+async fn serve_until_ctrl_c(args: ServeArgs) -> Result<(), LocalError> {
+    let options = args.pipeline.into_options();
+    let ctrl_c = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            eprintln!("Ctrl-C cannot be waited for: {error}");
+        }
+    };
+    serve(Serve { exports: args.exports, options }, ctrl_c).await
+}
+
+async fn show_tables() -> Result<(), LocalError> {
+    let sdk = shared::aws::sdk_config().await;
+    print!("{}", tables::shown(&aws_sdk_dynamodb::Client::new(&sdk), &TableNames::from_environment()).await?);
+    Ok(())
+}
+
+async fn put_back(args: RedriveArgs) -> Result<(), LocalError> {
+    let sdk = shared::aws::sdk_config().await;
+    let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
+    let RedriveArgs { reasons, dry_run } = args;
+    let order = Redrive { table: TableNames::from_environment().rejected, reasons, dry_run };
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let told = |done: &Redriven| bar.set_message(format!("{} records put back", done.put.values().sum::<u64>()));
+    let done = redrive(&dynamodb, &kinesis, &order, told).await?;
+    bar.finish_and_clear();
+    println!("{}{done}", if dry_run { "Nothing was changed. There would be " } else { "" });
+    Ok(())
 }
 
 /// Says whether the tables were right every time.

@@ -47,6 +47,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Pipeline {
     embedded: Embedded,
+    environment: BTreeMap<String, String>,
     /// Name of the stream that clicks go into.
     pub click_stream: String,
     session_stream: String,
@@ -118,8 +119,10 @@ impl Pipeline {
         };
         let function = staging.function(sdk, make);
         let sink = start_mapping(&embedded, &sink_spec, function, staging.policy())?;
+        let environment = sessionizer_spec.environment.into_iter().chain(sink_spec.environment).collect();
         Ok(Self {
             embedded,
+            environment,
             click_stream: sessionizer_spec.mapping.stream,
             session_stream: sink_spec.mapping.stream,
             sessions_table,
@@ -130,6 +133,18 @@ impl Pipeline {
             sessionizer_total,
             sink_total,
         })
+    }
+
+    /// The addresses of the embedded DynamoDB and of the embedded Kinesis.
+    #[must_use]
+    pub fn endpoint_urls(&self) -> [String; 2] {
+        [self.embedded.dynamodb_url(), self.embedded.kinesis_url()]
+    }
+
+    /// The variables of both functions.
+    #[must_use]
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
     }
 
     /// A client of the embedded DynamoDB.
@@ -240,6 +255,15 @@ impl BoundaryTap {
         self.mapping.progress().wait_until_done(boundaries).await?;
         self.mapping.stop().await?;
         Ok(self.boundaries)
+    }
+
+    /// Ends the look at once.
+    ///
+    /// # Errors
+    /// When the tap's own mapping had ended with an error.
+    pub async fn stop(self) -> Result<(), LocalError> {
+        self.mapping.stop().await?;
+        Ok(())
     }
 }
 

@@ -5,10 +5,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use shared::boundary::Boundary;
 use shared::event_time::EventTime;
-use shared::session_rule::Status;
 
+use crate::display::{boundary_line, sessions_table};
 use crate::error::LocalError;
 use crate::export;
 use crate::pipeline::{Options, Pipeline};
@@ -59,8 +58,8 @@ pub async fn run() -> Result<(), LocalError> {
         bar.suspend(|| println!("{}", boundary_line(&data)));
     }
     bar.finish_and_clear();
-    println!();
-    print_sessions(&export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?);
+    println!("\nThe sessions table:\n");
+    print!("{}", sessions_table(&export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?));
     pipeline.stop().await?;
     println!("{NEXT}");
     Ok(())
@@ -83,43 +82,6 @@ fn click(user: &str, event_ms: u64) -> Vec<u8> {
         r#"{{"user_id":"{user}","event_timestamp":"{event_ms}","event_name":"{event}","event_type":"click","device_type":"{device}"}}"#
     )
     .into_bytes()
-}
-
-fn boundary_line(data: &[u8]) -> String {
-    let boundary = match Boundary::decode(data) {
-        Ok(boundary) => boundary,
-        Err(rejection) => return format!("not a boundary: {}", rejection.message),
-    };
-    let Boundary { session_id, session_time, attributes, .. } = &boundary;
-    let event = attributes.event_name.as_deref().unwrap_or("a click");
-    let device = attributes.device_type.as_deref().unwrap_or("some device");
-    match boundary.status {
-        Some(Status::Closed { end, event_count }) => {
-            let seconds = end.ms_since(boundary.session_timestamp) / 1_000;
-            format!("  {session_id:<9} closed   {event_count} clicks in {seconds} s")
-        }
-        Some(Status::Retracted) => format!("  {session_id:<9} merged into the session before it"),
-        _ => format!("  {session_id:<9} started  {session_time}  {event} on {device}"),
-    }
-}
-
-fn print_sessions(sessions: &[Boundary]) {
-    println!("The sessions table:\n");
-    println!("  {:<10} {:<20} {:<7} {:>8} {:>7}  first event", "session", "start (UTC)", "status", "length", "clicks");
-    for session in sessions {
-        let (length, clicks) = match session.status {
-            Some(Status::Closed { end, event_count }) => {
-                (format!("{} s", end.ms_since(session.session_timestamp) / 1_000), event_count.to_string())
-            }
-            _ => (String::new(), String::new()),
-        };
-        let status = session.status.map_or("", Status::word);
-        let event = session.attributes.event_name.as_deref().unwrap_or("");
-        println!(
-            "  {:<10} {:<20} {status:<7} {length:>8} {clicks:>7}  {event}",
-            session.session_id, session.session_time
-        );
-    }
 }
 
 fn progress_bar() -> ProgressBar {

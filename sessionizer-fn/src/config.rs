@@ -43,20 +43,26 @@ impl Config {
     /// # Errors
     /// All variables that are missing or wrong, by name.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut read = Variables::new(variables);
-        let config = Self {
-            state_table: read.required("STATE_TABLE"),
-            rejected_table: read.required("REJECTED_TABLE"),
-            session_stream: read.required("SESSION_STREAM"),
+        let mut variables = Variables::new(variables);
+        let config = Self::read(&mut variables);
+        variables.finish(config)
+    }
+
+    /// Takes each setting from `variables`, which notes what is wrong.
+    pub fn read(variables: &mut Variables) -> Self {
+        Self {
+            state_table: variables.required("STATE_TABLE"),
+            rejected_table: variables.required("REJECTED_TABLE"),
+            session_stream: variables.required("SESSION_STREAM"),
             session_gap: SessionGap::from_ms(
-                read.integer("SESSION_GAP_SECONDS", 10, 1..=MAX_SESSION_GAP_SECONDS) * 1_000,
+                variables.integer("SESSION_GAP_SECONDS", 10, 1..=MAX_SESSION_GAP_SECONDS) * 1_000,
             ),
-            first_session: read.choice("FIRST_SESSION", [("emit", FirstSession::Emit), ("skip", FirstSession::Skip)]),
-            max_clock_skew_ms: read.integer("MAX_CLOCK_SKEW_SECONDS", 3_600, 0..=31_536_000) * 1_000,
-            rejected_retention_days: read.integer("REJECTED_RETENTION_DAYS", 30, 1..=3_650),
-            parallelization_factor: read.integer("PARALLELIZATION_FACTOR", 10, 1..=10),
-        };
-        read.finish(config)
+            first_session: variables
+                .choice("FIRST_SESSION", [("emit", FirstSession::Emit), ("skip", FirstSession::Skip)]),
+            max_clock_skew_ms: variables.integer("MAX_CLOCK_SKEW_SECONDS", 3_600, 0..=31_536_000) * 1_000,
+            rejected_retention_days: variables.integer("REJECTED_RETENTION_DAYS", 30, 1..=3_650),
+            parallelization_factor: variables.integer("PARALLELIZATION_FACTOR", 10, 1..=10),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::ops::RangeInclusive;
 pub struct Variables {
     values: HashMap<String, String>,
     faults: Vec<String>,
+    asked: Vec<&'static str>,
 }
 
 /// All that is wrong with a function's configuration.
@@ -40,20 +41,31 @@ impl Variables {
     /// Starts to read `variables`, usually `std::env::vars()`. An empty value counts as missing.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let values = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        Self { values, faults: Vec::new() }
+        Self { values, faults: Vec::new(), asked: Vec::new() }
+    }
+
+    /// The names that were asked for so far: what the function's template and documentation must list.
+    #[must_use]
+    pub fn asked(&self) -> &[&'static str] {
+        &self.asked
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<String> {
+        self.asked.push(name);
+        self.values.remove(name)
     }
 
     /// The value of `name`, which must be there.
-    pub fn required(&mut self, name: &str) -> String {
-        self.values.remove(name).unwrap_or_else(|| {
+    pub fn required(&mut self, name: &'static str) -> String {
+        self.take(name).unwrap_or_else(|| {
             self.faults.push(format!("{name} is missing"));
             String::new()
         })
     }
 
     /// The value of `name` as a whole number within `range`, or `default` when it is missing.
-    pub fn integer(&mut self, name: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
-        let Some(value) = self.values.remove(name) else { return default };
+    pub fn integer(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let Some(value) = self.take(name) else { return default };
         match value.parse() {
             Ok(number) if range.contains(&number) => number,
             _ => {
@@ -65,9 +77,9 @@ impl Variables {
     }
 
     /// The choice called by the value of `name`, or the first of `choices` when it is missing.
-    pub fn choice<T: Copy>(&mut self, name: &str, choices: [(&str, T); 2]) -> T {
+    pub fn choice<T: Copy>(&mut self, name: &'static str, choices: [(&str, T); 2]) -> T {
         let [(first_word, first), (second_word, second)] = choices;
-        match self.values.remove(name) {
+        match self.take(name) {
             None => first,
             Some(word) if word == first_word => first,
             Some(word) if word == second_word => second,

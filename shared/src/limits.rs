@@ -62,5 +62,8 @@ pub const MAX_VALUE_IN_MESSAGE_CHARS: usize = 64;
 /// Most bytes of a rejected record that are kept: an item less room for its keys, reason and message.
 pub const MAX_REJECTED_DATA_BYTES: usize = MAX_ITEM_BYTES - 8 * 1_024;
 
+/// Seconds in a day: the unit of retentions.
+pub const SECONDS_PER_DAY: u64 = 86_400;
+
 /// How long a retracted session stays as a tombstone, in seconds: one day. Source: design, section 2.
-pub const TOMBSTONE_SECONDS: u64 = 86_400;
+pub const TOMBSTONE_SECONDS: u64 = SECONDS_PER_DAY;

@@ -9,12 +9,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 
 use crate::call_error::CallError;
 use crate::invocation::{Backoff, Invocation};
-use crate::limits::{MAX_PUTS_PER_REQUEST, MAX_REJECTED_DATA_BYTES};
+use crate::limits::{MAX_PUTS_PER_REQUEST, MAX_REJECTED_DATA_BYTES, SECONDS_PER_DAY};
 use crate::records::{Progress, Record};
 use crate::rejection::Rejection;
 
 const OPERATION: &str = "BatchWriteItem";
-const SECONDS_PER_DAY: u64 = 86_400;
 
 /// A record that could not be read.
 #[derive(Clone, Debug)]

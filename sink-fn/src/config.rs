@@ -11,6 +11,9 @@ pub struct Config {
     pub rejected_table: String,
     /// `REJECTED_RETENTION_DAYS`: how long a rejected record is kept, 1 to 3,650 days; default 30.
     pub rejected_retention_days: u64,
+    /// `SESSION_RETENTION_DAYS`: how long a session is kept after its last change, up to 3,650 days; default 0, for
+    /// ever.
+    pub session_retention_days: u64,
 }
 
 impl Config {
@@ -19,13 +22,19 @@ impl Config {
     /// # Errors
     /// All variables that are missing or wrong, by name.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut read = Variables::new(variables);
-        let config = Self {
-            sessions_table: read.required("SESSIONS_TABLE"),
-            rejected_table: read.required("REJECTED_TABLE"),
-            rejected_retention_days: read.integer("REJECTED_RETENTION_DAYS", 30, 1..=3_650),
-        };
-        read.finish(config)
+        let mut variables = Variables::new(variables);
+        let config = Self::read(&mut variables);
+        variables.finish(config)
+    }
+
+    /// Takes each setting from `variables`, which notes what is wrong.
+    pub fn read(variables: &mut Variables) -> Self {
+        Self {
+            sessions_table: variables.required("SESSIONS_TABLE"),
+            rejected_table: variables.required("REJECTED_TABLE"),
+            rejected_retention_days: variables.integer("REJECTED_RETENTION_DAYS", 30, 1..=3_650),
+            session_retention_days: variables.integer("SESSION_RETENTION_DAYS", 0, 0..=3_650),
+        }
     }
 }
 
@@ -36,9 +45,15 @@ mod tests {
 
     #[test]
     fn every_missing_and_wrong_variable_is_named_at_once() {
-        let text =
-            Config::from_variables([("REJECTED_RETENTION_DAYS".to_owned(), "0".to_owned())]).unwrap_err().to_string();
-        for name in ["SESSIONS_TABLE is missing", "REJECTED_TABLE is missing", "REJECTED_RETENTION_DAYS is \"0\""] {
+        let wrong = [("REJECTED_RETENTION_DAYS", "0"), ("SESSION_RETENTION_DAYS", "3651")];
+        let wrong = wrong.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let text = Config::from_variables(wrong).unwrap_err().to_string();
+        for name in [
+            "SESSIONS_TABLE is missing",
+            "REJECTED_TABLE is missing",
+            "REJECTED_RETENTION_DAYS is \"0\"",
+            "SESSION_RETENTION_DAYS is \"3651\"",
+        ] {
             assert!(text.contains(name), "{name} is not in: {text}");
         }
     }

@@ -38,7 +38,7 @@ impl Sink {
     #[must_use]
     pub fn new(config: Config, dynamodb: &aws_sdk_dynamodb::Client) -> Self {
         Self {
-            sessions: SessionsTable::new(dynamodb.clone(), config.sessions_table),
+            sessions: SessionsTable::new(dynamodb.clone(), config.sessions_table, config.session_retention_days),
             rejected: RejectedTable::new(dynamodb.clone(), config.rejected_table, config.rejected_retention_days),
         }
     }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
-use shared::limits::TOMBSTONE_SECONDS;
+use shared::limits::{SECONDS_PER_DAY, TOMBSTONE_SECONDS};
 use shared::session_rule::Status;
 use shared::statements::Item;
 use shared::user_id::UserId;
@@ -21,13 +21,20 @@ pub const VERSION: &str = "version";
 const EXPIRES_AT: &str = "expires_at";
 
 /// The attributes besides the key, each with its value; without one where it must not be in the item.
+///
+/// Written at `now_ms`, the item expires after `retention_days` days, or never when that is 0. A tombstone is kept for
+/// a day in any case.
 #[must_use]
-pub fn encode(boundary: &Boundary, now_ms: u64) -> [(&'static str, Option<AttributeValue>); 12] {
+pub fn encode(boundary: &Boundary, now_ms: u64, retention_days: u64) -> [(&'static str, Option<AttributeValue>); 12] {
     let closed = match boundary.status {
         Some(Status::Closed { end, event_count }) => Some((end, event_count)),
         _ => None,
     };
-    let expires_at = (boundary.status == Some(Status::Retracted)).then_some(now_ms / 1_000 + TOMBSTONE_SECONDS);
+    let kept_seconds = match boundary.status {
+        Some(Status::Retracted) => Some(TOMBSTONE_SECONDS),
+        _ => (retention_days > 0).then_some(retention_days * SECONDS_PER_DAY),
+    };
+    let expires_at = kept_seconds.map(|seconds| now_ms / 1_000 + seconds);
     let attributes = &boundary.attributes;
     [
         ("user_id", text(Some(boundary.user_id.as_str()))),

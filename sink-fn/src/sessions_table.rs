@@ -46,6 +46,7 @@ pub enum Stored {
 pub struct SessionsTable {
     client: Client,
     name: String,
+    retention_days: u64,
 }
 
 impl Attempt {
@@ -67,10 +68,11 @@ impl Attempt {
 }
 
 impl SessionsTable {
-    /// The table called `name`.
+    /// The table called `name`, whose sessions expire `retention_days` days after their last change; never when
+    /// that is 0.
     #[must_use]
-    pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into() }
+    pub fn new(client: Client, name: impl Into<String>, retention_days: u64) -> Self {
+        Self { client, name: name.into(), retention_days }
     }
 
     /// Tries once to write each boundary, each of another session, at `now_ms`. The outcomes are in their order.
@@ -97,7 +99,7 @@ impl SessionsTable {
     fn insert(&self, boundary: &Boundary, now_ms: u64) -> Statement {
         let mut text = format!("INSERT INTO \"{}\" VALUE {{'{KEY}': ?", self.name);
         let mut parameters = vec![AttributeValue::S(boundary.session_id.clone())];
-        for (name, value) in session_item::encode(boundary, now_ms) {
+        for (name, value) in session_item::encode(boundary, now_ms, self.retention_days) {
             if let Some(value) = value {
                 let _ = write!(text, ", '{name}': ?"); // writing to a String cannot fail
                 parameters.push(value);
@@ -111,7 +113,7 @@ impl SessionsTable {
     fn update(&self, boundary: &Boundary, now_ms: u64) -> Statement {
         let (mut sets, mut removes) = (String::new(), String::new());
         let mut parameters = Vec::new();
-        for (name, value) in session_item::encode(boundary, now_ms) {
+        for (name, value) in session_item::encode(boundary, now_ms, self.retention_days) {
             match value {
                 Some(value) => {
                     let _ = write!(sets, " SET \"{name}\" = ?"); // writing to a String cannot fail

@@ -157,3 +157,18 @@ fn boundaries_in_any_order_cut_anywhere_and_repeated_leave_the_highest_version_o
         })
         .unwrap();
 }
+
+#[tokio::test]
+async fn session_expires_so_many_days_after_its_last_change_where_a_retention_is_set() {
+    let world = World::start().await;
+    let expires_at = async |session: &str| world.item(session).await.unwrap().remove("expires_at");
+    let after_days = |days: u64| Some(AttributeValue::N((NOW_MS / 1_000 + days * 86_400).to_string()));
+    let sink = world.sink_keeping_for(90);
+    invoke(&sink, &bytes(&[boundary(0, OPEN, 5), boundary(1, OPEN, 5)])).await;
+    assert_eq!(expires_at("u_0").await, after_days(90), "inserted");
+    invoke(&sink, &bytes(&[boundary(0, closed(101_000, 2), 6), boundary(1, Status::Retracted, 6)])).await;
+    assert_eq!(expires_at("u_0").await, after_days(90), "updated");
+    assert_eq!(expires_at("u_1").await, after_days(1), "a tombstone has its own time");
+    invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 7)])).await;
+    assert_eq!(expires_at("u_0").await, None, "kept for ever");
+}

@@ -55,6 +55,12 @@ impl World {
         Sink::new(self.config.clone(), &self.embedded.dynamodb())
     }
 
+    /// A sink that keeps sessions for `days` days after their last change.
+    pub fn sink_keeping_for(&self, days: u64) -> Sink {
+        let config = Config { session_retention_days: days, ..self.config.clone() };
+        Sink::new(config, &self.embedded.dynamodb())
+    }
+
     /// A sink whose calls go as `plan` has it. The SDK's own retries are off, so that a call is a call.
     pub fn faulty(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> (Sink, FaultyHttpClient) {
         let config = self.embedded.client_config();

@@ -1,0 +1,129 @@
+//! The command line of the local run: its commands and their options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use local::chaos::fault_kind::FaultKind;
+use local::pipeline::Options;
+use local::run::parameters;
+
+/// Clicks become sessions: both Lambda functions between embedded streams and tables, in one process.
+///
+/// Without a command: the walkthrough, a few minutes of made-up clicks in a few seconds.
+#[derive(Debug, Parser)]
+#[command(name = "local", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sessionizes a file and writes the sessions table.
+    Run(RunArgs),
+    /// Keeps the pipeline up for the AWS CLI and cargo-lambda, until Ctrl-C.
+    Serve(ServeArgs),
+    /// Shows what the tables hold that the AWS SDK's variables lead to: those of `serve`, or small ones in AWS.
+    Tables,
+    /// Puts rejected records back into the streams they came from, those of `serve` or in AWS.
+    Redrive(RedriveArgs),
+    /// Runs streams under faults and compares the tables with what they must hold.
+    Chaos(ChaosArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Clicks as NDJSON: each non-empty line is one record; `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where to write the sessions table as NDJSON, sorted by session_id; `-` for standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sessions: Option<PathBuf>,
+    /// Where to write every boundary that was published; `-` for standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) boundaries: Option<PathBuf>,
+    /// Where to write the rejected records; `-` for standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejected: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+}
+
+/// What may differ from template.yaml.
+#[derive(Debug, Args)]
+pub(crate) struct PipelineArgs {
+    /// Inactivity that ends a session, 1 to 86400 seconds [default: that of template.yaml, 10].
+    #[arg(long, value_name = "N")]
+    gap_seconds: Option<u64>,
+    /// Whether a user's first session is published [default: that of template.yaml, emit].
+    #[arg(long)]
+    first_session: Option<FirstSession>,
+    /// Shards of each stream, 1 to 64 [default: 4, as an on-demand stream begins].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    shards: Option<u32>,
+    /// Most clicks in one batch, 1 to 10000 [default: that of template.yaml].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch_size: Option<u32>,
+    /// Batches of one shard at once, 1 to 10 [default: that of template.yaml, 1].
+    #[arg(long, value_name = "N")]
+    parallelization: Option<u32>,
+    /// A folder to keep the tables in, so that a later run goes on where this one ends; in memory without it.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChaosArgs {
+    /// Clicks as NDJSON, in place of random streams.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// The first run's seed; each further run has the next one. At random without it.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// How many runs.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) runs: u64,
+    /// The faults to inject, separated by commas; all of them without it.
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) faults: Vec<FaultKind>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FirstSession {
+    Emit,
+    Skip,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to write the exports that lead to the embedded services, for a shell to read in; shown in any case.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exports: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RedriveArgs {
+    /// Only records rejected for these reasons, separated by commas; all of them without it.
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    pub(crate) reasons: Vec<String>,
+    /// Only counts what would be put back.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+impl PipelineArgs {
+    pub(crate) fn into_options(self) -> Options {
+        let first_session = self.first_session.map(|choice| match choice {
+            FirstSession::Emit => "emit",
+            FirstSession::Skip => "skip",
+        });
+        Options {
+            parameters: parameters(self.gap_seconds, first_session, self.parallelization),
+            shards: self.shards,
+            batch_size: self.batch_size,
+            data_dir: self.data_dir,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Gives rejected records a second try: puts them back into the stream they came from, then deletes their items.
+//!
+//! For what has been mended since: a clock skew set too low, a decoder that knows more. A record that is rejected again
+//! becomes an item again, under its new position. Between put and deletion this can be interrupted: the next redrive
+//! then puts the record once more, and like a click its producer sends twice, it counts twice in `event_count`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use shared::call_error::CallError;
+use shared::invocation::Backoff;
+use shared::limits::{MAX_BYTES_PER_PUT, MAX_PUTS_PER_REQUEST, MAX_RECORDS_PER_PUT};
+use shared::statements::Item;
+
+use crate::error::LocalError;
+
+/// Which records to redrive.
+#[derive(Clone, Debug)]
+pub struct Redrive {
+    /// The table of rejected records.
+    pub table: String,
+    /// Only records rejected for one of these reasons; all where there is none.
+    pub reasons: Vec<String>,
+    /// Only counts: nothing is put, nothing deleted.
+    pub dry_run: bool,
+}
+
+/// What a redrive did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redriven {
+    /// Records put back into their stream and deleted from the table, by reason.
+    pub put: BTreeMap<String, u64>,
+    /// Records left where they are because the table holds only their beginning, by reason.
+    pub cut: BTreeMap<String, u64>,
+}
+
+/// A record's place: its item's key.
+type Position = (String, String);
+
+/// A rejected record as its item has it.
+struct Kept {
+    position: Position,
+    stream: String,
+    partition_key: String,
+    reason: String,
+    data: Vec<u8>,
+    is_whole: bool,
+}
+
+/// Redrives what `redrive` names, page by page; `progress` is told how far it has come.
+///
+/// # Errors
+/// When a call fails for good or an item is no rejected record. Records of the request that failed may have been put
+/// and are still in the table.
+pub async fn redrive(
+    dynamodb: &aws_sdk_dynamodb::Client,
+    kinesis: &aws_sdk_kinesis::Client,
+    redrive: &Redrive,
+    mut progress: impl FnMut(&Redriven),
+) -> Result<Redriven, LocalError> {
+    let mut done = Redriven::default();
+    // What is rejected again while this runs must not be taken for what was there before: it would never end.
+    let mut put_here: HashSet<Position> = HashSet::new();
+    let mut from = None;
+    loop {
+        let scan = dynamodb.scan().table_name(&redrive.table).consistent_read(true).set_exclusive_start_key(from);
+        let page = scan.send().await.map_err(|error| CallError::of("Scan", &error))?;
+        let mut by_stream: BTreeMap<String, Vec<Kept>> = BTreeMap::new();
+        for item in page.items.unwrap_or_default() {
+            let kept = Kept::of(&item).ok_or_else(|| not_rejected(&redrive.table))?;
+            let is_wanted = redrive.reasons.is_empty() || redrive.reasons.contains(&kept.reason);
+            if !is_wanted || put_here.contains(&kept.position) {
+                continue;
+            }
+            if kept.is_whole {
+                by_stream.entry(kept.stream.clone()).or_default().push(kept);
+            } else {
+                *done.cut.entry(kept.reason).or_default() += 1;
+            }
+        }
+        for (stream, mut records) in by_stream {
+            records.sort_by(|a, b| order(a).cmp(&order(b)));
+            for request in requests(&records) {
+                if !redrive.dry_run {
+                    put_here.extend(put(kinesis, &stream, request).await?);
+                    delete(dynamodb, &redrive.table, request).await?;
+                }
+                for record in request {
+                    *done.put.entry(record.reason.clone()).or_default() += 1;
+                }
+                progress(&done);
+            }
+        }
+        from = page.last_evaluated_key;
+        if from.is_none() {
+            return Ok(done);
+        }
+    }
+}
+
+impl Kept {
+    fn of(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+        let (source, data) = (text("source")?, item.get("data")?.as_b().ok()?.as_ref().to_vec());
+        let length: usize = item.get("data_length")?.as_n().ok()?.parse().ok()?;
+        Some(Self {
+            stream: source.split_once('/')?.0.to_owned(),
+            position: (source, text("sequence_number")?),
+            partition_key: text("partition_key")?,
+            reason: text("reason")?,
+            is_whole: data.len() == length,
+            data,
+        })
+    }
+}
+
+/// Numbers of up to 129 digits without leading zeros: the longer one is the larger.
+fn order(record: &Kept) -> (&str, usize, &str) {
+    let (source, number) = &record.position;
+    (source, number.len(), number)
+}
+
+fn not_rejected(table: &str) -> LocalError {
+    LocalError::Item { table: table.to_owned(), fault: "an item is no rejected record".to_owned() }
+}
+
+/// Cuts `records` where a request would grow beyond its limits. A kept record is smaller than a request.
+fn requests(records: &[Kept]) -> Vec<&[Kept]> {
+    let (mut requests, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (place, record) in records.iter().enumerate() {
+        let size = record.data.len() + record.partition_key.len();
+        if place - start == MAX_RECORDS_PER_PUT || bytes + size > MAX_BYTES_PER_PUT {
+            requests.push(&records[start..place]);
+            (start, bytes) = (place, 0);
+        }
+        bytes += size;
+    }
+    if start < records.len() {
+        requests.push(&records[start..]);
+    }
+    requests
+}
+
+/// Puts all of `records` into `stream`, refused ones again until they are in, and gives their new positions.
+async fn put(kinesis: &aws_sdk_kinesis::Client, stream: &str, records: &[Kept]) -> Result<Vec<Position>, LocalError> {
+    const OPERATION: &str = "PutRecords";
+
+    let entry = |record: &Kept| {
+        let entry = PutRecordsRequestEntry::builder()
+            .partition_key(&record.partition_key)
+            .data(Blob::new(record.data.clone()))
+            .build();
+        entry.map_err(|error| CallError::unbuildable(OPERATION, error))
+    };
+    let mut waiting = records.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let mut positions = Vec::new();
+    let mut backoff = Backoff::new();
+    loop {
+        let request = kinesis.put_records().stream_name(stream).set_records(Some(waiting.clone()));
+        let answer = request.send().await.map_err(|error| CallError::of(OPERATION, &error))?;
+        if answer.records.len() != waiting.len() {
+            let what = format!("{} results for {} records", answer.records.len(), waiting.len());
+            return Err(CallError::incomplete_answer(OPERATION, what).into());
+        }
+        let mut refused = Vec::new();
+        for (entry, result) in waiting.into_iter().zip(answer.records) {
+            match (result.shard_id, result.sequence_number) {
+                (Some(shard), Some(number)) => positions.push((format!("{stream}/{shard}"), number)),
+                _ => refused.push(entry),
+            }
+        }
+        if refused.is_empty() {
+            return Ok(positions);
+        }
+        waiting = refused;
+        backoff.pause().await;
+    }
+}
+
+/// Deletes the items of `records`, refused ones again until they are gone.
+async fn delete(dynamodb: &aws_sdk_dynamodb::Client, table: &str, records: &[Kept]) -> Result<(), LocalError> {
+    const OPERATION: &str = "BatchWriteItem";
+
+    let request = |record: &Kept| {
+        let (source, number) = &record.position;
+        let request = DeleteRequest::builder()
+            .key("source", AttributeValue::S(source.clone()))
+            .key("sequence_number", AttributeValue::S(number.clone()))
+            .build();
+        let request = request.map_err(|error| CallError::unbuildable(OPERATION, error))?;
+        Ok::<_, CallError>(WriteRequest::builder().delete_request(request).build())
+    };
+    for chunk in records.chunks(MAX_PUTS_PER_REQUEST) {
+        let mut waiting = chunk.iter().map(request).collect::<Result<Vec<_>, _>>()?;
+        let mut backoff = Backoff::new();
+        loop {
+            let answer = dynamodb.batch_write_item().request_items(table, waiting).send().await;
+            let answer = answer.map_err(|error| CallError::of(OPERATION, &error))?;
+            let unprocessed: Option<HashMap<_, _>> = answer.unprocessed_items;
+            waiting = unprocessed.and_then(|mut tables| tables.remove(table)).unwrap_or_default();
+            if waiting.is_empty() {
+                break;
+            }
+            backoff.pause().await;
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Redriven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total: u64 = self.put.values().sum();
+        write!(f, "{total} records put back into their streams")?;
+        for (reason, count) in &self.put {
+            write!(f, "\n{count:>9} {reason}")?;
+        }
+        for (reason, count) in &self.cut {
+            write!(f, "\n{count:>9} {reason}, left in the table: too large to be kept whole")?;
+        }
+        Ok(())
+    }
+}

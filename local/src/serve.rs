@@ -1,0 +1,74 @@
+//! Keeps the whole pipeline up, for the AWS CLI, `cargo lambda` and whatever else speaks to AWS.
+//!
+//! What is put into click-stream comes out as sessions, as on AWS; boundaries are shown as they land. Nothing is
+//! listened to but loopback ports that the system picks: the exports say which.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::display::boundary_line;
+use crate::error::LocalError;
+use crate::export::write_lines;
+use crate::pipeline::{Options, Pipeline};
+
+/// What to keep up.
+#[derive(Clone, Debug, Default)]
+pub struct Serve {
+    /// Where to write the exports besides standard output, for a shell to read in.
+    pub exports: Option<PathBuf>,
+    /// What differs from template.yaml.
+    pub options: Options,
+}
+
+/// Serves until `stop` is there, and says on standard output what to export and what is published.
+///
+/// # Errors
+/// When the pipeline cannot be started, the exports cannot be written, or an event source mapping ends.
+pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), LocalError> {
+    let pipeline = Pipeline::start(serve.options).await?;
+    let exports = exports(&pipeline);
+    if let Some(path) = &serve.exports {
+        write_lines(exports.iter().map(|line| Ok(line.clone().into_bytes())), path)?;
+    }
+    println!("The pipeline is up. In another terminal:\n\n{}\n", exports.join("\n"));
+    println!("{NEXT}\n");
+    let mut tap = pipeline.tap_boundaries()?;
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            boundary = tap.boundaries.recv() => match boundary {
+                Some(data) => println!("{}", boundary_line(&data)),
+                None => break, // the tap's mapping has ended; stopping it says why
+            },
+        }
+    }
+    tap.stop().await?;
+    pipeline.stop().await
+}
+
+const NEXT: &str = "\
+aws kinesis put-record --stream-name click-stream --partition-key user1 --cli-binary-format raw-in-base64-out \\
+    --data '{\"user_id\":\"user1\",\"event_timestamp\":\"1721390000000\",\"event_name\":\"search\"}'
+cargo lambda watch                                                        # then, in a third terminal:
+cargo lambda invoke sessionizer-fn --data-file events/clicks.json
+cargo run --release -p local -- tables
+
+Ctrl-C ends it. Boundaries, as they land:";
+
+/// The variables that lead a client here and name the tables and streams, as a shell's `export` lines.
+fn exports(pipeline: &Pipeline) -> Vec<String> {
+    let [dynamodb, kinesis] = pipeline.endpoint_urls();
+    let endpoints = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.as_str()),
+        ("AWS_ENDPOINT_URL_KINESIS", kinesis.as_str()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"), // the AWS CLI's name for it
+        // The embedded services check that a request is signed, not by whom.
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+    ];
+    let mut variables: BTreeMap<_, _> = pipeline.environment().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    variables.extend(endpoints);
+    variables.into_iter().map(|(name, value)| format!("export {name}={value}")).collect()
+}

@@ -1,0 +1,82 @@
+//! Rejected records get a second try, each once, and what is rejected again is kept again.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_kinesis::primitives::Blob;
+use local::export;
+use local::pipeline::{Options, Pipeline};
+use local::redrive::{Redrive, Redriven, redrive};
+
+async fn pipeline(data_dir: &Path, max_clock_skew_seconds: u64) -> Pipeline {
+    let skew = ("MaxClockSkewSeconds".to_owned(), max_clock_skew_seconds.to_string());
+    let options = Options {
+        parameters: [skew].into(),
+        shards: Some(2),
+        data_dir: Some(data_dir.to_owned()),
+        ..Options::default()
+    };
+    Pipeline::start(options).await.unwrap()
+}
+
+async fn put(pipeline: &Pipeline, records: &[Vec<u8>]) {
+    for (number, data) in records.iter().enumerate() {
+        let put = pipeline.kinesis().put_record().stream_name(&pipeline.click_stream);
+        put.partition_key(format!("key {number}")).data(Blob::new(data.clone())).send().await.unwrap();
+    }
+    pipeline.drain(records.len() as u64).await.unwrap();
+}
+
+async fn redriven(pipeline: &Pipeline, reasons: &[&str], dry_run: bool) -> Redriven {
+    let reasons = reasons.iter().map(ToString::to_string).collect();
+    let order = Redrive { table: pipeline.rejected_table.clone(), reasons, dry_run };
+    redrive(&pipeline.dynamodb(), &pipeline.kinesis(), &order, |_| ()).await.unwrap()
+}
+
+async fn rejected(pipeline: &Pipeline) -> Vec<(String, String)> {
+    let rows = export::rejected(&pipeline.dynamodb(), &pipeline.rejected_table, 0).await.unwrap();
+    rows.into_iter().map(|row| (row.reason, row.sequence_number)).collect()
+}
+
+fn counts(pairs: &[(&str, u64)]) -> std::collections::BTreeMap<String, u64> {
+    pairs.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clicks_rejected_by_too_small_a_skew_become_sessions_once_it_is_larger() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let strict = pipeline(folder.path(), 0).await;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(600);
+    let early = |user: &str| format!(r#"{{"user_id":"{user}","event_timestamp":{}}}"#, now_ms.as_millis()).into_bytes();
+    let too_large = vec![b'x'; 1_000_000];
+    put(&strict, &[early("a"), b"no click".to_vec(), early("b"), too_large]).await;
+    strict.stop().await.unwrap();
+
+    let lenient = pipeline(folder.path(), 3_600).await;
+    let before = rejected(&lenient).await;
+    assert_eq!(before.len(), 4);
+
+    let in_the_future = ["event_timestamp_in_the_future"];
+    let would = redriven(&lenient, &in_the_future, true).await;
+    assert_eq!(would.put, counts(&[("event_timestamp_in_the_future", 2)]));
+    assert_eq!(rejected(&lenient).await, before, "a dry run changes nothing");
+
+    assert_eq!(redriven(&lenient, &in_the_future, false).await, would);
+    lenient.drain(2).await.unwrap();
+    let sessions = export::sessions(&lenient.dynamodb(), &lenient.sessions_table).await.unwrap();
+    let ids: Vec<_> = sessions.iter().map(|session| session.session_id.as_str()).collect();
+    assert_eq!(ids, ["a_0", "b_0"]);
+    assert_eq!(lenient.sessionizer_total.now().applied, 2);
+
+    // What is left: one that is rejected again, under its new position, and one of which only a part was kept.
+    let all = redriven(&lenient, &[], false).await;
+    assert_eq!((all.put, all.cut), (counts(&[("not_json", 1)]), counts(&[("not_json", 1)])));
+    lenient.drain(3).await.unwrap();
+    let after = rejected(&lenient).await;
+    assert_eq!(after.len(), 2);
+    assert!(after.iter().all(|(reason, _)| reason == "not_json"), "{after:?}");
+    assert_eq!(after.iter().filter(|item| before.contains(item)).count(), 1, "the other one has a new position");
+    lenient.stop().await.unwrap();
+}

@@ -1,0 +1,123 @@
+//! The commands `serve` and `tables` as a user types them: the built program, spoken to with the SDK.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_kinesis::primitives::Blob;
+
+/// What takes longer than this will never come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const LOCAL: &str = env!("CARGO_BIN_EXE_local");
+
+/// The running program; it is ended when this is dropped.
+struct Served {
+    child: Child,
+    lines: Receiver<String>,
+    exports: BTreeMap<String, String>,
+}
+
+impl Served {
+    /// Starts `serve` and takes the exports from what it prints.
+    fn start(exports_file: &str) -> Self {
+        let mut serve = Command::new(LOCAL);
+        serve.args(["serve", "--shards", "2", "--exports", exports_file]).stdout(Stdio::piped());
+        let mut child = serve.spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        // Ends with the program, or with the test.
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut served = Self { lines, child, exports: BTreeMap::new() };
+        while let line = served.line()
+            && !line.starts_with("Ctrl-C")
+        {
+            if let Some((name, value)) = line.strip_prefix("export ").and_then(|export| export.split_once('=')) {
+                served.exports.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        served
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("the program goes on and prints something")
+    }
+
+    /// Reads what is printed until a line contains `text`.
+    fn until(&self, text: &str) {
+        while !self.line().contains(text) {}
+    }
+
+    fn kinesis(&self) -> aws_sdk_kinesis::Client {
+        let config = aws_sdk_kinesis::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.exports["AWS_REGION"].clone()))
+            .endpoint_url(&self.exports["AWS_ENDPOINT_URL_KINESIS"])
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http());
+        aws_sdk_kinesis::Client::from_conf(config.build())
+    }
+
+    async fn put(&self, user: &str, data: &str) {
+        let put = self.kinesis().put_record().stream_name("click-stream").partition_key(user);
+        put.data(Blob::new(data)).send().await.unwrap();
+    }
+
+    /// What the program prints for `arguments`, with the exports as its variables.
+    fn output_of(&self, arguments: &[&str]) -> String {
+        let output = Command::new(LOCAL).args(arguments).envs(&self.exports).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended by itself
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn clicks_put_through_the_api_come_out_as_sessions_and_show_in_the_tables() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("exports");
+    let served = Served::start(file.to_str().unwrap());
+    let click =
+        |user: &str, ms: u64| format!(r#"{{"user_id":"{user}","event_timestamp":"{ms}","event_name":"search"}}"#);
+    served.put("user7", &click("user7", 1_721_390_000_000)).await;
+    served.until("user7_0   started");
+    served.put("user7", &click("user7", 1_721_390_012_000)).await;
+    served.until("user7_1   started");
+    served.put("nobody", "no click").await;
+    served.put("user8", &click("user8", 1_721_390_000_000)).await;
+    served.until("user8_0");
+
+    // A boundary is shown when it is published; the sink stores it a moment later.
+    let deadline = Instant::now() + PATIENCE;
+    let tables = loop {
+        let tables = served.output_of(&["tables"]);
+        if tables.contains("sessions: 3\n") && tables.contains("rejected-records: 1\n") {
+            break tables;
+        }
+        assert!(Instant::now() < deadline, "{tables}");
+    };
+    for line in ["user7_0    2024-07-19 11:53:20  closed", "user7_1    2024-07-19 11:53:32  open", "not_json"] {
+        assert!(tables.contains(line), "{line} is not in\n{tables}");
+    }
+    let dry = served.output_of(&["redrive", "--dry-run", "--reasons", "not_json,not_utf8"]);
+    assert!(dry.contains("1 records put back") && dry.contains("1 not_json"), "{dry}");
+
+    let exports = std::fs::read_to_string(&file).unwrap();
+    for (name, value) in &served.exports {
+        assert!(exports.contains(&format!("export {name}={value}\n")), "{name} is not in\n{exports}");
+    }
+    for name in ["AWS_ENDPOINT_URL_DYNAMODB", "STATE_TABLE", "SESSIONS_TABLE", "SESSION_GAP_SECONDS"] {
+        assert!(served.exports.contains_key(name), "{name} is not exported");
+    }
+}
