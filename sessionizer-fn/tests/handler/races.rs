@@ -1,33 +1,55 @@
 //! Invocations at the same time, on one shard or on several.
 
-use embedded::faults::{Call, Fault, Hold};
+use std::pin::pin;
+
+use embedded::faults::{Call, Fault, FaultyHttpClient, Hold};
+use sessionizer_fn::handler::{Answer, Sessionizer};
 use tokio::sync::oneshot;
 
-use crate::world::{World, click, invoke, named};
+use crate::world::{Sent, World, click, invoke, named};
 
-/// A plan that holds the first call of `operation`; whoever has the other ends knows when, and lets it go.
-fn holding_first(
-    operation: &'static str,
-) -> (impl FnMut(&Call) -> Fault + Send + 'static, oneshot::Receiver<()>, oneshot::Sender<()>) {
-    let (hold, is_there, let_go) = Hold::new();
-    let mut hold = Some(Fault::Held(hold));
-    let plan =
-        move |call: &Call| if call.operation == operation { hold.take().unwrap_or(Fault::None) } else { Fault::None };
-    (plan, is_there, let_go)
+/// A sessionizer whose first commit is held.
+struct Slow {
+    sessionizer: Sessionizer,
+    http: FaultyHttpClient,
+    is_there: oneshot::Receiver<()>,
+    let_go: oneshot::Sender<()>,
+}
+
+impl Slow {
+    fn of(world: &World) -> Self {
+        let (hold, is_there, let_go) = Hold::new();
+        let mut hold = Some(Fault::Held(hold));
+        let (sessionizer, http) = world.faulty(move |call: &Call| match call.operation.as_str() {
+            "BatchExecuteStatement" => hold.take().unwrap_or(Fault::None),
+            _ => Fault::None,
+        });
+        Self { sessionizer, http, is_there, let_go }
+    }
+
+    /// Invokes it on shard `s1` and has `others` act between its decision and its commit.
+    async fn invoke_while(self, others: impl Future<Output = ()>, clicks: &[Sent]) -> Answer {
+        let mut invocation = pin!(invoke(&self.sessionizer, "s1", clicks));
+        tokio::select! {
+            reached = self.is_there => reached.unwrap(),
+            answer = &mut invocation => panic!("it ended without a commit: {answer:?}"),
+        }
+        others.await;
+        self.let_go.send(()).unwrap();
+        invocation.await
+    }
 }
 
 #[tokio::test]
 async fn lost_race_is_computed_again_over_the_winners_state() {
     let world = World::start().await;
     invoke(&world.sessionizer(), "s0", &[click(1, "a", 100_000)]).await;
-    let (plan, is_there, let_go) = holding_first("BatchExecuteStatement");
-    let (slow, http) = world.faulty(plan);
-    let clicks = [click(1, "a", 115_000)];
-    let (answer, ()) = tokio::join!(invoke(&slow, "s1", &clicks), async {
-        is_there.await.unwrap();
+    let slow = Slow::of(&world);
+    let http = slow.http.clone();
+    let winner = async {
         assert_eq!(named(&invoke(&world.sessionizer(), "s2", &[click(1, "a", 105_000)]).await), None);
-        let_go.send(()).unwrap();
-    });
+    };
+    let answer = slow.invoke_while(winner, &[click(1, "a", 115_000)]).await;
     assert_eq!((named(&answer), answer.report.lost_races, answer.report.applied), (None, 1, 1));
     assert_eq!(http.calls_of("BatchGetItem"), 1, "the failed condition brings the current item along");
     let state = world.state("a").await;
@@ -42,14 +64,10 @@ async fn lost_race_is_computed_again_over_the_winners_state() {
 #[tokio::test]
 async fn two_invocations_that_both_find_a_new_user_make_one_state() {
     let world = World::start().await;
-    let (plan, is_there, let_go) = holding_first("BatchExecuteStatement");
-    let (slow, _) = world.faulty(plan);
-    let clicks = [click(1, "a", 101_000)];
-    let (answer, ()) = tokio::join!(invoke(&slow, "s1", &clicks), async {
-        is_there.await.unwrap();
+    let winner = async {
         invoke(&world.sessionizer(), "s2", &[click(1, "a", 100_000)]).await;
-        let_go.send(()).unwrap();
-    });
+    };
+    let answer = Slow::of(&world).invoke_while(winner, &[click(1, "a", 101_000)]).await;
     assert_eq!((named(&answer), answer.report.lost_races), (None, 1));
     let state = world.state("a").await;
     assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (0, 2));
@@ -59,15 +77,12 @@ async fn two_invocations_that_both_find_a_new_user_make_one_state() {
 #[tokio::test]
 async fn copy_of_a_batch_that_outlives_its_successor_changes_nothing() {
     let world = World::start().await;
-    let (plan, is_there, let_go) = holding_first("BatchExecuteStatement");
-    let (zombie, _) = world.faulty(plan);
     let clicks = [click(1, "a", 100_000), click(2, "a", 120_000), click(3, "a", 121_000)];
-    let (answer, ()) = tokio::join!(invoke(&zombie, "s1", &clicks[..2]), async {
-        is_there.await.unwrap();
+    let successors = async {
         invoke(&world.sessionizer(), "s1", &clicks[..2]).await;
         invoke(&world.sessionizer(), "s1", &clicks[2..]).await;
-        let_go.send(()).unwrap();
-    });
+    };
+    let answer = Slow::of(&world).invoke_while(successors, &clicks[..2]).await;
     assert_eq!((answer.report.applied, answer.report.already_applied), (0, 2));
     let state = world.state("a").await;
     assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (1, 2));
@@ -103,4 +118,16 @@ async fn concurrent_batches_of_one_shard_keep_a_cursor_for_each_partition_key_th
     let answer = invoke(&sessionizer, "s1", &[keyed(3, "device-2", 101_000)]).await;
     assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0));
     assert_eq!(world.state("a").await.sessions.current.event_count, 2);
+}
+
+#[tokio::test]
+async fn partition_key_that_is_not_the_user_has_a_cursor_of_its_own_in_each_shard() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer_with(&[("PARALLELIZATION_FACTOR", "4")]);
+    for (shard, number, ms) in [("s1", 5, 100_000), ("s2", 3, 101_000)] {
+        let (number, _, data) = click(number, "a", ms);
+        let answer = invoke(&sessionizer, shard, &[(number, "device-1".to_owned(), data)]).await;
+        assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0), "{shard}");
+    }
+    assert_eq!(world.state("a").await.cursors.len(), 2);
 }

@@ -77,3 +77,16 @@ async fn rejected_record_is_kept_and_holds_up_nobody() {
     assert_eq!(items[0]["source"].as_s().unwrap(), "session-stream/s1");
     assert_eq!(items[0]["reason"].as_s().unwrap(), "session_timestamp_missing");
 }
+
+#[tokio::test]
+async fn rejected_record_that_cannot_be_kept_is_not_done() {
+    let world = World::start().await;
+    let (sink, _) = world.faulty(|call| match call.operation.as_str() {
+        "BatchWriteItem" => Fault::AccessDenied,
+        _ => Fault::None,
+    });
+    let mut records = bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)]);
+    records.insert(1, b"[]".to_vec());
+    let answer = invoke(&sink, &records).await;
+    assert_eq!((named(&answer), answer.report.undone, answer.report.written), (Some("2"), 1, 2));
+}

@@ -1,6 +1,7 @@
 //! The highest version of a session wins, whatever the order.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
@@ -148,10 +149,11 @@ fn boundaries_in_any_order_cut_anywhere_and_repeated_leave_the_highest_version_o
                     rest = others;
                 }
                 invoke(&world.sink(), &bytes(&boundaries[..boundaries.len() / 2])).await;
-                for (session_id, session) in world.table().await.into_iter().filter(|(id, _)| id.ends_with(&own)) {
-                    let newest = boundaries.iter().filter(|b| b.session_id == session_id).max_by_key(|b| b.version);
-                    assert_eq!(&session, newest.unwrap());
-                }
+                let mut stored = world.table().await;
+                stored.retain(|session_id, _| session_id.ends_with(&own));
+                boundaries.sort_by_key(|boundary| boundary.version);
+                let newest = boundaries.into_iter().map(|boundary| (boundary.session_id.clone(), boundary));
+                assert_eq!(stored, newest.collect::<BTreeMap<_, _>>());
             });
             Ok(())
         })
