@@ -1,10 +1,12 @@
 //! What this project's template.yaml says of streams, tables and functions, as plain types.
 //!
-//! Owns which properties are read and what they mean when they are left out. How a value is found, through !Ref and
-//! its kin, is `intrinsics`' part. Must not make anything: see `resources`. What a local run does not need (roles, log
+//! Owns which properties are read and what they mean when they are left out. How a value is found, through !Ref, !If and
+//! their kin, is `intrinsics`' part. Must not make anything: see `resources`. What a local run does not need (roles, log
 //! groups, outputs) is not looked at.
 
+mod conditions;
 mod intrinsics;
+mod parameters;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -126,6 +128,8 @@ pub struct MappingSpec {
     pub starting_position: StartingPosition,
     /// Whether the function's answer names what failed; otherwise it is ignored and the whole batch counts as done.
     pub report_batch_item_failures: bool,
+    /// Whether a batch is split in two when the function fails or times out.
+    pub bisect_batch_on_function_error: bool,
 }
 
 /// Where a mapping begins.
@@ -221,11 +225,10 @@ impl Template {
             match kind {
                 "AWS::Kinesis::Stream" => template.streams.push(stream(&resource)?),
                 "AWS::DynamoDB::Table" => template.tables.push(table(&resource)?),
-                "AWS::Serverless::Function" => {
+                _ => {
                     let global = scope.function_globals();
                     template.functions.insert(logical_id.to_owned(), function(&resource, global.as_ref())?);
                 }
-                _ => {}
             }
         }
         Ok(template)
@@ -255,7 +258,7 @@ impl Template {
 fn stream(resource: &Node) -> Result<StreamSpec, TemplateError> {
     let properties = resource.get("Properties")?;
     let name = properties.get("Name")?.text()?;
-    let mode = match properties.find("StreamModeDetails") {
+    let mode = match properties.find("StreamModeDetails")? {
         Some(details) => details.get("StreamMode")?.text()?,
         None => "PROVISIONED".to_owned(),
     };
@@ -274,7 +277,7 @@ fn table(resource: &Node) -> Result<TableSpec, TemplateError> {
 
     let name = properties.get("TableName")?.text()?;
     let key = key_schema(&properties.get("KeySchema")?, &kinds)?;
-    let indexes = match properties.find("GlobalSecondaryIndexes") {
+    let indexes = match properties.find("GlobalSecondaryIndexes")? {
         Some(indexes) => indexes.items()?.iter().map(|node| index(node, &kinds)).collect::<Result<Vec<_>, _>>()?,
         None => Vec::new(),
     };
@@ -334,23 +337,20 @@ fn index(node: &Node, kinds: &BTreeMap<String, KeyKind>) -> Result<IndexSpec, Te
 }
 
 fn ttl_attribute(table: &Node) -> Result<Option<String>, TemplateError> {
-    let Some(ttl) = table.find("TimeToLiveSpecification") else { return Ok(None) };
-    match ttl.get("Enabled")?.text()?.as_str() {
-        "true" => ttl.get("AttributeName")?.text().map(Some),
-        "false" => Ok(None),
-        other => Err(ttl.fault(format!("Enabled is {other}, neither true nor false"))),
-    }
+    let Some(ttl) = table.find("TimeToLiveSpecification")? else { return Ok(None) };
+    if ttl.get("Enabled")?.truth()? { ttl.get("AttributeName")?.text().map(Some) } else { Ok(None) }
 }
 
 fn function(resource: &Node, global: Option<&Node>) -> Result<FunctionSpec, TemplateError> {
     let properties = resource.get("Properties")?;
-    let timeout_seconds = properties
-        .find("Timeout")
-        .or_else(|| global?.find("Timeout"))
-        .map_or(Ok(DEFAULT_TIMEOUT_SECONDS), |timeout| timeout.number(TIMEOUT_SECONDS))?;
+    let timeout = match (properties.find("Timeout")?, global) {
+        (None, Some(global)) => global.find("Timeout")?,
+        (own, _) => own,
+    };
+    let timeout_seconds = timeout.map_or(Ok(DEFAULT_TIMEOUT_SECONDS), |timeout| timeout.number(TIMEOUT_SECONDS))?;
 
     let mut environment = BTreeMap::new();
-    if let Some(own) = properties.find("Environment") {
+    if let Some(own) = properties.find("Environment")? {
         for (name, value) in own.get("Variables")?.entries()? {
             environment.insert(name, value.text()?);
         }
@@ -371,7 +371,7 @@ fn function(resource: &Node, global: Option<&Node>) -> Result<FunctionSpec, Temp
 
 fn mapping(event: &Node) -> Result<MappingSpec, TemplateError> {
     let number = |property: &str, limits: RangeInclusive<u32>, default: u32| {
-        event.find(property).map_or(Ok(default), |value| value.number(limits))
+        event.find(property)?.map_or(Ok(default), |value| value.number(limits))
     };
     let position = event.get("StartingPosition")?;
     let starting_position = match position.text()?.as_str() {
@@ -380,7 +380,7 @@ fn mapping(event: &Node) -> Result<MappingSpec, TemplateError> {
         other => return Err(position.fault(format!("cannot start at {other}"))),
     };
     let mut report_batch_item_failures = false;
-    if let Some(types) = event.find("FunctionResponseTypes") {
+    if let Some(types) = event.find("FunctionResponseTypes")? {
         for response_type in types.items()? {
             match response_type.text()?.as_str() {
                 "ReportBatchItemFailures" => report_batch_item_failures = true,
@@ -390,7 +390,7 @@ fn mapping(event: &Node) -> Result<MappingSpec, TemplateError> {
     }
     for limit in ["MaximumRetryAttempts", "MaximumRecordAgeInSeconds"] {
         // A local mapping gives up on nothing, so a template that does would behave otherwise on AWS.
-        if let Some(value) = event.find(limit)
+        if let Some(value) = event.find(limit)?
             && value.text()? != "-1"
         {
             return Err(value.fault("only -1, retries without limit, is known here".to_owned()));
@@ -403,5 +403,8 @@ fn mapping(event: &Node) -> Result<MappingSpec, TemplateError> {
         parallelization_factor: number("ParallelizationFactor", PARALLELIZATION_FACTOR, 1)?,
         starting_position,
         report_batch_item_failures,
+        bisect_batch_on_function_error: event
+            .find("BisectBatchOnFunctionError")?
+            .map_or(Ok(false), |value| value.truth())?,
     })
 }

@@ -33,6 +33,14 @@ fn both_streams_begin_with_the_shards_aws_gives_an_on_demand_stream() {
 }
 
 #[test]
+fn provisioned_streams_have_the_shards_of_their_parameters() {
+    let parameters = map([("StreamMode", "PROVISIONED"), ("ClickShards", "7"), ("SessionShards", "3")]);
+    let template = Template::of_this_project_with(&parameters).unwrap();
+    let stream = |name: &str, shards| StreamSpec { name: name.to_owned(), shards };
+    assert_eq!(template.streams(), [stream("click-stream", 7), stream("session-stream", 3)]);
+}
+
+#[test]
 fn tables_have_the_keys_indexes_and_ttl_of_the_design() {
     let template = Template::of_this_project().unwrap();
     let key = |partition, sort| KeySchema { partition, sort };
@@ -85,6 +93,7 @@ fn the_sessionizer_has_its_variables_and_mapping() {
             parallelization_factor: 1,
             starting_position: StartingPosition::TrimHorizon,
             report_batch_item_failures: true,
+            bisect_batch_on_function_error: true,
         },
     };
     assert_eq!(template.function("SessionizerFunction"), Ok(&expected));
@@ -97,6 +106,7 @@ fn the_sink_has_its_variables_and_mapping() {
         environment: map([
             ("SESSIONS_TABLE", "sessions"),
             ("REJECTED_TABLE", "rejected-records"),
+            ("SESSION_RETENTION_DAYS", "0"),
             ("REJECTED_RETENTION_DAYS", "30"),
         ]),
         timeout_seconds: 60,
@@ -107,6 +117,7 @@ fn the_sink_has_its_variables_and_mapping() {
             parallelization_factor: 1,
             starting_position: StartingPosition::TrimHorizon,
             report_batch_item_failures: true,
+            bisect_batch_on_function_error: true,
         },
     };
     assert_eq!(template.function("SinkFunction"), Ok(&expected));
@@ -149,15 +160,15 @@ fn a_reference_to_nothing_is_named_with_its_place() {
          !Ref SesionState: no parameter, stream, table or function has this name"
     );
     assert_eq!(
-        error_after("Stream: !GetAtt ClickStream.Arn", "Stream: !GetAtt ClickStream.Name"),
-        "SessionizerFunction: Properties.Events.Clicks.Properties.Stream: cannot resolve \
-         !GetAtt ClickStream.Name: only NAME.Arn of a stream, table or function is known"
+        error_after("Stream: !GetAtt SessionStream.Arn", "Stream: !GetAtt SessionStream.Name"),
+        "SinkFunction: Properties.Events.Boundaries.Properties.Stream: cannot resolve \
+         !GetAtt SessionStream.Name: only NAME.Arn of a stream, table or function is known"
     );
 }
 
 #[test]
 fn a_function_that_is_not_known_here_is_named_with_its_place() {
-    let known = "cannot resolve !ImportValue gap: only !Ref, !GetAtt and !Sub are known";
+    let known = "cannot resolve !ImportValue gap: only !Ref, !GetAtt, !Sub and !If are known";
     let place = "SessionizerFunction: Properties.Environment.Variables.SESSION_GAP_SECONDS";
     let error = error_after("!Ref SessionGapSeconds", "!ImportValue gap");
     assert_eq!(error, format!("{place}: {known}"));
@@ -205,8 +216,13 @@ fn what_is_missing_or_of_the_wrong_form_is_named_with_its_place() {
          arn:aws:dynamodb:us-east-1:000000000000:table/sessions is no stream of this template"
     );
     assert_eq!(
-        error_after("{StreamMode: ON_DEMAND}", "{StreamMode: PROVISIONED}"),
+        error_after("{StreamMode: !Ref StreamMode}", "{StreamMode: PROVISIONED}"),
         "ClickStream: Properties.ShardCount: it is missing"
+    );
+    assert_eq!(
+        error_after("BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: maybe"),
+        "SessionizerFunction: Properties.Events.Clicks.Properties.BisectBatchOnFunctionError: it is \
+         maybe, neither true nor false"
     );
 }
 
@@ -242,6 +258,139 @@ fn substitutions_name_resources_and_parameters() {
     );
     let error = environment(r#"!Sub "${Nothing}""#).unwrap_err().to_string();
     assert!(error.ends_with("cannot resolve !Sub ${Nothing}: nothing is named Nothing"), "{error}");
+}
+
+/// The project's template with `condition` in place of the one that decides whether click-stream is created.
+fn with_condition(condition: &str) -> Result<Template, TemplateError> {
+    let from = "  CreateClickStream: !Equals [!Ref ClickStreamArn, \"\"]\n";
+    assert!(OURS.contains(from));
+    Template::parse(&OURS.replace(from, &format!("  CreateClickStream: {condition}\n")), &BTreeMap::new())
+}
+
+#[test]
+fn a_resource_whose_condition_does_not_hold_is_left_out_and_what_refers_to_it_is_named() {
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/elsewhere";
+    let error = Template::of_this_project_with(&map([("ClickStreamArn", arn)])).unwrap_err().to_string();
+    let place = "SessionizerFunction: Properties.Events.Clicks.Properties.Stream";
+    assert_eq!(error, format!("{place}: {arn} is no stream of this template"));
+
+    // As above, but the mapping reads session-stream, so that nothing needs click-stream any more.
+    let other = OURS.replace(
+        "!Ref ClickStreamArn]\n            StartingPosition",
+        "!GetAtt SessionStream.Arn]\n            StartingPosition",
+    );
+    assert_ne!(other, OURS);
+    let template = Template::parse(&other, &map([("ClickStreamArn", arn)])).unwrap();
+    let names: Vec<&str> = template.streams().iter().map(|stream| stream.name.as_str()).collect();
+    assert_eq!(names, ["session-stream"]);
+    assert_eq!(template.function("SessionizerFunction").unwrap().mapping.stream, "session-stream");
+
+    let to_nowhere = OURS.replace(
+        "!Ref ClickStreamArn]\n            StartingPosition",
+        "!GetAtt ClickStream.Arn]\n            StartingPosition",
+    );
+    assert_eq!(
+        Template::parse(&to_nowhere, &map([("ClickStreamArn", arn)])).unwrap_err().to_string(),
+        format!(
+            "{place}: cannot resolve !GetAtt ClickStream.Arn: ClickStream is left out, as CreateClickStream does not hold"
+        )
+    );
+}
+
+#[test]
+fn conditions_are_combined_as_cloudformation_does() {
+    let holds = |condition: &str| match with_condition(condition) {
+        Ok(template) => template.streams().len() == 2,
+        // Without click-stream, the sessionizer's mapping has no stream to read.
+        Err(TemplateError::Property { property, .. }) if property.ends_with("Stream") => false,
+        Err(error) => panic!("{condition}: {error}"),
+    };
+    for (condition, expected) in [
+        ("!Equals [10, !Ref SessionGapSeconds]", true),
+        ("!Equals [!Ref FirstSession, skip]", false),
+        ("!Not [!Equals [a, b]]", true),
+        ("!And [!Equals [a, a], !Equals [b, b]]", true),
+        ("!And [!Equals [a, a], !Equals [b, c], !Equals [d, d]]", false),
+        ("!Or [!Equals [a, b], !Equals [b, b]]", true),
+        ("!Or [!Equals [a, b], !Equals [b, c]]", false),
+        ("!Condition StreamsProvisioned", false),
+        ("!Not [!Condition StreamsProvisioned]", true),
+        ("!Equals [!Ref \"AWS::Partition\", aws]", true),
+    ] {
+        assert_eq!(holds(condition), expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_condition_that_cannot_be_told_is_named_with_its_place() {
+    let error = |condition: &str| with_condition(condition).unwrap_err().to_string();
+    assert_eq!(error("true"), "Conditions: CreateClickStream: it is no condition");
+    assert_eq!(error("!Equals [a]"), "Conditions: CreateClickStream: !Equals does not take 1 operands");
+    assert_eq!(error("!And [!Equals [a, a]]"), "Conditions: CreateClickStream: !And does not take 1 operands");
+    assert_eq!(error("!Not {a: b}"), "Conditions: CreateClickStream: it is not a list");
+    assert_eq!(
+        error("!Not [!Equals [!Ref Gap, 10]]"),
+        "Conditions: CreateClickStream.0.0: cannot resolve !Ref Gap: no parameter, stream, table or function has this name"
+    );
+    assert_eq!(
+        error("!Not [!Condition Nothing]"),
+        "Conditions: CreateClickStream.0: cannot resolve !Condition Nothing: no condition has this name"
+    );
+    assert_eq!(
+        error("!Contains [[a], a]"),
+        "Conditions: CreateClickStream: cannot resolve !Contains of something that is no text: \
+         only !Equals, !Not, !And, !Or and !Condition are known"
+    );
+    assert_eq!(error("!Not [!Condition CreateClickStream]"), "Conditions: CreateClickStream: it depends on itself");
+    assert_eq!(
+        error_after("    Condition: CreateClickStream\n", "    Condition: CreateStream\n"),
+        "ClickStream: Condition: no condition is named CreateStream"
+    );
+}
+
+#[test]
+fn a_condition_that_nothing_here_depends_on_does_no_harm() {
+    let other =
+        OURS.replace("  SendAlarms: !Not [!Equals [!Ref AlarmEmail, \"\"]]\n", "  SendAlarms: !Contains [[a], a]\n");
+    assert_ne!(other, OURS);
+    assert!(Template::parse(&other, &BTreeMap::new()).is_ok());
+}
+
+#[test]
+fn a_choice_takes_the_branch_of_its_condition_or_nothing() {
+    let environment = |value: &str| {
+        let template = Template::parse(&OURS.replace("!Ref FirstSession", value), &BTreeMap::new())?;
+        Ok::<_, TemplateError>(template.function("SessionizerFunction")?.environment.get("FIRST_SESSION").cloned())
+    };
+    let skip = || Some("skip".to_owned());
+    assert_eq!(environment("!If [CreateClickStream, skip, emit]"), Ok(skip()));
+    assert_eq!(environment("!If [StreamsProvisioned, emit, skip]"), Ok(skip()));
+    assert_eq!(environment("!If [StreamsProvisioned, emit, !If [CreateClickStream, skip, emit]]"), Ok(skip()));
+    assert_eq!(environment("!If [StreamsProvisioned, emit, !Ref AWS::NoValue]"), Ok(None));
+    assert_eq!(environment("!Ref AWS::NoValue"), Ok(None));
+
+    let place = "SessionizerFunction: Properties.Environment.Variables.FIRST_SESSION: cannot resolve";
+    let error = |value: &str| environment(value).unwrap_err().to_string();
+    assert_eq!(error("!If [Provisioned, emit, skip]"), format!("{place} !If Provisioned: no condition has this name"));
+    assert_eq!(
+        error("!If [StreamsProvisioned, emit]"),
+        format!("{place} !If StreamsProvisioned: it takes a condition and two values")
+    );
+    assert_eq!(
+        error("!Sub [\"${Name}\", {Name: emit}]"),
+        format!("{place} !Sub ${{Name}}: only one text is known here")
+    );
+}
+
+#[test]
+fn what_a_choice_leaves_out_counts_as_missing() {
+    assert_eq!(
+        error_after("      TableName: session-state\n", "      TableName: !Ref AWS::NoValue\n"),
+        "SessionState: Properties.TableName: it is missing"
+    );
+    let without = OURS.replace("            BatchSize: 1000\n", "            BatchSize: !Ref AWS::NoValue\n");
+    let template = Template::parse(&without, &BTreeMap::new()).unwrap();
+    assert_eq!(template.function("SinkFunction").unwrap().mapping.batch_size, 100, "Lambda's default");
 }
 
 #[test]

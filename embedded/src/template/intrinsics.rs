@@ -1,24 +1,30 @@
-//! Finds the value of a property: literally, or through !Ref, !GetAtt NAME.Arn and !Sub.
+//! Finds the value of a property: literally, or through !Ref, !GetAtt NAME.Arn, !Sub and !If.
 //!
-//! Owns the parameters' values, the resources' names, and the place of every node, for errors. Must not know which
+//! Owns the resources that there are, their names, and the place of every node, for errors. Must not know which
 //! properties a resource has. Long forms (`Fn::Sub:`) and other functions are errors where a value is needed.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use saphyr::{Scalar, Yaml};
+use saphyr::Yaml;
 
 use super::TemplateError;
+use super::parameters::{self, literal};
 
 /// What the emulators call themselves, and so what AWS::Region and AWS::AccountId are here.
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "000000000000";
+
+/// The types of the resources that are looked at; a condition that others depend on need not be known here.
+const TYPES: [&str; 3] = ["AWS::Kinesis::Stream", "AWS::DynamoDB::Table", "AWS::Serverless::Function"];
 
 /// Everything a name in the template can lead to.
 pub(super) struct Scope<'t> {
     document: &'t Yaml<'t>,
     parameters: BTreeMap<&'t str, String>,
     resources: BTreeMap<&'t str, Named>,
+    /// Resources whose condition does not hold, with the condition's name.
+    left_out: BTreeMap<&'t str, &'t str>,
 }
 
 /// A resource that can be referred to: what !Ref and !GetAtt NAME.Arn give.
@@ -29,37 +35,45 @@ struct Named {
 
 impl<'t> Scope<'t> {
     pub(super) fn new(document: &'t Yaml<'t>, overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
-        let parameters = parameters(document, overrides)?;
-        let mut scope = Self { document, parameters, resources: BTreeMap::new() };
+        let parameters = parameters::values(document, overrides)?;
+        let mut scope = Self { document, parameters, resources: BTreeMap::new(), left_out: BTreeMap::new() };
         // A resource's name may come from a parameter, but not from another resource, whose name is not known yet.
         let mut resources = BTreeMap::new();
-        for (logical_id, kind, resource) in scope.resources() {
-            if let Some(named) = named(logical_id, kind, &resource)? {
-                resources.insert(logical_id, named);
+        let mut left_out = BTreeMap::new();
+        for (logical_id, kind, resource) in scope.declared() {
+            match resource.condition_that_fails()? {
+                Some(condition) => _ = left_out.insert(logical_id, condition),
+                None => _ = resources.insert(logical_id, named(logical_id, kind, &resource)?),
             }
         }
-        scope.resources = resources;
+        (scope.resources, scope.left_out) = (resources, left_out);
         Ok(scope)
     }
 
-    /// Logical id, type and node of each resource, in the template's order.
-    pub(super) fn resources(&self) -> Vec<(&'t str, &'t str, Node<'t, '_>)> {
+    /// Logical id, type and node of each resource that there is, of those [`TYPES`], in the template's order.
+    pub(super) fn resources(&self) -> impl Iterator<Item = (&'t str, &'t str, Node<'t, '_>)> {
+        self.declared().filter(|(logical_id, ..)| self.resources.contains_key(logical_id))
+    }
+
+    /// As [`Scope::resources`], with those whose condition does not hold.
+    fn declared(&self) -> impl Iterator<Item = (&'t str, &'t str, Node<'t, '_>)> {
         let resources = self.document.as_mapping_get("Resources").and_then(Yaml::as_mapping);
-        let entries = resources.into_iter().flatten();
-        entries
-            .filter_map(|(logical_id, resource)| {
-                let logical_id = logical_id.as_str()?;
-                let kind = resource.as_mapping_get("Type")?.as_str()?;
-                let node = Node { yaml: resource, scope: self, resource: logical_id, property: String::new() };
-                Some((logical_id, kind, node))
-            })
-            .collect()
+        resources.into_iter().flatten().filter_map(|(logical_id, resource)| {
+            let logical_id = logical_id.as_str()?;
+            let kind = resource.as_mapping_get("Type")?.as_str()?;
+            let node = Node { yaml: resource, scope: self, resource: logical_id, property: String::new() };
+            TYPES.contains(&kind).then_some((logical_id, kind, node))
+        })
+    }
+
+    pub(super) fn document(&self) -> &'t Yaml<'t> {
+        self.document
     }
 
     /// `Globals.Function`: what holds for every function that does not say otherwise.
     pub(super) fn function_globals(&self) -> Option<Node<'t, '_>> {
         let yaml = self.document.as_mapping_get("Globals")?.as_mapping_get("Function")?;
-        Some(Node { yaml, scope: self, resource: "Globals", property: "Function".to_owned() })
+        Some(Node::new(self, "Globals", "Function", yaml))
     }
 
     fn value_of(&self, name: &str) -> Option<&str> {
@@ -79,76 +93,37 @@ impl<'t> Scope<'t> {
         let resource = self.resources.get(name)?;
         (attribute == "Arn").then_some(resource.arn.as_str())
     }
+
+    /// Why a name, or the one before `.Arn`, leads nowhere; `otherwise` where it is not by a condition.
+    fn nothing_behind(&self, path: &str, otherwise: &str) -> String {
+        let name = path.split_once('.').map_or(path, |(name, _)| name);
+        match self.left_out.get(name) {
+            Some(condition) => format!("{name} is left out, as {condition} does not hold"),
+            None => otherwise.to_owned(),
+        }
+    }
 }
 
-fn named(logical_id: &str, kind: &str, resource: &Node) -> Result<Option<Named>, TemplateError> {
+/// The short form of an intrinsic function, such as `!Ref`, with its argument.
+pub(super) fn short_form<'t>(yaml: &'t Yaml<'t>) -> Option<(String, &'t Yaml<'t>)> {
+    match yaml {
+        // The tag of `!Ref` has the handle `!` and the suffix `Ref`.
+        Yaml::Tagged(tag, argument) => Some((format!("{}{}", tag.handle, tag.suffix), argument)),
+        _ => None,
+    }
+}
+
+fn named(logical_id: &str, kind: &str, resource: &Node) -> Result<Named, TemplateError> {
     let (name_property, service, prefix) = match kind {
         "AWS::Kinesis::Stream" => ("Name", "kinesis", "stream/"),
         "AWS::DynamoDB::Table" => ("TableName", "dynamodb", "table/"),
-        "AWS::Serverless::Function" => ("FunctionName", "lambda", "function:"),
-        _ => return Ok(None),
+        _ => ("FunctionName", "lambda", "function:"),
     };
-    let name = resource.find("Properties").and_then(|properties| properties.find(name_property));
+    let name = resource.get("Properties")?.find(name_property)?;
     // CloudFormation would make up a name that begins with the logical id.
     let name = name.map_or_else(|| Ok(logical_id.to_owned()), |name| name.text())?;
     let arn = format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{prefix}{name}");
-    Ok(Some(Named { name, arn }))
-}
-
-fn parameters<'t>(
-    document: &'t Yaml<'t>,
-    overrides: &BTreeMap<String, String>,
-) -> Result<BTreeMap<&'t str, String>, TemplateError> {
-    let declared = document.as_mapping_get("Parameters").and_then(Yaml::as_mapping);
-    let mut values = BTreeMap::new();
-    for (name, declaration) in declared.into_iter().flatten() {
-        let Some(name) = name.as_str() else { continue };
-        let fault = |reason: String| TemplateError::Parameter { parameter: name.to_owned(), reason };
-        let given = overrides.get(name).cloned();
-        let value = given
-            .or_else(|| declaration.as_mapping_get("Default").and_then(literal))
-            .ok_or_else(|| fault("it has no default and was given no value".to_owned()))?;
-        allowed(&value, declaration).map_err(fault)?;
-        values.insert(name, value);
-    }
-    match overrides.keys().find(|name| !values.contains_key(name.as_str())) {
-        Some(unknown) => Err(TemplateError::Parameter {
-            parameter: unknown.clone(),
-            reason: "the template has no such parameter".to_owned(),
-        }),
-        None => Ok(values),
-    }
-}
-
-/// Holds a parameter's value against its declaration, as CloudFormation does before anything is made.
-fn allowed(value: &str, declaration: &Yaml) -> Result<(), String> {
-    let limit = |name| declaration.as_mapping_get(name).and_then(literal);
-    if limit("Type").as_deref() == Some("Number") {
-        let number: f64 = value.parse().map_err(|_| format!("{value:?} is not a number"))?;
-        let bound = |name| limit(name).and_then(|bound| bound.parse::<f64>().ok());
-        if bound("MinValue").is_some_and(|min| number < min) || bound("MaxValue").is_some_and(|max| number > max) {
-            let text = |name| limit(name).unwrap_or_else(|| "any".to_owned());
-            return Err(format!("{value} is not within {} and {}", text("MinValue"), text("MaxValue")));
-        }
-    }
-    match declaration.as_mapping_get("AllowedValues").and_then(Yaml::as_sequence) {
-        Some(values) if !values.iter().any(|it| literal(it).as_deref() == Some(value)) => {
-            let values: Vec<String> = values.iter().filter_map(literal).collect();
-            Err(format!("{value:?} is none of {}", values.join(", ")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A plain scalar as CloudFormation passes it on: always text.
-fn literal(yaml: &Yaml) -> Option<String> {
-    match yaml {
-        Yaml::Value(Scalar::String(text)) => Some(text.to_string()),
-        Yaml::Value(Scalar::Integer(number)) => Some(number.to_string()),
-        Yaml::Value(Scalar::FloatingPoint(number)) => Some(number.to_string()),
-        Yaml::Value(Scalar::Boolean(truth)) => Some(truth.to_string()),
-        _ => None,
-    }
+    Ok(Named { name, arn })
 }
 
 /// A node of the template that knows where it stands.
@@ -160,65 +135,107 @@ pub(super) struct Node<'t, 's> {
 }
 
 impl<'t, 's> Node<'t, 's> {
+    /// What stands at `property` of `resource`, or of another part of the template.
+    pub(super) fn new(scope: &'s Scope<'t>, resource: &'t str, property: &str, yaml: &'t Yaml<'t>) -> Self {
+        Self { yaml, scope, resource, property: property.to_owned() }
+    }
+
+    pub(super) fn yaml(&self) -> &'t Yaml<'t> {
+        self.yaml
+    }
+
+    pub(super) fn scope(&self) -> &'s Scope<'t> {
+        self.scope
+    }
+
+    pub(super) fn property(&self) -> &str {
+        &self.property
+    }
+
+    /// The argument of the function at this place, as if it stood here alone.
+    pub(super) fn argument(&self, argument: &'t Yaml<'t>) -> Self {
+        Self::new(self.scope, self.resource, &self.property, argument)
+    }
+
     /// The property `key`, if it is there.
-    pub(super) fn find(&self, key: &str) -> Option<Self> {
-        self.yaml.as_mapping_get(key).map(|yaml| self.child(key, yaml))
+    pub(super) fn find(&self, key: &str) -> Result<Option<Self>, TemplateError> {
+        self.yaml.as_mapping_get(key).map_or(Ok(None), |yaml| self.child(key, yaml).chosen())
     }
 
     /// The property `key`, which must be there.
     pub(super) fn get(&self, key: &str) -> Result<Self, TemplateError> {
         // The place that is missing is named, rather than the one that lacks it.
         let missing = || self.child(key, self.yaml).fault("it is missing".to_owned());
-        self.find(key).ok_or_else(missing)
+        self.find(key)?.ok_or_else(missing)
     }
 
     /// The parts of a list.
     pub(super) fn items(&self) -> Result<Vec<Self>, TemplateError> {
         let items = self.yaml.as_sequence().ok_or_else(|| self.not("a list"))?;
-        Ok(items.iter().enumerate().map(|(position, yaml)| self.child(&position.to_string(), yaml)).collect())
+        let items = items.iter().enumerate().map(|(position, yaml)| self.child(&position.to_string(), yaml).chosen());
+        items.filter_map(Result::transpose).collect()
     }
 
     /// The names and values of a mapping.
     pub(super) fn entries(&self) -> Result<Vec<(String, Self)>, TemplateError> {
         let entries = self.yaml.as_mapping().ok_or_else(|| self.not("a mapping"))?;
-        entries
-            .iter()
-            .map(|(key, value)| {
-                let key = literal(key).ok_or_else(|| self.not("a mapping with plain names"))?;
-                let child = self.child(&key, value);
-                Ok((key, child))
-            })
-            .collect()
+        let mut found = Vec::new();
+        for (key, value) in entries {
+            let key = literal(key).ok_or_else(|| self.not("a mapping with plain names"))?;
+            if let Some(child) = self.child(&key, value).chosen()? {
+                found.push((key, child));
+            }
+        }
+        Ok(found)
     }
 
     /// A value as text, resolved.
     pub(super) fn text(&self) -> Result<String, TemplateError> {
-        let Yaml::Tagged(tag, argument) = self.yaml else {
+        let Some((tag, argument)) = short_form(self.yaml) else {
             return literal(self.yaml).ok_or_else(|| self.not("a plain value"));
         };
-        // The tag of `!Ref` has the handle `!` and the suffix `Ref`.
-        let tag = format!("{}{}", tag.handle, tag.suffix);
-        let argument = literal(argument).unwrap_or_else(|| "of something that is no text".to_owned());
-        let unresolved = |reason: String| TemplateError::Unresolved {
-            resource: self.resource.to_owned(),
-            property: self.property.clone(),
-            tag: tag.clone(),
-            argument: argument.clone(),
-            reason,
+        let nothing = |path: &str, otherwise: &str| self.unresolved(self.scope.nothing_behind(path, otherwise));
+        match (tag.as_str(), literal(argument)) {
+            ("!Ref", Some(name)) => {
+                let otherwise = "no parameter, stream, table or function has this name";
+                self.scope.value_of(&name).map(str::to_owned).ok_or_else(|| nothing(&name, otherwise))
+            }
+            ("!GetAtt", Some(path)) => {
+                let otherwise = "only NAME.Arn of a stream, table or function is known";
+                self.scope.attribute_of(&path).map(str::to_owned).ok_or_else(|| nothing(&path, otherwise))
+            }
+            ("!Sub", Some(text)) => self.substitute(&text).map_err(|reason| self.unresolved(reason)),
+            ("!Ref" | "!GetAtt" | "!Sub", None) => Err(self.unresolved("only one text is known here".to_owned())),
+            _ => Err(self.unresolved("only !Ref, !GetAtt, !Sub and !If are known".to_owned())),
+        }
+    }
+
+    /// What stands at this place after every !If has been decided; `None` for `!Ref AWS::NoValue`.
+    fn chosen(self) -> Result<Option<Self>, TemplateError> {
+        let Some((tag, argument)) = short_form(self.yaml) else { return Ok(Some(self)) };
+        if tag == "!Ref" && argument.as_str() == Some("AWS::NoValue") {
+            return Ok(None);
+        }
+        if tag != "!If" {
+            return Ok(Some(self));
+        }
+        let Some([condition, then, otherwise]) = argument.as_sequence().map(Vec::as_slice) else {
+            return Err(self.unresolved("it takes a condition and two values".to_owned()));
         };
-        match tag.as_str() {
-            "!Ref" => self
-                .scope
-                .value_of(&argument)
-                .map(str::to_owned)
-                .ok_or_else(|| unresolved("no parameter, stream, table or function has this name".to_owned())),
-            "!GetAtt" => self
-                .scope
-                .attribute_of(&argument)
-                .map(str::to_owned)
-                .ok_or_else(|| unresolved("only NAME.Arn of a stream, table or function is known".to_owned())),
-            "!Sub" => self.substitute(&argument).map_err(unresolved),
-            _ => Err(unresolved("only !Ref, !GetAtt and !Sub are known".to_owned())),
+        let holds = self.scope.holds(condition.as_str().unwrap_or_default())?;
+        let holds = holds.ok_or_else(|| self.unresolved("no condition has this name".to_owned()))?;
+        self.argument(if holds { then } else { otherwise }).chosen()
+    }
+
+    /// The condition this resource depends on, if it does not hold.
+    fn condition_that_fails(&self) -> Result<Option<&'t str>, TemplateError> {
+        let Some(condition) = self.yaml.as_mapping_get("Condition") else { return Ok(None) };
+        let place = self.child("Condition", condition);
+        let name = condition.as_str().ok_or_else(|| place.not("the name of a condition"))?;
+        match self.scope.holds(name)? {
+            Some(true) => Ok(None),
+            Some(false) => Ok(Some(name)),
+            None => Err(place.fault(format!("no condition is named {name}"))),
         }
     }
 
@@ -234,6 +251,12 @@ impl<'t, 's> Node<'t, 's> {
         }
     }
 
+    /// A value that is true or false, resolved.
+    pub(super) fn truth(&self) -> Result<bool, TemplateError> {
+        let text = self.text()?;
+        text.parse().map_err(|_| self.fault(format!("it is {text}, neither true nor false")))
+    }
+
     /// The name of the stream whose arn this is. It must be one of the template's: the local run has no other.
     pub(super) fn stream_name(&self) -> Result<String, TemplateError> {
         let arn = self.text()?;
@@ -242,6 +265,19 @@ impl<'t, 's> Node<'t, 's> {
         stream
             .map(|stream| stream.name.clone())
             .ok_or_else(|| self.fault(format!("{arn} is no stream of this template")))
+    }
+
+    /// That the function at this place leads nowhere, and why.
+    pub(super) fn unresolved(&self, reason: String) -> TemplateError {
+        let Some((tag, argument)) = short_form(self.yaml) else { return self.fault(reason) };
+        let first = argument.as_sequence().and_then(|parts| parts.first()).unwrap_or(argument);
+        TemplateError::Unresolved {
+            resource: self.resource.to_owned(),
+            property: self.property.clone(),
+            tag,
+            argument: literal(first).unwrap_or_else(|| "of something that is no text".to_owned()),
+            reason,
+        }
     }
 
     /// A fault at this place.
@@ -272,7 +308,8 @@ impl<'t, 's> Node<'t, 's> {
                 Some(literal) => result.push_str(&format!("${{{literal}}}")),
                 None => {
                     let value = self.scope.value_of(name).or_else(|| self.scope.attribute_of(name));
-                    result.push_str(value.ok_or_else(|| format!("nothing is named {name}"))?);
+                    let nothing = || self.scope.nothing_behind(name, &format!("nothing is named {name}"));
+                    result.push_str(value.ok_or_else(nothing)?);
                 }
             }
             rest = after;
