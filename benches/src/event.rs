@@ -1,8 +1,8 @@
 //! Batches of clicks and boundaries as the events that Lambda hands over, and how its runtime reads them.
 
-use aws_lambda_events::event::kinesis::KinesisEvent;
 use embedded::{HandMadeRecord, hand_made_event};
 use shared::boundary::Boundary;
+use shared::event::Event;
 
 use crate::error::BenchError;
 use crate::workload::SimulatedClick;
@@ -82,7 +82,7 @@ pub fn boundary_event(boundaries: &[Boundary], place: u64) -> Result<String, Ben
 ///
 /// # Errors
 /// When it is not what Lambda sends for a Kinesis stream.
-pub fn parse(json: &str) -> Result<KinesisEvent, BenchError> {
+pub fn parse(json: &str) -> Result<Event, BenchError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json.as_bytes());
     serde_path_to_error::deserialize(&mut deserializer).map_err(BenchError::failed)
 }

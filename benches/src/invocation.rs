@@ -134,7 +134,7 @@ pub async fn measure(job: &Job) -> Result<Figures, BenchError> {
 }
 
 async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
-    let (meter, dynamodb, kinesis) = clients(job).await;
+    let (meter, dynamodb, kinesis) = clients(job);
     let config = sessionizer_fn::config::Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
     let workload = job.workload();
     let users = if job.users == 0 { 2 * workload.users_of_full_batches() } else { job.users };
@@ -164,7 +164,7 @@ async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
 
 /// Half of the boundaries close sessions that the event before opened, the other half open the next ones.
 async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
-    let (meter, dynamodb, _) = clients(job).await;
+    let (meter, dynamodb, _) = clients(job);
     let config = sink_fn::config::Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
     let sink = Sink::new(config, &dynamodb);
     let mut figures = Figures::none(CLICKS_PER_BATCH / 2);
@@ -198,7 +198,7 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
     for user in 0..CLICKS_PER_BATCH / 2 {
         let user_id = UserId::new(user_id(user)).map_err(|_| BenchError::failed("a user id that is none"))?;
         let mut tell = |ordinal: u64, status| -> Result<(), BenchError> {
-            let [name, kind, device] = attributes(user, ordinal).map(|text| Some(text.to_owned()));
+            let [name, kind, device] = attributes(user, ordinal).map(|text| Some(text.into()));
             let attributes = Attributes { event_name: name, event_type: kind, device_type: device };
             let session = TouchedSession { ordinal, start: at(begin_ms(ordinal))?, attributes, status };
             boundaries.push(Boundary::of(&user_id, session, version));
@@ -212,8 +212,8 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
     Ok(boundaries)
 }
 
-async fn clients(job: &Job) -> (Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client) {
-    let sdk = shared::aws::sdk_config().await;
+fn clients(job: &Job) -> (Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client) {
+    let sdk = shared::aws::sdk_config(std::env::vars());
     let meter = Meter::new(job.with_capacity);
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(meter.clone()).build();
     let kinesis = aws_sdk_kinesis::config::Builder::from(&sdk).interceptor(meter.clone()).build();

@@ -13,6 +13,7 @@ use embedded::{Embedded, EmbeddedOptions, Template};
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
 use shared::invocation::Invocation;
+use shared::records::Records;
 use sink_fn::handler::Sink;
 use tokio::time::Instant;
 
@@ -43,10 +44,9 @@ struct SinkFunction {
 impl Function for SinkFunction {
     async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
         let event = parse(&event).map_err(|error| error.to_string())?;
-        let decode = |record: &aws_lambda_events::event::kinesis::KinesisEventRecord| {
-            Boundary::decode(&record.kinesis.data.0).map(|boundary| boundary.user_id.as_str().to_owned())
-        };
-        let users: Vec<_> = event.records.iter().filter_map(|record| decode(record).ok()).collect();
+        let records = Records::of(event.clone()).map_err(|error| error.to_string())?;
+        let user = |data| Boundary::decode(data).ok().map(|boundary| boundary.user_id.as_str().to_owned());
+        let users: Vec<_> = records.iter().filter_map(|record| user(record.data)).collect();
         let answer = self.sink.handle(event, until(deadline)).await.map_err(|error| error.to_string())?;
         let now = Instant::now();
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);

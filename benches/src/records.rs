@@ -11,7 +11,7 @@ use sessionizer_fn::state::UserState;
 use sessionizer_fn::state_item;
 use sessionizer_fn::step::{Commit, Published, Rule, Step, next_step};
 use shared::boundary::Boundary;
-use shared::records::{Record, records_of};
+use shared::records::Records;
 use shared::session_rule::SessionGap;
 
 use crate::cpu::process_cpu;
@@ -64,9 +64,9 @@ impl Input {
     /// # Errors
     /// When the work is not what was expected of it.
     pub fn process(&self, mut between: impl FnMut(usize)) -> Result<(), BenchError> {
-        let records: Vec<Record> = records_of(parse(&self.json)?).map_err(BenchError::failed)?;
+        let records = Records::of(parse(&self.json)?).map_err(BenchError::failed)?;
         between(0);
-        let batch = Batch::decode(records, MAX_CLOCK_SKEW_MS, 1);
+        let batch = Batch::decode(&records, MAX_CLOCK_SKEW_MS, 1);
         between(1);
         let decided = batch.users.iter().map(|user| self.decide(user)).collect::<Result<Vec<_>, _>>()?;
         between(2);

@@ -81,7 +81,6 @@ impl RunningFunction {
             ("AWS_LAMBDA_FUNCTION_NAME", "function"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
             ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-            ("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"),
         ]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let began = Instant::now();

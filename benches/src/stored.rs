@@ -23,7 +23,7 @@ const ORDINAL: u64 = 17;
 /// None in practice: its times are before the year 10000 and its sequence number has digits.
 pub fn state(workload: Workload, user: usize, before: Before) -> Result<UserState, BenchError> {
     let at = |ms| EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"));
-    let [name, kind, device] = attributes(user, before.last_ms).map(|text| Some(text.to_owned()));
+    let [name, kind, device] = attributes(user, before.last_ms).map(|text| Some(text.into()));
     let attributes = Attributes { event_name: name, event_type: kind, device_type: device };
     let session = |start, end, event_count| -> Result<Session, BenchError> {
         Ok(Session { start: at(start)?, end: at(end)?, event_count, attributes: attributes.clone() })

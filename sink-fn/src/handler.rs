@@ -2,10 +2,10 @@
 //!
 //! Idempotent and indifferent to order: what a redelivery or an older boundary brings is found superseded.
 
-use aws_lambda_events::event::kinesis::KinesisEvent;
 use aws_lambda_events::streams::KinesisEventResponse;
-use shared::invocation::{Backoff, Invocation};
-use shared::records::{EventError, Progress, records_of};
+use shared::event::Event;
+use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
+use shared::records::{EventError, Progress, Records};
 use shared::rejected_table::RejectedTable;
 
 use crate::batch::{Batch, Newest};
@@ -39,22 +39,26 @@ impl Sink {
         }
     }
 
+    /// Makes a call to DynamoDB that changes nothing, while the environment starts.
+    ///
+    /// Names are then looked up, connections open and TLS agreed upon before the first event. That takes the longest of
+    /// all, and Lambda gives a starting environment more CPU than its memory stands for. It never fails and soon ends.
+    pub async fn warm_up(&self) {
+        let _ = tokio::time::timeout(WARM_UP_TIME, async { self.sessions.warm_up().await }).await;
+    }
+
     /// Processes one batch.
     ///
     /// # Errors
     /// Only when the event is not what Lambda sends for a Kinesis stream. Everything else, and running out of time,
     /// is told by the answer.
-    pub async fn handle(&self, event: KinesisEvent, invocation: Invocation) -> Result<Answer, EventError> {
-        let records = records_of(event)?;
-        let sequence_numbers: Vec<_> = records.iter().map(|record| record.sequence_number.clone()).collect();
+    pub async fn handle(&self, event: Event, invocation: Invocation) -> Result<Answer, EventError> {
+        let records = Records::of(event)?;
         let progress = Progress::of(records.len());
-        let batch = Batch::decode(records);
+        let batch = Batch::decode(&records);
 
-        let mut report = Report {
-            records: sequence_numbers.len() as u64,
-            rejected: batch.rejected.len() as u64,
-            ..Report::default()
-        };
+        let mut report =
+            Report { records: records.len() as u64, rejected: batch.rejected.len() as u64, ..Report::default() };
         let work = async {
             tokio::join!(
                 self.rejected.write(&batch.rejected, invocation, &progress),
@@ -64,7 +68,7 @@ impl Sink {
         let in_time = tokio::time::timeout_at(invocation.stop_at, work).await.is_ok();
         report.undone = progress.count_undone() as u64;
         tracing::info!(in_time, ?report, "batch processed");
-        Ok(Answer { response: progress.answer(&sequence_numbers), report })
+        Ok(Answer { response: progress.answer(&records), report })
     }
 
     async fn store(&self, sessions: Vec<Newest>, invocation: Invocation, progress: &Progress, report: &mut Report) {
