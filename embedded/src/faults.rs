@@ -30,6 +30,8 @@ pub struct Call {
     /// How many parts it has that the service may refuse one by one: statements, entries, items or keys; 0 for a call
     /// that is done or not done as a whole.
     pub parts: usize,
+    /// The request as the service gets it.
+    pub body: Value,
 }
 
 /// What happens to a call.
@@ -178,10 +180,11 @@ impl HttpConnector for FaultyConnector {
 impl Shared {
     fn fault_for(&self, request: &HttpRequest) -> Fault {
         let operation = operation(request).to_owned();
-        let parts = count_parts(&operation, request);
+        let mut body = request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        let parts = parts_of(&operation, &mut body).map_or(0, |parts| parts.len());
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let count = calls.entry(operation.clone()).or_default();
-        let call = Call { operation, number: *count, parts };
+        let call = Call { operation, number: *count, parts, body };
         *count += 1;
         drop(calls);
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,11 +196,6 @@ impl Shared {
 fn operation(request: &HttpRequest) -> &str {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     target.split_once('.').map_or(target, |(_, operation)| operation)
-}
-
-fn count_parts(operation: &str, request: &HttpRequest) -> usize {
-    let body = request.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-    body.and_then(|mut body| parts_of(operation, &mut body).map(|parts| parts.len())).unwrap_or(0)
 }
 
 fn error(status: u16, code: &str, message: &str) -> HttpResponse {

@@ -64,13 +64,13 @@ async fn serve_until_ctrl_c(args: ServeArgs) -> Result<(), LocalError> {
 }
 
 async fn show_tables() -> Result<(), LocalError> {
-    let sdk = shared::aws::sdk_config().await;
+    let sdk = shared::aws::sdk_config(std::env::vars());
     print!("{}", tables::shown(&aws_sdk_dynamodb::Client::new(&sdk), &TableNames::from_environment()).await?);
     Ok(())
 }
 
 async fn put_back(args: RedriveArgs) -> Result<(), LocalError> {
-    let sdk = shared::aws::sdk_config().await;
+    let sdk = shared::aws::sdk_config(std::env::vars());
     let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
     let RedriveArgs { reasons, dry_run } = args;
     let order = Redrive { table: TableNames::from_environment().rejected, reasons, dry_run };

@@ -34,16 +34,35 @@ async fn click_events_do_what_their_names_say() {
     let sessionizer =
         Sessionizer::new(Config::from_variables(environment).unwrap(), &embedded.dynamodb(), &embedded.kinesis());
     let expected = [
-        ("clicks.json", Report { records: 5, applied: 5, started: 3, published: 3, ..Report::default() }),
-        ("clicks-quoted.json", Report { records: 3, applied: 3, started: 2, published: 2, ..Report::default() }),
+        (
+            "clicks.json",
+            Report { records: 5, users: 2, applied: 5, started: 3, closed: 1, published: 3, ..Report::default() },
+        ),
+        (
+            "clicks-quoted.json",
+            Report { records: 3, users: 1, applied: 3, started: 2, closed: 1, published: 2, ..Report::default() },
+        ),
         (
             "clicks-late.json",
-            Report { records: 4, applied: 3, late: 1, started: 2, merged: 1, published: 2, ..Report::default() },
+            Report {
+                records: 4,
+                users: 1,
+                applied: 3,
+                late: 1,
+                started: 2,
+                closed: 1,
+                merged: 1,
+                published: 2,
+                ..Report::default()
+            },
         ),
-        ("clicks-duplicate.json", Report { records: 3, applied: 3, started: 1, published: 1, ..Report::default() }),
+        (
+            "clicks-duplicate.json",
+            Report { records: 3, users: 1, applied: 3, started: 1, published: 1, ..Report::default() },
+        ),
         (
             "clicks-poison.json",
-            Report { records: 7, applied: 1, rejected: 6, started: 1, published: 1, ..Report::default() },
+            Report { records: 7, users: 1, applied: 1, rejected: 6, started: 1, published: 1, ..Report::default() },
         ),
     ];
     for (name, report) in expected {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use shared::click::{Click, LatestBelievable};
-use shared::records::Record;
+use shared::records::{Record, Records};
 use shared::rejected_table::RejectedRecord;
 use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;
@@ -32,7 +32,7 @@ impl CursorKey {
         &self.0
     }
 
-    fn of(record: &Record, user_id: &UserId, parallelization_factor: u64) -> Self {
+    fn of(record: &Record<'_>, user_id: &UserId, parallelization_factor: u64) -> Self {
         if parallelization_factor == 1 || record.partition_key == user_id.partition_key() {
             Self::new(Arc::clone(record.shard.text()))
         } else {
@@ -65,22 +65,22 @@ pub struct UserClicks {
 
 /// What a batch holds.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct Batch<'r> {
     /// The users who clicked, in order of their first click.
     pub users: Vec<UserClicks>,
     /// What could not be read.
-    pub rejected: Vec<RejectedRecord>,
+    pub rejected: Vec<RejectedRecord<'r>>,
 }
 
-impl Batch {
+impl<'r> Batch<'r> {
     /// Decodes `records`.
     #[must_use]
-    pub fn decode(records: Vec<Record>, max_clock_skew_ms: u64, parallelization_factor: u64) -> Self {
+    pub fn decode(records: &'r Records, max_clock_skew_ms: u64, parallelization_factor: u64) -> Self {
         let mut batch = Self::default();
         let mut places: HashMap<UserId, usize> = HashMap::new();
-        for (index, record) in records.into_iter().enumerate() {
+        for (index, record) in records.iter().enumerate() {
             let latest = LatestBelievable::after_arrival(record.arrival_ms, max_clock_skew_ms);
-            match Click::decode(&record.data, latest) {
+            match Click::decode(record.data, latest) {
                 Err(rejection) => batch.rejected.push(RejectedRecord { index, record, rejection }),
                 Ok(click) => {
                     let place = *places.entry(click.user_id.clone()).or_insert_with_key(|user_id| {
@@ -88,7 +88,7 @@ impl Batch {
                         batch.users.len() - 1
                     });
                     let cursor_key = CursorKey::of(&record, &click.user_id, parallelization_factor);
-                    let sequence_number = record.sequence_number;
+                    let sequence_number = record.sequence_number();
                     batch.users[place].clicks.push(BatchClick { index, cursor_key, sequence_number, click });
                 }
             }

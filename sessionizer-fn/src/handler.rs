@@ -6,11 +6,11 @@
 
 use std::collections::VecDeque;
 
-use aws_lambda_events::event::kinesis::KinesisEvent;
 use aws_lambda_events::streams::KinesisEventResponse;
-use shared::invocation::{Backoff, Invocation};
+use shared::event::Event;
+use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
-use shared::records::{EventError, Extent, Progress, records_of};
+use shared::records::{EventError, Extent, Progress, Records};
 use shared::rejected_table::RejectedTable;
 use tracing::{Instrument, Span};
 
@@ -61,20 +61,29 @@ impl Sessionizer {
         }
     }
 
+    /// Makes a call to both services that changes nothing, while the environment starts.
+    ///
+    /// Names are then looked up, connections open and TLS agreed upon before the first event. That takes the longest of
+    /// all, and Lambda gives a starting environment more CPU than its memory stands for. It never fails and soon ends.
+    pub async fn warm_up(&self) {
+        let _ =
+            tokio::time::timeout(WARM_UP_TIME, async { tokio::join!(self.states.warm_up(), self.publisher.warm_up()) })
+                .await;
+    }
+
     /// Processes one batch.
     ///
     /// # Errors
     /// Only when the event is not what Lambda sends for a Kinesis stream. Everything else, and running out of time,
     /// is told by the answer.
-    pub async fn handle(&self, event: KinesisEvent, invocation: Invocation) -> Result<Answer, EventError> {
-        let records = records_of(event)?;
-        let sequence_numbers: Vec<_> = records.iter().map(|record| record.sequence_number.clone()).collect();
+    pub async fn handle(&self, event: Event, invocation: Invocation) -> Result<Answer, EventError> {
+        let records = Records::of(event)?;
         let progress = Progress::of(records.len());
-        let extent = Extent::of(&records);
-        let batch = Batch::decode(records, self.max_clock_skew_ms, self.parallelization_factor);
+        let extent = records.extent();
+        let batch = Batch::decode(&records, self.max_clock_skew_ms, self.parallelization_factor);
 
         let mut report = Report {
-            records: sequence_numbers.len() as u64,
+            records: records.len() as u64,
             users: batch.users.len() as u64,
             rejected: batch.rejected.len() as u64,
             ..Report::default()
@@ -90,7 +99,7 @@ impl Sessionizer {
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
         let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
-        Ok(Answer { response: progress.answer(&sequence_numbers), report, course })
+        Ok(Answer { response: progress.answer(&records), report, course })
     }
 
     async fn sessionize(

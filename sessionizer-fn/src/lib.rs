@@ -11,6 +11,7 @@ pub mod publisher;
 pub mod state;
 pub mod state_item;
 pub mod state_table;
+pub mod state_text;
 pub mod step;
 pub mod user_work;
 

@@ -2,21 +2,22 @@
 
 use std::env;
 
-use aws_lambda_events::event::kinesis::KinesisEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
+use shared::event::Event;
 use shared::invocation::Invocation;
 use shared::metrics::InvocationLog;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let config = Config::from_variables(env::vars())?;
-    let sdk = shared::aws::sdk_config().await;
+    let sdk = shared::aws::sdk_config(env::vars());
     let handler = &Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
+    handler.warm_up().await;
     let log = &InvocationLog::default();
-    let function = service_fn(|event: LambdaEvent<KinesisEvent>| async move {
+    let function = service_fn(|event: LambdaEvent<Event>| async move {
         let invocation = Invocation::until(event.context.deadline);
         let answer = handler.handle(event.payload, invocation).await?;
         let metrics = answer.report.metrics(answer.course.longest_wait_ms());

@@ -40,6 +40,13 @@ impl Publisher {
         Self { client, stream: stream.into() }
     }
 
+    /// Puts no records, which Kinesis refuses, so that the connection and all that a first call makes are there for the
+    /// next one.
+    pub async fn warm_up(&self) {
+        let request = self.client.put_records().stream_name(&self.stream).set_records(Some(Vec::new()));
+        let _ = request.send().await; // it is refused, or will be told when there are records
+    }
+
     /// Tries once to put each of `messages`; says in their order which are in.
     pub async fn publish(&self, messages: &[&Message]) -> Vec<Result<(), CallError>> {
         let calls = requests(messages).map(|request| self.put(request)).collect();

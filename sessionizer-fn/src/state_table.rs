@@ -22,6 +22,9 @@ use crate::step::Commit;
 /// keeps one vCPU busy.
 const CONCURRENT_REQUESTS: usize = 8;
 
+/// A user id that is read to warm up. Should it be a user's, that is no harm.
+const NOBODY: &str = "warm-up";
+
 /// What a user's item turned out to be.
 #[derive(Clone, Debug)]
 pub enum Known {
@@ -65,6 +68,13 @@ impl StateTable {
             update: format!("UPDATE \"{name}\"{sets} WHERE \"{KEY}\" = ? AND \"{VERSION}\" = ?"),
             client,
             name,
+        }
+    }
+
+    /// Reads the state of nobody, so that the connection and all that a first call makes are there for the next one.
+    pub async fn warm_up(&self) {
+        if let Ok(nobody) = UserId::new(NOBODY) {
+            let _ = self.read(&[&nobody]).await; // whatever came of it, a real read will tell
         }
     }
 

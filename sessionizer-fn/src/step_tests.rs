@@ -14,7 +14,7 @@ const RULE: Rule = Rule { gap: SessionGap::from_ms(10_000), first_session: First
 const NOW_MS: u64 = 1_721_390_500_000;
 
 fn click_with(cursor: &str, sequence_number: u64, ms: u64, attribute_bytes: usize) -> BatchClick {
-    let text = (attribute_bytes > 0).then(|| "x".repeat(attribute_bytes));
+    let text = || (attribute_bytes > 0).then(|| "x".repeat(attribute_bytes).into());
     BatchClick {
         index: 0,
         cursor_key: CursorKey::new(cursor),
@@ -22,7 +22,7 @@ fn click_with(cursor: &str, sequence_number: u64, ms: u64, attribute_bytes: usiz
         click: Click {
             user_id: UserId::new("u").expect("valid"),
             time: EventTime::from_ms(ms).expect("before 10000"),
-            attributes: Attributes { event_name: text.clone(), event_type: text.clone(), device_type: text },
+            attributes: Attributes { event_name: text(), event_type: text(), device_type: text() },
         },
     }
 }

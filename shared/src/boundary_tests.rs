@@ -5,7 +5,7 @@
 use super::*;
 
 fn attributes() -> Attributes {
-    Attributes { event_name: Some("search".to_owned()), event_type: Some("click".to_owned()), device_type: None }
+    Attributes { event_name: Some("search".into()), event_type: Some("click".into()), device_type: None }
 }
 
 fn boundary(status: Status) -> Boundary {

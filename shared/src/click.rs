@@ -3,6 +3,8 @@
 //! Reading is a pure function of the bytes and of two times: nothing here looks at a clock. Whatever is not a click is
 //! a [`Rejection`] with its own reason; no bytes make it panic.
 
+use smol_str::SmolStr;
+
 use crate::attributes::Attributes;
 use crate::event_time::EventTime;
 use crate::fields::{Field, absent, fields_of, mistyped};
@@ -74,9 +76,9 @@ pub(crate) fn decode_user_id(field: Field<'_>) -> Result<UserId, Rejection> {
         Field::Missing => return Err(absent(USER_ID, FieldFault::Missing)),
         Field::Null => return Err(absent(USER_ID, FieldFault::Null)),
         Field::Other(raw) => return Err(mistyped(USER_ID, raw, "a string or an integer")),
-        Field::Integer("-0") => "0".to_owned(), // the one integer with two spellings
-        Field::Integer(digits) => digits.to_owned(),
-        Field::Text(text) => text.into_owned(),
+        Field::Integer("-0") => SmolStr::new_static("0"), // the one integer with two spellings
+        Field::Integer(digits) => digits.into(),
+        Field::Text(text) => text.into(),
     };
     UserId::new(text).map_err(|invalid| match invalid {
         InvalidUserId::Empty => {

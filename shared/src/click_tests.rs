@@ -42,9 +42,9 @@ fn reads_the_walkthroughs_click() {
         user_id: UserId::new("user1").expect("valid"),
         time: EventTime::from_ms(1_721_390_000_000).expect("valid"),
         attributes: Attributes {
-            event_name: Some("search".to_owned()),
-            event_type: Some("click".to_owned()),
-            device_type: Some("desktop".to_owned()),
+            event_name: Some("search".into()),
+            event_type: Some("click".into()),
+            device_type: Some("desktop".into()),
         },
     };
     assert_eq!(click(json), expected);

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 use crate::limits::MAX_ATTRIBUTE_BYTES;
 use crate::rejection::{FieldFault, Reason, Rejection, shown};
@@ -72,7 +73,7 @@ impl<'a> Field<'a> {
     }
 
     /// An optional text of at most [`MAX_ATTRIBUTE_BYTES`] bytes.
-    pub(crate) fn into_attribute(self, name: &'static str) -> Result<Option<String>, Rejection> {
+    pub(crate) fn into_attribute(self, name: &'static str) -> Result<Option<SmolStr>, Rejection> {
         match self {
             Self::Missing | Self::Null => Ok(None),
             Self::Text(text) if text.len() > MAX_ATTRIBUTE_BYTES => {
@@ -80,7 +81,7 @@ impl<'a> Field<'a> {
                     format!("{name} has {} bytes, the limit is {MAX_ATTRIBUTE_BYTES}: {}", text.len(), shown(&text));
                 Err(Rejection::of_field(name, FieldFault::TooLong, message))
             }
-            Self::Text(text) => Ok(Some(text.into_owned())),
+            Self::Text(text) => Ok(Some(text.into())),
             Self::Integer(raw) | Self::Other(raw) => Err(mistyped(name, raw, "a string or null")),
         }
     }

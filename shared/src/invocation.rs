@@ -9,6 +9,9 @@ use tokio::time::Instant;
 /// How long before Lambda's deadline an invocation stops working to send its answer.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(1_000);
 
+/// Longest time that a function spends on warming up: a fifth of what Lambda gives it to start.
+pub const WARM_UP_TIME: Duration = Duration::from_millis(2_000);
+
 /// The first pause before trying again, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(2_000);

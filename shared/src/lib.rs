@@ -9,6 +9,7 @@ pub mod limits;
 
 pub mod config;
 
+pub mod event;
 pub mod records;
 pub mod sequence_number;
 

@@ -1,16 +1,17 @@
 //! The records of one Lambda event, and the answer that tells Lambda where to go on.
 //!
-//! The envelope is read here; what the records hold is decoded one by one elsewhere, so that one unreadable record
-//! never fails the batch.
+//! Whether the envelope makes sense is seen to here; what the records hold is decoded one by one elsewhere, so that one
+//! unreadable record never fails the batch.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use aws_lambda_events::event::kinesis::{KinesisEvent, KinesisEventRecord};
 use aws_lambda_events::streams::KinesisEventResponse;
 
-use crate::sequence_number::{InvalidSequenceNumber, SequenceNumber};
+use crate::event::{Entry, Event, Origin};
+use crate::sequence_number::{self, InvalidSequenceNumber, SequenceNumber};
 
 /// A stream's shard: where a record's sequence number means something. Its text is the stream's name and the shard's id
 /// with a slash between them, which neither can contain.
@@ -38,18 +39,34 @@ impl fmt::Display for Shard {
 }
 
 /// One record of a batch, not decoded yet.
-#[derive(Clone, Debug)]
-pub struct Record {
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'r> {
     /// The shard it came over.
-    pub shard: Shard,
-    /// Its position in the shard.
-    pub sequence_number: SequenceNumber,
+    pub shard: &'r Shard,
+    /// The digits of its position in the shard.
+    sequence_number: &'r str,
     /// What its producer chose to keep in order.
-    pub partition_key: String,
+    pub partition_key: &'r str,
     /// When Kinesis took it, approximately, in Unix milliseconds.
     pub arrival_ms: u64,
     /// Its bytes.
-    pub data: Vec<u8>,
+    pub data: &'r [u8],
+}
+
+impl Record<'_> {
+    /// Its position in the shard.
+    #[must_use]
+    pub fn sequence_number(&self) -> SequenceNumber {
+        SequenceNumber::of_digits(self.sequence_number)
+    }
+}
+
+/// The records of an event in the order of their shard, each once.
+#[derive(Clone, Debug)]
+pub struct Records {
+    event: Event,
+    /// One for each of the event's origins.
+    shards: Vec<Shard>,
 }
 
 /// Where in its stream a batch lies, and since when it has been waiting.
@@ -66,19 +83,6 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// That of `records`, which are in the order of their shard; `None` when there are none.
-    #[must_use]
-    pub fn of(records: &[Record]) -> Option<Self> {
-        let (first, last) = (records.first()?, records.last()?);
-        let oldest_arrival_ms = records.iter().map(|record| record.arrival_ms).min()?;
-        Some(Self {
-            shard: first.shard.clone(),
-            first: first.sequence_number.clone(),
-            last: last.sequence_number.clone(),
-            oldest_arrival_ms,
-        })
-    }
-
     /// The span that log lines of this batch stand in.
     #[must_use]
     pub fn span(&self) -> tracing::Span {
@@ -116,52 +120,88 @@ pub enum EventError {
     },
 }
 
-/// The records of `event` in the order of their shard, each once.
-///
-/// Lambda sends them so. An event put together by hand may not, and the cursors rely on it.
-///
-/// # Errors
-/// When a record lacks what every record of a Kinesis event has.
-pub fn records_of(event: KinesisEvent) -> Result<Vec<Record>, EventError> {
-    let mut shard: Option<Shard> = None;
-    let mut records = event
-        .records
-        .into_iter()
-        .enumerate()
-        .map(|(index, record)| record_of(index, record, &mut shard))
-        .collect::<Result<Vec<_>, _>>()?;
-    if !records.is_sorted_by(|a, b| a.shard == b.shard && a.sequence_number < b.sequence_number) {
-        records.sort_by(|a, b| a.shard.cmp(&b.shard).then_with(|| a.sequence_number.cmp(&b.sequence_number)));
-        records.dedup_by(|a, b| a.shard == b.shard && a.sequence_number == b.sequence_number);
+impl Records {
+    /// The records of `event`.
+    ///
+    /// Lambda sends them in order. An event put together by hand may not, and the cursors rely on it.
+    ///
+    /// # Errors
+    /// When a record lacks what every record of a Kinesis event has.
+    pub fn of(mut event: Event) -> Result<Self, EventError> {
+        for entry in &event.entries {
+            SequenceNumber::check(event.sequence_number(entry))
+                .map_err(|source| EventError::SequenceNumber { index: entry.index, source })?;
+        }
+        let index_of =
+            |origin| event.entries.iter().find(|entry| entry.origin == origin).map_or(0, |entry| entry.index);
+        let shards = event.origins.iter().enumerate().map(|(origin, it)| shard(it, || index_of(origin)));
+        let shards = shards.collect::<Result<Vec<_>, _>>()?;
+        let mut entries = std::mem::take(&mut event.entries);
+        let compare = |a: &Entry, b: &Entry| {
+            let by_shard = if a.origin == b.origin { Ordering::Equal } else { shards[a.origin].cmp(&shards[b.origin]) };
+            by_shard.then_with(|| sequence_number::compare(event.sequence_number(a), event.sequence_number(b)))
+        };
+        if !entries.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
+            entries.sort_by(compare);
+            entries.dedup_by(|a, b| compare(a, b) == Ordering::Equal);
+        }
+        event.entries = entries;
+        Ok(Self { event, shards })
     }
-    Ok(records)
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.event.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.event.entries.is_empty()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
+        self.event.entries.iter().map(|entry| self.record(entry))
+    }
+
+    /// Where they lie; nowhere when there are none.
+    #[must_use]
+    pub fn extent(&self) -> Option<Extent> {
+        let (first, last) = (self.event.entries.first()?, self.event.entries.last()?);
+        let oldest_arrival_ms = self.event.entries.iter().map(|entry| entry.arrival_ms).min()?;
+        let (first, last) = (self.record(first), self.record(last));
+        Some(Extent {
+            shard: first.shard.clone(),
+            first: first.sequence_number(),
+            last: last.sequence_number(),
+            oldest_arrival_ms,
+        })
+    }
+
+    fn record(&self, entry: &Entry) -> Record<'_> {
+        Record {
+            shard: &self.shards[entry.origin],
+            sequence_number: self.event.sequence_number(entry),
+            partition_key: self.event.partition_key(entry),
+            arrival_ms: entry.arrival_ms,
+            data: self.event.data(entry),
+        }
+    }
 }
 
-/// `last_shard` is reused where it is the same, as it is throughout the events that Lambda sends.
-fn record_of(index: usize, record: KinesisEventRecord, last_shard: &mut Option<Shard>) -> Result<Record, EventError> {
-    let event_id = record.event_id.unwrap_or_default();
-    let arn = record.event_source_arn.unwrap_or_default();
-    let Some((shard_id, _)) = event_id.split_once(':') else {
+/// The shard that is `origin`, which `index` of its records has first.
+fn shard(origin: &Origin, index: impl Fn() -> usize) -> Result<Shard, EventError> {
+    let Some(shard_id) = &origin.shard_id else {
         let expected = "a shard id, a colon and a sequence number";
-        return Err(EventError::Origin { index, field: "eventID", value: event_id, expected });
+        return Err(EventError::Origin { index: index(), field: "eventID", value: origin.event_id.clone(), expected });
     };
-    let Some((_, stream)) = arn.split_once(":stream/") else {
-        let expected = "the ARN of a stream";
-        return Err(EventError::Origin { index, field: "eventSourceARN", value: arn, expected });
+    let Some((_, stream)) = origin.stream_arn.split_once(":stream/") else {
+        let (field, value) = ("eventSourceARN", origin.stream_arn.clone());
+        return Err(EventError::Origin { index: index(), field, value, expected: "the ARN of a stream" });
     };
-    let shard = match last_shard {
-        Some(last) if last.0.split_once('/') == Some((stream, shard_id)) => last.clone(),
-        _ => last_shard.insert(Shard::new(stream, shard_id)).clone(),
-    };
-    let kinesis = record.kinesis;
-    Ok(Record {
-        shard,
-        sequence_number: SequenceNumber::parse(kinesis.sequence_number)
-            .map_err(|source| EventError::SequenceNumber { index, source })?,
-        partition_key: kinesis.partition_key,
-        arrival_ms: u64::try_from(kinesis.approximate_arrival_timestamp.timestamp_millis()).unwrap_or(0),
-        data: kinesis.data.0,
-    })
+    Ok(Shard::new(stream, shard_id))
 }
 
 /// Which records of a batch are done: applied and published, stored, or kept as rejected.
@@ -182,7 +222,7 @@ impl Progress {
     /// Notes that the record at `index` of the batch is done.
     pub fn set_done(&self, index: usize) {
         if let Some(done) = self.done.get(index) {
-            done.store(true, Ordering::Relaxed);
+            done.store(true, Relaxed);
         }
     }
 
@@ -193,18 +233,20 @@ impl Progress {
     }
 
     /// The answer for Lambda: nothing when all of the batch's records are done, otherwise the lowest sequence number
-    /// that is not. `sequence_numbers` are those of the batch, in its order.
+    /// that is not. `records` are those of the batch.
     #[must_use]
-    pub fn answer(&self, sequence_numbers: &[SequenceNumber]) -> KinesisEventResponse {
+    pub fn answer(&self, records: &Records) -> KinesisEventResponse {
         let mut response = KinesisEventResponse::default();
-        if let Some(lowest) = self.undone().filter_map(|index| sequence_numbers.get(index)).min() {
-            response.add_failure(lowest.as_str());
+        let undone = self.undone().filter_map(|index| records.event.entries.get(index));
+        let numbers = undone.map(|entry| records.event.sequence_number(entry));
+        if let Some(lowest) = numbers.min_by(|a, b| sequence_number::compare(a, b)) {
+            response.add_failure(lowest);
         }
         response
     }
 
     fn undone(&self) -> impl Iterator<Item = usize> {
-        self.done.iter().enumerate().filter(|(_, done)| !done.load(Ordering::Relaxed)).map(|(index, _)| index)
+        self.done.iter().enumerate().filter(|(_, done)| !done.load(Relaxed)).map(|(index, _)| index)
     }
 }
 

@@ -4,7 +4,8 @@
 
 use super::*;
 
-fn event(records: &[(&str, &str)]) -> KinesisEvent {
+/// The JSON of an event with records of these shards and sequence numbers.
+fn json(records: &[(&str, &str)]) -> serde_json::Value {
     let records: Vec<_> = records
         .iter()
         .map(|(shard, number)| {
@@ -19,48 +20,81 @@ fn event(records: &[(&str, &str)]) -> KinesisEvent {
             })
         })
         .collect();
-    serde_json::from_value(serde_json::json!({ "Records": records })).expect("a Kinesis event")
+    serde_json::json!({ "Records": records })
 }
 
-fn numbers(records: &[Record]) -> Vec<&str> {
-    records.iter().map(|record| record.sequence_number.as_str()).collect()
+fn event(json: &serde_json::Value) -> Event {
+    serde_json::from_str(&json.to_string()).expect("an event")
+}
+
+fn records_of(records: &[(&str, &str)]) -> Result<Records, EventError> {
+    Records::of(event(&json(records)))
+}
+
+fn numbers(records: &Records) -> Vec<String> {
+    records.iter().map(|record| record.sequence_number().to_string()).collect()
 }
 
 #[test]
 fn record_knows_its_place_arrival_and_bytes() {
-    let records = records_of(event(&[("shardId-000000000006", "4959")])).expect("records");
-    assert_eq!(records[0].shard.to_string(), "click-stream/shardId-000000000006");
-    assert_eq!(records[0].arrival_ms, 1_545_084_650_987);
-    assert_eq!((records[0].data.as_slice(), records[0].partition_key.as_str()), (b"hi".as_slice(), "k"));
+    let records = records_of(&[("shardId-000000000006", "4959")]).expect("records");
+    let record = records.iter().next().expect("a record");
+    assert_eq!(record.shard.to_string(), "click-stream/shardId-000000000006");
+    assert_eq!(record.arrival_ms, 1_545_084_650_987);
+    assert_eq!((record.data, record.partition_key), (b"hi".as_slice(), "k"));
 }
 
 #[test]
 fn records_come_in_the_order_of_their_shard_and_each_once() {
-    let records = records_of(event(&[("s", "10"), ("s", "9"), ("s", "100"), ("s", "10")])).expect("records");
+    let records = records_of(&[("s", "10"), ("s", "9"), ("s", "100"), ("s", "10")]).expect("records");
     assert_eq!(numbers(&records), ["9", "10", "100"]);
-    let records = records_of(event(&[("s", "9"), ("s", "10")])).expect("records");
+    let records = records_of(&[("s", "9"), ("s", "10")]).expect("records");
     assert_eq!(numbers(&records), ["9", "10"]);
 }
 
 #[test]
 fn record_without_position_fails_the_event() {
-    let error = records_of(event(&[("s", "1"), ("s", "")])).expect_err("no sequence number");
+    let error = records_of(&[("s", "1"), ("s", "")]).expect_err("no sequence number");
     assert!(error.to_string().contains("record 1"), "{error}");
-    let mut no_id = event(&[("s", "1")]);
-    no_id.records[0].event_id = None;
-    assert!(records_of(no_id).expect_err("no shard").to_string().contains("eventID"));
-    let mut no_arn = event(&[("s", "1")]);
-    no_arn.records[0].event_source_arn = Some("arn:aws:sqs:us-east-1:123456789012:queue".to_owned());
-    assert!(records_of(no_arn).expect_err("no stream").to_string().contains("arn:aws:sqs"));
+    let fault = |field: &str, value: serde_json::Value| {
+        let mut json = json(&[("s", "1"), ("s", "2")]);
+        json["Records"][1][field] = value;
+        Records::of(event(&json)).expect_err(field).to_string()
+    };
+    assert!(fault("eventID", serde_json::Value::Null).contains("record 1 of the event: eventID is \"\""));
+    assert!(fault("eventID", "s-2".into()).contains("eventID is \"s-2\""));
+    assert!(fault("eventSourceARN", "arn:aws:sqs:us-east-1:1:q".into()).contains("arn:aws:sqs:us-east-1:1:q"));
+}
+
+#[test]
+fn records_of_several_shards_are_put_together_by_shard() {
+    let records = records_of(&[("b", "1"), ("a", "2"), ("b", "0"), ("a", "1")]).expect("records");
+    let places: Vec<_> =
+        records.iter().map(|record| format!("{}:{}", record.shard, record.sequence_number())).collect();
+    assert_eq!(places, ["click-stream/a:1", "click-stream/a:2", "click-stream/b:0", "click-stream/b:1"]);
+}
+
+#[test]
+fn event_may_hold_escapes_and_fields_nobody_knows_but_no_broken_data() {
+    let text = json(&[("s", "1")]).to_string();
+    let escaped = text.replace("aGk=", "aGk\\u003d").replace(r#""k""#, r#""\u006b\n""#);
+    let more = escaped.replacen('{', r#"{"more": [{}, null], "#, 1);
+    let records = Records::of(serde_json::from_str(&more).expect("an event")).expect("records");
+    let record = records.iter().next().expect("a record");
+    assert_eq!((record.data, record.partition_key), (b"hi".as_slice(), "k\n"));
+    let broken = serde_json::from_str::<Event>(&text.replace("aGk=", "a")).expect_err("no base64");
+    assert!(broken.to_string().contains("data is not base64"), "{broken}");
+    let none = serde_json::from_str::<Event>("{}").expect_err("no records");
+    assert!(none.to_string().contains("Records"), "{none}");
 }
 
 #[test]
 fn answer_is_the_lowest_sequence_number_that_is_not_done() {
-    let numbers = ["9", "10", "11"].map(|number| SequenceNumber::parse(number).expect("a number"));
+    let records = records_of(&[("s", "9"), ("s", "10"), ("s", "11")]).expect("records");
     let answer = |done: &[usize]| {
-        let progress = Progress::of(numbers.len());
+        let progress = Progress::of(records.len());
         done.iter().for_each(|index| progress.set_done(*index));
-        serde_json::to_string(&progress.answer(&numbers)).expect("encodes")
+        serde_json::to_string(&progress.answer(&records)).expect("encodes")
     };
     assert_eq!(answer(&[0, 1, 2]), r#"{"batchItemFailures":[]}"#);
     assert_eq!(answer(&[1, 2]), r#"{"batchItemFailures":[{"itemIdentifier":"9"}]}"#);

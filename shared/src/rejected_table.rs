@@ -17,11 +17,11 @@ const OPERATION: &str = "BatchWriteItem";
 
 /// A record that could not be read.
 #[derive(Clone, Debug)]
-pub struct RejectedRecord {
+pub struct RejectedRecord<'r> {
     /// Its place in the batch, from 0.
     pub index: usize,
     /// The record, bytes included.
-    pub record: Record,
+    pub record: Record<'r>,
     /// Why it could not be read.
     pub rejection: Rejection,
 }
@@ -45,12 +45,12 @@ impl RejectedTable {
     ///
     /// Throttled items are tried again until `invocation` is dropped at its deadline; a record whose write cannot
     /// succeed stays undone, so the batch comes again.
-    pub async fn write(&self, rejected: &[RejectedRecord], invocation: Invocation, progress: &Progress) {
+    pub async fn write(&self, rejected: &[RejectedRecord<'_>], invocation: Invocation, progress: &Progress) {
         for chunk in rejected.chunks(MAX_PUTS_PER_REQUEST) {
             for rejected in chunk {
                 tracing::warn!(
                     shard = %rejected.record.shard,
-                    sequence_number = %rejected.record.sequence_number,
+                    sequence_number = %rejected.record.sequence_number(),
                     reason = %rejected.rejection.reason,
                     "record rejected"
                 );
@@ -62,7 +62,7 @@ impl RejectedTable {
         }
     }
 
-    async fn write_chunk(&self, chunk: &[RejectedRecord], invocation: Invocation) -> Result<(), CallError> {
+    async fn write_chunk(&self, chunk: &[RejectedRecord<'_>], invocation: Invocation) -> Result<(), CallError> {
         let mut requests =
             chunk.iter().map(|rejected| self.request(rejected, invocation)).collect::<Result<Vec<_>, _>>()?;
         let mut backoff = Backoff::new();
@@ -91,18 +91,18 @@ impl RejectedTable {
         }
     }
 
-    fn request(&self, rejected: &RejectedRecord, invocation: Invocation) -> Result<WriteRequest, CallError> {
+    fn request(&self, rejected: &RejectedRecord<'_>, invocation: Invocation) -> Result<WriteRequest, CallError> {
         let RejectedRecord { record, rejection, .. } = rejected;
         let kept = &record.data[..record.data.len().min(MAX_REJECTED_DATA_BYTES)];
         let expires_at = invocation.now_ms / 1_000 + self.retention_days * SECONDS_PER_DAY;
         let put = PutRequest::builder()
             .item("source", AttributeValue::S(record.shard.to_string()))
-            .item("sequence_number", AttributeValue::S(record.sequence_number.as_str().to_owned()))
+            .item("sequence_number", AttributeValue::S(record.sequence_number().to_string()))
             .item("reason", AttributeValue::S(rejection.reason.to_string()))
             .item("message", AttributeValue::S(rejection.message.clone()))
             .item("data", AttributeValue::B(Blob::new(kept)))
             .item("data_length", AttributeValue::N(record.data.len().to_string()))
-            .item("partition_key", AttributeValue::S(record.partition_key.clone()))
+            .item("partition_key", AttributeValue::S(record.partition_key.to_owned()))
             .item("arrival_time", AttributeValue::N(record.arrival_ms.to_string()))
             .item("expires_at", AttributeValue::N(expires_at.to_string()))
             .build()

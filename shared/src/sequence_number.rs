@@ -6,11 +6,13 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use crate::limits::MAX_SEQUENCE_NUMBER_DIGITS;
 
 /// A Kinesis sequence number. Ordered and compared as a number; shown exactly as it came.
 #[derive(Clone, Debug)]
-pub struct SequenceNumber(String);
+pub struct SequenceNumber(SmolStr);
 
 /// Text that is no sequence number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,11 +26,23 @@ impl SequenceNumber {
     ///
     /// # Errors
     /// When `text` is empty, longer than [`MAX_SEQUENCE_NUMBER_DIGITS`] or holds anything but ASCII digits.
-    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidSequenceNumber> {
-        let text = text.into();
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, InvalidSequenceNumber> {
+        let text = text.as_ref();
+        Self::check(text)?;
+        Ok(Self::of_digits(text))
+    }
+
+    /// Fails where [`Self::parse`] fails, and makes nothing.
+    pub(crate) fn check(text: &str) -> Result<(), InvalidSequenceNumber> {
         let is_number =
             (1..=MAX_SEQUENCE_NUMBER_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number { Ok(Self(text)) } else { Err(InvalidSequenceNumber { text }) }
+        if is_number { Ok(()) } else { Err(InvalidSequenceNumber { text: text.to_owned() }) }
+    }
+
+    /// The sequence number with these digits, which were checked before.
+    pub(crate) fn of_digits(digits: &str) -> Self {
+        debug_assert!(Self::check(digits).is_ok(), "{digits:?} was not checked");
+        Self(SmolStr::new(digits))
     }
 
     /// The digits as they came, leading zeros included.
@@ -36,16 +50,17 @@ impl SequenceNumber {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
 
-    fn significant_digits(&self) -> &str {
-        self.0.trim_start_matches('0')
-    }
+/// Compares numbers by their digits, of which there may be more than any integer has.
+pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+    let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 impl Ord for SequenceNumber {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (self.significant_digits(), other.significant_digits());
-        a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+        compare(&self.0, &other.0)
     }
 }
 

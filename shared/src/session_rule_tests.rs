@@ -18,7 +18,7 @@ fn click(ms: u64) -> Click {
 }
 
 fn named_click(ms: u64, name: &str) -> Click {
-    let attributes = Attributes { event_name: Some(name.to_owned()), ..Attributes::default() };
+    let attributes = Attributes { event_name: Some(name.into()), ..Attributes::default() };
     Click { user_id: UserId::new("u").expect("a valid id"), time: at(ms), attributes }
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use crate::limits::{MAX_RECORD_KEY_BYTES, MAX_USER_ID_CHARS};
 
 /// A user's id: 1 to [`MAX_USER_ID_CHARS`] Unicode characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(String);
+pub struct UserId(SmolStr);
 
 /// Why a text is no user id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +24,14 @@ impl UserId {
     ///
     /// # Errors
     /// When it is empty or longer than [`MAX_USER_ID_CHARS`] characters.
-    pub fn new(text: impl Into<String>) -> Result<Self, InvalidUserId> {
+    pub fn new(text: impl Into<SmolStr>) -> Result<Self, InvalidUserId> {
         let text = text.into();
         // Bytes bound characters from above, so only long texts are counted.
         if text.is_empty() {
             return Err(InvalidUserId::Empty);
         }
         if text.len() > MAX_USER_ID_CHARS && text.chars().nth(MAX_USER_ID_CHARS).is_some() {
-            return Err(InvalidUserId::TooLong(text));
+            return Err(InvalidUserId::TooLong(text.into()));
         }
         Ok(Self(text))
     }

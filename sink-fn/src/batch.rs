@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use shared::boundary::Boundary;
-use shared::records::Record;
+use shared::records::Records;
 use shared::rejected_table::RejectedRecord;
 
 /// The newest boundary of a session within a batch.
@@ -19,21 +19,21 @@ pub struct Newest {
 
 /// What a batch holds.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct Batch<'r> {
     /// One boundary per session, in the order in which the sessions appear.
     pub sessions: Vec<Newest>,
     /// What could not be read.
-    pub rejected: Vec<RejectedRecord>,
+    pub rejected: Vec<RejectedRecord<'r>>,
 }
 
-impl Batch {
+impl<'r> Batch<'r> {
     /// Decodes `records`. Of boundaries of one session and the same version the first one counts, as in the table.
     #[must_use]
-    pub fn decode(records: Vec<Record>) -> Self {
+    pub fn decode(records: &'r Records) -> Self {
         let mut batch = Self::default();
         let mut places: HashMap<String, usize> = HashMap::new();
-        for (index, record) in records.into_iter().enumerate() {
-            match Boundary::decode(&record.data) {
+        for (index, record) in records.iter().enumerate() {
+            match Boundary::decode(record.data) {
                 Err(rejection) => batch.rejected.push(RejectedRecord { index, record, rejection }),
                 Ok(boundary) => match places.get(&boundary.session_id) {
                     None => {

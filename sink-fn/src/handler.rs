@@ -2,11 +2,11 @@
 //!
 //! Idempotent and indifferent to order: what a redelivery or an older boundary brings is found superseded.
 
-use aws_lambda_events::event::kinesis::KinesisEvent;
 use aws_lambda_events::streams::KinesisEventResponse;
-use shared::invocation::{Backoff, Invocation};
+use shared::event::Event;
+use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
-use shared::records::{EventError, Extent, Progress, records_of};
+use shared::records::{EventError, Extent, Progress, Records};
 use shared::rejected_table::RejectedTable;
 use tracing::{Instrument, Span};
 
@@ -43,23 +43,27 @@ impl Sink {
         }
     }
 
+    /// Makes a call to DynamoDB that changes nothing, while the environment starts.
+    ///
+    /// Names are then looked up, connections open and TLS agreed upon before the first event. That takes the longest of
+    /// all, and Lambda gives a starting environment more CPU than its memory stands for. It never fails and soon ends.
+    pub async fn warm_up(&self) {
+        let _ = tokio::time::timeout(WARM_UP_TIME, async { self.sessions.warm_up().await }).await;
+    }
+
     /// Processes one batch.
     ///
     /// # Errors
     /// Only when the event is not what Lambda sends for a Kinesis stream. Everything else, and running out of time,
     /// is told by the answer.
-    pub async fn handle(&self, event: KinesisEvent, invocation: Invocation) -> Result<Answer, EventError> {
-        let records = records_of(event)?;
-        let sequence_numbers: Vec<_> = records.iter().map(|record| record.sequence_number.clone()).collect();
+    pub async fn handle(&self, event: Event, invocation: Invocation) -> Result<Answer, EventError> {
+        let records = Records::of(event)?;
         let progress = Progress::of(records.len());
-        let extent = Extent::of(&records);
-        let batch = Batch::decode(records);
+        let extent = records.extent();
+        let batch = Batch::decode(&records);
 
-        let mut report = Report {
-            records: sequence_numbers.len() as u64,
-            rejected: batch.rejected.len() as u64,
-            ..Report::default()
-        };
+        let mut report =
+            Report { records: records.len() as u64, rejected: batch.rejected.len() as u64, ..Report::default() };
         let work = async {
             tokio::join!(
                 self.rejected.write(&batch.rejected, invocation, &progress),
@@ -71,7 +75,7 @@ impl Sink {
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
         let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
-        Ok(Answer { response: progress.answer(&sequence_numbers), report, course })
+        Ok(Answer { response: progress.answer(&records), report, course })
     }
 
     async fn store(&self, sessions: Vec<Newest>, invocation: Invocation, progress: &Progress, report: &mut Report) {
@@ -82,7 +86,7 @@ impl Sink {
             let boundaries: Vec<_> = waiting.iter().map(|(attempt, newest)| (&newest.boundary, *attempt)).collect();
             let outcomes = self.sessions.write(&boundaries, invocation.now_ms).await;
             let tried = waiting.len();
-            let mut throttled = false;
+            let mut held_up = None;
             let mut again = Vec::new();
             for ((attempt, newest), outcome) in waiting.into_iter().zip(outcomes) {
                 match outcome {
@@ -93,8 +97,7 @@ impl Sink {
                         continue;
                     }
                     Stored::Failed(error) if error.is_passing() => {
-                        tracing::debug!(%error, "trying again");
-                        throttled = true;
+                        held_up = Some(error);
                         again.push((attempt, newest));
                         continue;
                     }
@@ -107,7 +110,10 @@ impl Sink {
                 newest.indexes.iter().for_each(|index| progress.set_done(*index));
             }
             // Nothing done may also mean two answers that contradict each other: no reason to ask faster.
-            if throttled || again.len() == tried {
+            if let Some(error) = &held_up {
+                tracing::warn!(sessions = again.len(), %error, "held up, trying again");
+            }
+            if held_up.is_some() || again.len() == tried {
                 backoff.pause().await;
             } else {
                 backoff.reset();

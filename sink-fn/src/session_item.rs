@@ -88,9 +88,9 @@ pub fn decode(item: &Item) -> Result<Boundary, SessionItemError> {
         session_time: required_text(item, "session_time")?,
         session_id: required_text(item, KEY)?,
         attributes: Attributes {
-            event_name: optional_text(item, "event_name")?,
-            event_type: optional_text(item, "event_type")?,
-            device_type: optional_text(item, "device_type")?,
+            event_name: optional_text(item, "event_name")?.map(Into::into),
+            event_type: optional_text(item, "event_type")?.map(Into::into),
+            device_type: optional_text(item, "device_type")?.map(Into::into),
         },
         status,
         version: version(item)?,

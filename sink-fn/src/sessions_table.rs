@@ -75,6 +75,15 @@ impl SessionsTable {
         Self { client, name: name.into(), retention_days }
     }
 
+    /// Updates no session, so that the connection and all that a first call makes are there for the next one. It is of the
+    /// only kind of call that this function may make of the table: an update whose condition never holds.
+    pub async fn warm_up(&self) {
+        let text = format!("UPDATE \"{}\" SET \"{VERSION}\" = ? WHERE \"{KEY}\" = ? AND \"{VERSION}\" < ?", self.name);
+        let zero = AttributeValue::N("0".to_owned());
+        let parameters = vec![zero.clone(), AttributeValue::S("warm-up".to_owned()), zero];
+        let _ = statements::execute(&self.client, vec![Statement { text, parameters }]).await; // its condition fails
+    }
+
     /// Tries once to write each boundary, each of another session, at `now_ms`. The outcomes are in their order.
     pub async fn write(&self, boundaries: &[(&Boundary, Attempt)], now_ms: u64) -> Vec<Stored> {
         let calls =

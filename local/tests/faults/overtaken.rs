@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use embedded::faults::{Fault, Hold};
 use shared::invocation::Invocation;
-use tokio::time::Instant;
 
 use crate::scenarios::{ALL, Scenario};
 use crate::trial::{Script, Trial, click_event, faulty, functions};
@@ -32,7 +31,7 @@ async fn overtaken_at(world: &World, scenario: &Scenario, number: usize, after: 
     });
     let copy = functions(world, &sdk).0;
     let event = click_event(&batches[0]);
-    let invocation = Invocation { stop_at: Instant::now() + LONG, ..trial.next_invocation() };
+    let invocation = Invocation::lasting(trial.next_invocation().now_ms, LONG);
     let mut copy = tokio::spawn(async move { copy.handle(event, invocation).await.unwrap() });
     let reached = tokio::select! {
         reached = is_there => reached.is_ok(),

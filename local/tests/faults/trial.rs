@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_lambda_events::event::kinesis::KinesisEvent;
 use aws_lambda_events::streams::KinesisEventResponse;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -18,12 +17,12 @@ use sessionizer_fn::handler::Sessionizer;
 use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
 use shared::click::{Click, LatestBelievable};
+use shared::event::Event;
 use shared::invocation::Invocation;
 use shared::session_rule::{SessionGap, Status};
 use shared::user_id::UserId;
 use sink_fn::handler::Sink;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use crate::scenarios::{Content, Scenario, Sent};
 use crate::world::{Published, World};
@@ -346,7 +345,7 @@ pub fn functions(world: &World, sdk: &SdkConfig) -> (Sessionizer, Sink) {
     (Sessionizer::new(config, &dynamodb, &kinesis), Sink::new(sink_config, &dynamodb))
 }
 
-pub fn click_event(batch: &[Record]) -> KinesisEvent {
+pub fn click_event(batch: &[Record]) -> Event {
     let records = batch.iter().map(|record| HandMadeRecord {
         sequence_number: record.number.to_string(),
         partition_key: record.key.clone(),

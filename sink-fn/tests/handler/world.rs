@@ -32,7 +32,7 @@ pub fn closed(end_ms: u64, event_count: u64) -> Status {
 
 /// Session `ordinal` of user `u`, begun at 100 000, as it stood at `version`.
 pub fn boundary(ordinal: u64, status: Status, version: u64) -> Boundary {
-    let attributes = Attributes { event_name: Some(format!("at {version}")), ..Attributes::default() };
+    let attributes = Attributes { event_name: Some(format!("at {version}").into()), ..Attributes::default() };
     let start = EventTime::from_ms(100_000).unwrap();
     let session = TouchedSession { ordinal, start, attributes, status };
     Boundary::of(&UserId::new("u").unwrap(), session, Version::new(version))

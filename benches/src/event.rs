@@ -1,0 +1,88 @@
+//! Batches of clicks and boundaries as the events that Lambda hands over, and how its runtime reads them.
+
+use embedded::{HandMadeRecord, hand_made_event};
+use shared::boundary::Boundary;
+use shared::event::Event;
+
+use crate::error::BenchError;
+use crate::workload::SimulatedClick;
+
+/// The shard that everything comes over.
+pub const SHARD: &str = "shardId-000000000000";
+
+/// How sequence numbers begin: 56 digits, as Kinesis has them. The number of the record follows.
+const SEQUENCE_NUMBER_PREFIX: &str = "49590338271490256608559692538361571095";
+
+const EVENT_NAMES: [&str; 6] = ["search", "category", "detail", "add_to_cart", "cart", "checkout"];
+const DEVICE_TYPES: [&str; 3] = ["desktop", "mobile", "tablet"];
+
+/// A user's id: as long as an ordinary one.
+#[must_use]
+pub fn user_id(user: usize) -> String {
+    format!("user{user:07}")
+}
+
+/// What is told of a user's clicks besides their time: event name, event type, device type.
+#[must_use]
+pub fn attributes(user: usize, ms: u64) -> [&'static str; 3] {
+    let name = usize::try_from(ms).unwrap_or(0) % EVENT_NAMES.len();
+    [EVENT_NAMES[name], "click", DEVICE_TYPES[user % DEVICE_TYPES.len()]]
+}
+
+/// The sequence number of the record at `place` in the shard.
+#[must_use]
+pub fn sequence_number(place: u64) -> String {
+    format!("{SEQUENCE_NUMBER_PREFIX}{place:018}")
+}
+
+/// The bytes of a click, as the walkthrough's producer writes them.
+#[must_use]
+pub fn click_json(click: SimulatedClick) -> Vec<u8> {
+    let SimulatedClick { user, ms } = click;
+    let [name, kind, device] = attributes(user, ms);
+    let user = user_id(user);
+    format!(
+        r#"{{"user_id":"{user}","event_timestamp":"{ms}","event_name":"{name}","event_type":"{kind}","device_type":"{device}"}}"#
+    )
+    .into_bytes()
+}
+
+/// The event with `clicks`, the first of them at `place` in the shard.
+///
+/// # Errors
+/// None in practice.
+pub fn click_event(clicks: &[SimulatedClick], place: u64) -> Result<String, BenchError> {
+    let records = clicks.iter().zip(place..).map(|(click, place)| HandMadeRecord {
+        sequence_number: sequence_number(place),
+        partition_key: user_id(click.user),
+        data: click_json(*click),
+        arrival_ms: i64::try_from(click.ms).unwrap_or(i64::MAX),
+    });
+    hand_made_event("click-stream", SHARD, records.collect()).map_err(BenchError::failed)
+}
+
+/// The event with `boundaries`, the first of them at `place` in the shard.
+///
+/// # Errors
+/// None in practice.
+pub fn boundary_event(boundaries: &[Boundary], place: u64) -> Result<String, BenchError> {
+    let mut records = Vec::with_capacity(boundaries.len());
+    for (boundary, place) in boundaries.iter().zip(place..) {
+        records.push(HandMadeRecord {
+            sequence_number: sequence_number(place),
+            partition_key: boundary.user_id.partition_key().to_owned(),
+            data: boundary.encode()?,
+            arrival_ms: i64::try_from(boundary.session_timestamp.ms()).unwrap_or(i64::MAX),
+        });
+    }
+    hand_made_event("session-stream", SHARD, records).map_err(BenchError::failed)
+}
+
+/// Reads an event as `lambda_runtime` reads it: with the path to what it cannot read.
+///
+/// # Errors
+/// When it is not what Lambda sends for a Kinesis stream.
+pub fn parse(json: &str) -> Result<Event, BenchError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json.as_bytes());
+    serde_path_to_error::deserialize(&mut deserializer).map_err(BenchError::failed)
+}

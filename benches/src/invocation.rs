@@ -1,0 +1,334 @@
+//! Whole invocations of both handlers on full events: CPU, calls, capacity and memory, per record.
+//!
+//! Each workload is measured in a process of its own, with the functions' own SDK configuration and one thread, and with
+//! the services in another process. What is counted: reading the event's JSON, the handler with all of its calls, writing the
+//! answer. What is not: fetching the event from Lambda and answering it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures_util::stream::{self, TryStreamExt};
+use serde::{Deserialize, Serialize};
+use sessionizer_fn::handler::Sessionizer;
+use sessionizer_fn::state_item;
+use shared::attributes::Attributes;
+use shared::boundary::{Boundary, Version};
+use shared::event_time::EventTime;
+use shared::invocation::Invocation;
+use shared::session_rule::{Status, TouchedSession};
+use shared::user_id::UserId;
+use sink_fn::handler::Sink;
+use tokio::process::Command;
+use tokio::time::Instant;
+
+use crate::cpu::{peak_memory_mib, process_cpu};
+use crate::error::BenchError;
+use crate::event::{attributes, boundary_event, click_event, parse, user_id};
+use crate::meter::{AskedByOperation, Meter};
+use crate::services::Services;
+use crate::stored;
+use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, Shard, Workload, users_per_click};
+
+/// What is measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Which function.
+    pub function: FunctionName,
+    /// The gap in milliseconds, the sessionizer's only.
+    pub gap_ms: u64,
+    /// The time between a user's clicks in milliseconds, the sessionizer's only.
+    pub spacing_ms: u64,
+    /// The batching window in milliseconds, the sessionizer's only.
+    pub window_ms: u64,
+    /// Users of the shard with a stored state; twice as many as are active when it is 0.
+    pub users: usize,
+    /// Invocations measured; one more comes before them and is not.
+    pub invocations: u32,
+    /// Whether capacity units are asked for, which costs CPU.
+    pub with_capacity: bool,
+}
+
+/// A function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FunctionName {
+    /// Clicks to boundaries.
+    Sessionizer,
+    /// Boundaries to sessions.
+    Sink,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Figures {
+    /// Users with a stored state.
+    pub users: usize,
+    /// Records in all events.
+    pub records: u64,
+    /// Bytes of all events' JSON.
+    pub event_bytes: u64,
+    /// Different users per click of a batch; for the sink, sessions per boundary.
+    pub keys_per_record: f64,
+    /// Boundaries published.
+    pub published: u64,
+    /// CPU time of all invocations, in microseconds.
+    pub cpu_us: f64,
+    /// Time of all invocations, in microseconds.
+    pub wall_us: f64,
+    /// What was asked of the services.
+    pub asked: AskedByOperation,
+    /// Most memory resident, in MiB, the bench's own included.
+    pub peak_mib: f64,
+}
+
+impl Job {
+    /// Of the sessionizer under `workload`.
+    #[must_use]
+    pub fn sessionizer(workload: Workload, users: usize, invocations: u32) -> Self {
+        let Workload { gap_ms, spacing_ms, window_ms } = workload;
+        let function = FunctionName::Sessionizer;
+        Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false }
+    }
+
+    /// Of the sink.
+    #[must_use]
+    pub fn sink(invocations: u32) -> Self {
+        let (gap_ms, spacing_ms, window_ms, users) = (0, 0, 0, 0);
+        let function = FunctionName::Sink;
+        Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false }
+    }
+
+    fn workload(&self) -> Workload {
+        Workload { gap_ms: self.gap_ms, spacing_ms: self.spacing_ms, window_ms: self.window_ms }
+    }
+}
+
+/// Measures `job` in a process of its own, made from `program` or this program itself, against services of its own.
+///
+/// # Errors
+/// When a process cannot be started, or what it was to do was not done.
+pub async fn run(job: &Job, program: Option<&Path>) -> Result<Figures, BenchError> {
+    let own = std::env::current_exe().map_err(BenchError::process("finding this program's file"))?;
+    let program = program.map_or(own, PathBuf::from);
+    let services = Services::start().await?;
+    let mut command = Command::new(program);
+    services.environment(&mut command)?;
+    command.env("SESSION_GAP_SECONDS", (job.gap_ms / 1_000).max(1).to_string());
+    command.arg("measure").arg(serde_json::to_string(job)?).kill_on_drop(true);
+    let output = command.output().await.map_err(BenchError::process("running a measurement"))?;
+    services.stop().await?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    serde_json::from_str(&text).map_err(|_| BenchError::Answer(text + &complaint))
+}
+
+/// What the measuring process does.
+///
+/// # Errors
+/// When the handler did not do all of its work.
+pub async fn measure(job: &Job) -> Result<Figures, BenchError> {
+    match job.function {
+        FunctionName::Sessionizer => measure_sessionizer(job).await,
+        FunctionName::Sink => measure_sink(job).await,
+    }
+}
+
+async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
+    let (meter, dynamodb, kinesis) = clients(job);
+    let config = sessionizer_fn::config::Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
+    let workload = job.workload();
+    let users = if job.users == 0 { 2 * workload.users_of_full_batches() } else { job.users };
+    let mut shard = Shard::new(workload, users, 17);
+    store_states(&dynamodb, &config.state_table, workload, &shard).await?;
+    let sessionizer = Sessionizer::new(config, &dynamodb, &kinesis);
+
+    let mut figures = Figures::none(users);
+    let mut place = 1;
+    for round in 0..=job.invocations {
+        let clicks = shard.next_batch();
+        let json = click_event(&clicks, place)?;
+        place += clicks.len() as u64;
+        let _ = meter.take();
+        let (cpu, began) = (process_cpu(), Instant::now());
+        let answer = sessionizer.handle(parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
+        let response = serde_json::to_vec(&answer.response)?;
+        let (cpu, wall) = (process_cpu() - cpu, began.elapsed());
+        check(answer.report.undone, answer.report.applied, clicks.len(), &response)?;
+        if round > 0 {
+            figures.add(clicks.len(), json.len(), users_per_click(&clicks), cpu, wall, &meter.take());
+            figures.published += answer.report.published;
+        }
+    }
+    Ok(figures.finish(job.invocations))
+}
+
+/// Half of the boundaries close sessions that the event before opened, the other half open the next ones.
+async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
+    let (meter, dynamodb, _) = clients(job);
+    let config = sink_fn::config::Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
+    let sink = Sink::new(config, &dynamodb);
+    let mut figures = Figures::none(CLICKS_PER_BATCH / 2);
+    let mut place = 1;
+    for round in 0..=u64::from(job.invocations) {
+        let boundaries = boundaries(round)?;
+        let json = boundary_event(&boundaries, place)?;
+        place += boundaries.len() as u64;
+        let _ = meter.take();
+        let (cpu, began) = (process_cpu(), Instant::now());
+        let answer = sink.handle(parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
+        let response = serde_json::to_vec(&answer.response)?;
+        let (cpu, wall) = (process_cpu() - cpu, began.elapsed());
+        check(answer.report.undone, answer.report.written, boundaries.len(), &response)?;
+        if round > 0 {
+            figures.add(boundaries.len(), json.len(), 1.0, cpu, wall, &meter.take());
+        }
+    }
+    Ok(figures.finish(job.invocations))
+}
+
+/// The boundaries by which every user's session `ordinal` follows the one before.
+///
+/// # Errors
+/// None in practice.
+pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
+    let at = |ms| EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"));
+    let begin_ms = |ordinal: u64| BEGIN_MS + 60_000 * ordinal;
+    let version = Version::new(begin_ms(ordinal));
+    let mut boundaries = Vec::new();
+    for user in 0..CLICKS_PER_BATCH / 2 {
+        let user_id = UserId::new(user_id(user)).map_err(|_| BenchError::failed("a user id that is none"))?;
+        let mut tell = |ordinal: u64, status| -> Result<(), BenchError> {
+            let [name, kind, device] = attributes(user, ordinal).map(|text| Some(text.into()));
+            let attributes = Attributes { event_name: name, event_type: kind, device_type: device };
+            let session = TouchedSession { ordinal, start: at(begin_ms(ordinal))?, attributes, status };
+            boundaries.push(Boundary::of(&user_id, session, version));
+            Ok(())
+        };
+        if let Some(before) = ordinal.checked_sub(1) {
+            tell(before, Status::Closed { end: at(begin_ms(before) + 38_000)?, event_count: 20 })?;
+        }
+        tell(ordinal, Status::Open)?;
+    }
+    Ok(boundaries)
+}
+
+fn clients(job: &Job) -> (Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client) {
+    let sdk = shared::aws::sdk_config(std::env::vars());
+    let meter = Meter::new(job.with_capacity);
+    let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(meter.clone()).build();
+    let kinesis = aws_sdk_kinesis::config::Builder::from(&sdk).interceptor(meter.clone()).build();
+    (meter, aws_sdk_dynamodb::Client::from_conf(dynamodb), aws_sdk_kinesis::Client::from_conf(kinesis))
+}
+
+async fn store_states(
+    dynamodb: &aws_sdk_dynamodb::Client,
+    table: &str,
+    workload: Workload,
+    shard: &Shard,
+) -> Result<(), BenchError> {
+    let put = |(user, before)| -> Result<WriteRequest, BenchError> {
+        let state = stored::state(workload, user, before)?;
+        let key = (state_item::KEY.to_owned(), AttributeValue::S(user_id(user)));
+        let values = state_item::ATTRIBUTES.into_iter().map(str::to_owned).zip(state_item::encode(&state));
+        let item = values.chain([key]).collect();
+        let put = PutRequest::builder().set_item(Some(item)).build().map_err(BenchError::failed)?;
+        Ok(WriteRequest::builder().put_request(put).build())
+    };
+    let users: Vec<_> = shard.before().iter().copied().enumerate().collect();
+    let chunks = users.chunks(shared::limits::MAX_PUTS_PER_REQUEST).map(Ok::<_, BenchError>);
+    stream::iter(chunks)
+        .try_for_each_concurrent(8, |chunk| async move {
+            let puts = chunk.iter().copied().map(put).collect::<Result<Vec<_>, _>>()?;
+            let answer = dynamodb.batch_write_item().request_items(table, puts).send().await;
+            let left = answer.map_err(BenchError::failed)?.unprocessed_items.unwrap_or_default();
+            if left.is_empty() { Ok(()) } else { Err(BenchError::failed("states that were not stored")) }
+        })
+        .await
+}
+
+fn time_enough() -> Invocation {
+    // The commits' versions must be higher than those stored; the clock is.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    Invocation::lasting(now_ms, Duration::from_secs(600))
+}
+
+fn check(undone: u64, done: u64, records: usize, response: &[u8]) -> Result<(), BenchError> {
+    if undone == 0 && done == records as u64 && response.starts_with(br#"{"batchItemFailures":[]"#) {
+        Ok(())
+    } else {
+        let response = String::from_utf8_lossy(response);
+        Err(BenchError::failed(format!("{done} of {records} records done, {undone} undone: {response}")))
+    }
+}
+
+impl Figures {
+    fn none(users: usize) -> Self {
+        Self {
+            users,
+            records: 0,
+            event_bytes: 0,
+            keys_per_record: 0.0,
+            published: 0,
+            cpu_us: 0.0,
+            wall_us: 0.0,
+            asked: AskedByOperation::new(),
+            peak_mib: 0.0,
+        }
+    }
+
+    fn add(
+        &mut self,
+        records: usize,
+        event_bytes: usize,
+        keys_per_record: f64,
+        cpu: Duration,
+        wall: Duration,
+        asked: &AskedByOperation,
+    ) {
+        self.records += records as u64;
+        self.event_bytes += event_bytes as u64;
+        self.keys_per_record += keys_per_record;
+        self.cpu_us += cpu.as_secs_f64() * 1e6;
+        self.wall_us += wall.as_secs_f64() * 1e6;
+        for (operation, one) in asked {
+            let sum = self.asked.entry(operation.clone()).or_default();
+            sum.calls += one.calls;
+            sum.bytes += one.bytes;
+            sum.units += one.units;
+        }
+    }
+
+    fn finish(mut self, invocations: u32) -> Self {
+        self.keys_per_record /= f64::from(invocations.max(1));
+        self.peak_mib = peak_memory_mib(std::process::id()).unwrap_or(0.0);
+        self
+    }
+
+    /// `amount` per record.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn per_record(&self, amount: f64) -> f64 {
+        amount / self.records.max(1) as f64
+    }
+
+    /// Calls of `operation` per record.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn calls(&self, operation: &str) -> f64 {
+        self.asked.get(operation).map_or(0.0, |asked| self.per_record(asked.calls as f64))
+    }
+
+    /// Capacity units of `operation` per record.
+    #[must_use]
+    pub fn units(&self, operation: &str) -> f64 {
+        self.asked.get(operation).map_or(0.0, |asked| self.per_record(asked.units))
+    }
+
+    /// Bytes of the requests of `operation` per record.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn bytes(&self, operation: &str) -> f64 {
+        self.asked.get(operation).map_or(0.0, |asked| self.per_record(asked.bytes as f64))
+    }
+}

@@ -1,0 +1,277 @@
+//! The command line of the measurements.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use benches::coldstart::{self, BINARIES};
+use benches::error::BenchError;
+use benches::invocation::{self, Figures, Job};
+use benches::records::{Input, STAGES};
+use benches::table::{Table, median, quantile};
+use benches::workload::{WORKLOADS, Workload};
+use benches::{latency, services};
+use clap::{Parser, Subcommand};
+
+/// What a click costs, and what a cold start takes. Every command prints a table.
+#[derive(Debug, Parser)]
+#[command(name = "benches")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Clicks per CPU second without calls, stage by stage (allocations: the binary `allocations`).
+    Records {
+        /// How often; the fastest counts.
+        #[arg(long, default_value_t = 20)]
+        rounds: u32,
+    },
+    /// CPU, calls and memory of whole invocations of both functions on full events.
+    Invocation(Workloads),
+    /// Calls, capacity units and bytes per 1,000 clicks, as DynamoDB tells them.
+    Units(Workloads),
+    /// From spawn to the first event, first and later invocations, size and memory of the release binaries.
+    Coldstart {
+        /// The folder they are in; that of this program without it.
+        #[arg(long)]
+        folder: Option<PathBuf>,
+        /// How often each is started.
+        #[arg(long, default_value_t = 20)]
+        starts: u32,
+    },
+    /// From a click's PutRecords to its session in the table, in milliseconds.
+    Latency {
+        /// How many clicks.
+        #[arg(long, default_value_t = 500)]
+        clicks: usize,
+    },
+    /// This program's invocations against those of another build of it, turn by turn: ratios of CPU per click.
+    Compare {
+        /// The other build's `benches`.
+        other: PathBuf,
+        /// How often each is run.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        #[command(flatten)]
+        workloads: Workloads,
+    },
+    #[command(hide = true)]
+    Serve,
+    #[command(hide = true)]
+    Measure { job: String },
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct Workloads {
+    /// Workloads by their place in the list, from 1 to 6; all of them without it.
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=6))]
+    only: Vec<u8>,
+    /// Users of a shard with a stored state, once for each number; twice as many as are active without it.
+    #[arg(long, value_delimiter = ',')]
+    users: Vec<usize>,
+    /// Invocations measured of each.
+    #[arg(long, default_value_t = 4)]
+    invocations: u32,
+}
+
+impl Workloads {
+    fn chosen(&self) -> Vec<Workload> {
+        let is_chosen =
+            |place: usize| self.only.is_empty() || self.only.iter().any(|only| usize::from(*only) == place + 1);
+        WORKLOADS.into_iter().enumerate().filter(|(place, _)| is_chosen(*place)).map(|(_, workload)| workload).collect()
+    }
+
+    /// What to measure, with the name of each: the sessionizer under each workload, and the sink.
+    fn jobs(&self) -> Vec<(String, Job)> {
+        let users = if self.users.is_empty() { vec![0] } else { self.users.clone() };
+        let mut jobs = Vec::new();
+        for workload in self.chosen() {
+            for users in &users {
+                jobs.push((workload.to_string(), Job::sessionizer(workload, *users, self.invocations)));
+            }
+        }
+        if self.only.is_empty() {
+            jobs.push(("sink: half closes, half opens".to_owned(), Job::sink(self.invocations)));
+        }
+        jobs
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), BenchError> {
+    match command {
+        Command::Records { rounds } => records(rounds),
+        Command::Invocation(workloads) => invocations(&workloads).await,
+        Command::Units(workloads) => units(&workloads).await,
+        Command::Coldstart { folder, starts } => cold_starts(folder, starts).await,
+        Command::Latency { clicks } => latencies(clicks).await,
+        Command::Compare { other, rounds, workloads } => compare(&other, rounds, &workloads).await,
+        Command::Serve => services::serve().await,
+        Command::Measure { job } => {
+            println!("{}", serde_json::to_string(&invocation::measure(&serde_json::from_str(&job)?).await?)?);
+            Ok(())
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn records(rounds: u32) -> Result<(), BenchError> {
+    for workload in [WORKLOADS[2], WORKLOADS[3]] {
+        let input = Input::of(workload)?;
+        println!("{workload}: {} clicks, {:.2} users per click", input.clicks, input.users_per_click);
+        let mut table = Table::new(&["", "µs per click", "clicks per CPU second"]);
+        let cpu = input.cpu(rounds)?;
+        let mut row = |name: &str, seconds: f64| {
+            let per_click = seconds / input.clicks as f64;
+            table.row([name.to_owned(), format!("{:.3}", per_click * 1e6), format!("{:.0}", 1.0 / per_click)]);
+        };
+        for (stage, cpu) in STAGES.iter().zip(cpu) {
+            row(stage, cpu.as_secs_f64());
+        }
+        row("decode, decide, encode boundaries", cpu[1..4].iter().sum::<std::time::Duration>().as_secs_f64());
+        row("all", cpu.iter().sum::<std::time::Duration>().as_secs_f64());
+        println!("{table}");
+    }
+    Ok(())
+}
+
+async fn invocations(workloads: &Workloads) -> Result<(), BenchError> {
+    let mut table = Table::new(&[
+        "",
+        "users",
+        "records",
+        "keys/record",
+        "CPU µs/record",
+        "wall µs/record",
+        "reads/1,000",
+        "commits/1,000",
+        "puts/1,000",
+        "peak MiB",
+    ]);
+    for (name, job) in workloads.jobs() {
+        let figures = invocation::run(&job, None).await?;
+        let calls = |operation| format!("{:.2}", 1_000.0 * figures.calls(operation));
+        table.row([
+            name,
+            figures.users.to_string(),
+            (figures.records / u64::from(job.invocations)).to_string(),
+            format!("{:.3}", figures.keys_per_record),
+            format!("{:.2}", figures.per_record(figures.cpu_us)),
+            format!("{:.1}", figures.per_record(figures.wall_us)),
+            calls("BatchGetItem"),
+            calls("BatchExecuteStatement"),
+            calls("PutRecords"),
+            format!("{:.1}", figures.peak_mib),
+        ]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss)]
+async fn units(workloads: &Workloads) -> Result<(), BenchError> {
+    let mut table = Table::new(&[
+        "per 1,000 records",
+        "users",
+        "keys",
+        "write units",
+        "read units",
+        "calls",
+        "calls at best",
+        "boundaries",
+        "put KiB",
+        "write KiB",
+    ]);
+    for (name, mut job) in workloads.jobs() {
+        job.with_capacity = true;
+        let figures = invocation::run(&job, None).await?;
+        let per_thousand = |amount: f64| format!("{:.1}", 1_000.0 * amount);
+        let calls = ["BatchGetItem", "BatchExecuteStatement", "PutRecords"].map(|operation| figures.calls(operation));
+        table.row([
+            name,
+            figures.users.to_string(),
+            per_thousand(figures.keys_per_record),
+            per_thousand(figures.units("BatchExecuteStatement")),
+            per_thousand(figures.units("BatchGetItem")),
+            per_thousand(calls.iter().sum()),
+            per_thousand(figures.keys_per_record / 20.0 + figures.keys_per_record / 80.0),
+            per_thousand(figures.per_record(figures.published as f64)),
+            per_thousand(figures.bytes("PutRecords") / 1_024.0),
+            per_thousand(figures.bytes("BatchExecuteStatement") / 1_024.0),
+        ]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+async fn cold_starts(folder: Option<PathBuf>, starts: u32) -> Result<(), BenchError> {
+    let own = std::env::current_exe().map_err(BenchError::process("finding this program's file"))?;
+    let folder = folder.or_else(|| own.parent().map(PathBuf::from)).unwrap_or_default();
+    let mut table = Table::new(&[
+        "medians, ms",
+        "INIT",
+        "CPU",
+        "first",
+        "CPU",
+        "warm",
+        "CPU",
+        "MiB, 1 record",
+        "MiB, full event",
+        "binary MiB",
+    ]);
+    for name in BINARIES {
+        let found = coldstart::measure(&folder, name, starts).await?;
+        let ms = |value: f64| format!("{value:.2}");
+        let mib = |value: f64| format!("{value:.1}");
+        table.row([
+            name.to_owned(),
+            ms(found.init_ms),
+            ms(found.init_cpu_ms),
+            ms(found.first_ms),
+            ms(found.first_cpu_ms),
+            ms(found.warm_ms),
+            ms(found.warm_cpu_ms),
+            mib(found.small_mib),
+            mib(found.full_mib),
+            mib(found.size_mib),
+        ]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+async fn latencies(clicks: usize) -> Result<(), BenchError> {
+    let took = latency::measure(clicks).await?;
+    let mut table = Table::new(&["click to session", "median ms", "p99 ms"]);
+    table.row([format!("{clicks} clicks"), format!("{:.1}", median(&took)), format!("{:.1}", quantile(&took, 0.99))]);
+    println!("{table}");
+    Ok(())
+}
+
+async fn compare(other: &std::path::Path, rounds: u32, workloads: &Workloads) -> Result<(), BenchError> {
+    let mut table = Table::new(&["CPU µs per record, medians", "other", "this", "this / other"]);
+    for (name, job) in workloads.jobs() {
+        let (mut others, mut own) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let cpu = |figures: Figures| figures.per_record(figures.cpu_us);
+            others.push(cpu(invocation::run(&job, Some(other)).await?));
+            own.push(cpu(invocation::run(&job, None).await?));
+        }
+        let (other, own) = (median(&others), median(&own));
+        table.row([name, format!("{other:.2}"), format!("{own:.2}"), format!("{:.2}", own / other)]);
+    }
+    println!("{table}");
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Counts what a client asks of its service: calls, bytes, and the capacity they take.
+//!
+//! An interceptor of the SDK's own kind. Capacity is only told where it is asked for, and asking costs bytes and CPU, so
+//! that is done in runs of their own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_dynamodb::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::batch_execute_statement::BatchExecuteStatementOutput;
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemOutput;
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+use aws_smithy_types::body::SdkBody;
+use serde::{Deserialize, Serialize};
+
+/// What was asked of one operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Calls, those made again included.
+    pub calls: u64,
+    /// Bytes of the requests' bodies.
+    pub bytes: u64,
+    /// Capacity units, of reads or writes as the operation has it; 0 where they were not asked for.
+    pub units: f64,
+}
+
+/// What was asked, by operation.
+pub type AskedByOperation = BTreeMap<String, Asked>;
+
+/// The interceptor; clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    asked: Arc<Mutex<AskedByOperation>>,
+    with_capacity: bool,
+}
+
+impl Meter {
+    /// A meter; of capacity units, too, when it is to be `with_capacity`.
+    #[must_use]
+    pub fn new(with_capacity: bool) -> Self {
+        Self { with_capacity, ..Self::default() }
+    }
+
+    /// What was asked since the last time.
+    #[must_use]
+    pub fn take(&self) -> AskedByOperation {
+        std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn count(&self, operation: &str, add: impl FnOnce(&mut Asked)) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        add(asked.entry(operation.to_owned()).or_default());
+    }
+}
+
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "Meter"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body = request.body().bytes().unwrap_or_default();
+        self.count(&operation, |asked| {
+            asked.calls += 1;
+            asked.bytes += body.len() as u64;
+        });
+        if self.with_capacity && target.starts_with("DynamoDB") && body.first() == Some(&b'{') {
+            let with_capacity = [br#"{"ReturnConsumedCapacity":"TOTAL","#, &body[1..]].concat();
+            let length = with_capacity.len().to_string();
+            *request.body_mut() = SdkBody::from(with_capacity);
+            request.headers_mut().insert("content-length", length);
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Ok(output) = context.output_or_error() else { return Ok(()) };
+        let told = if let Some(output) = output.downcast_ref::<BatchExecuteStatementOutput>() {
+            ("BatchExecuteStatement", output.consumed_capacity())
+        } else if let Some(output) = output.downcast_ref::<BatchGetItemOutput>() {
+            ("BatchGetItem", output.consumed_capacity())
+        } else if let Some(output) = output.downcast_ref::<BatchWriteItemOutput>() {
+            ("BatchWriteItem", output.consumed_capacity())
+        } else {
+            return Ok(());
+        };
+        let units: f64 = told.1.iter().filter_map(ConsumedCapacity::capacity_units).sum();
+        self.count(told.0, |asked| asked.units += units);
+        Ok(())
+    }
+}

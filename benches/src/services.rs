@@ -1,0 +1,103 @@
+//! The embedded services in a process of their own, so that their CPU time is not taken for the functions'.
+//!
+//! The child is this program itself. It says where it listens, and ends when its standard input is closed: that is, at
+//! the latest, with the process that started it.
+
+use std::process::Stdio;
+
+use embedded::{Embedded, EmbeddedOptions, KinesisServerOptions, Template};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::error::BenchError;
+
+/// Shards of each stream.
+pub const SHARDS: u32 = 4;
+
+/// Where the services listen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Urls {
+    /// DynamoDB's address.
+    pub dynamodb: String,
+    /// Kinesis' address.
+    pub kinesis: String,
+}
+
+/// The services' process. It ends with this value.
+#[derive(Debug)]
+pub struct Services {
+    child: Child,
+    /// Where they listen.
+    pub urls: Urls,
+}
+
+impl Services {
+    /// Starts them, with the streams and tables of the template.
+    ///
+    /// # Errors
+    /// When this program cannot be started again, or does not say where it listens.
+    pub async fn start() -> Result<Self, BenchError> {
+        let program = std::env::current_exe().map_err(BenchError::process("finding this program's file"))?;
+        let mut child = Command::new(program)
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(BenchError::process("starting the services' process"))?;
+        let output = child.stdout.take().ok_or_else(|| BenchError::failed("a child without an output"))?;
+        let line = BufReader::new(output).lines().next_line().await;
+        let line = line.map_err(BenchError::process("reading where the services listen"))?.unwrap_or_default();
+        let urls = serde_json::from_str(&line).map_err(|_| BenchError::Answer(line))?;
+        Ok(Self { child, urls })
+    }
+
+    /// Sets the variables by which the AWS SDK finds these services, and nothing else, and those of both functions.
+    ///
+    /// # Errors
+    /// When the template cannot be read.
+    pub fn environment(&self, command: &mut Command) -> Result<(), BenchError> {
+        let template = Template::of_this_project()?;
+        for function in ["SessionizerFunction", "SinkFunction"] {
+            command.envs(&template.function(function)?.environment);
+        }
+        command.envs([
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &self.urls.dynamodb),
+            ("AWS_ENDPOINT_URL_KINESIS", &self.urls.kinesis),
+        ]);
+        Ok(())
+    }
+
+    /// Ends the process and waits for it.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub async fn stop(mut self) -> Result<(), BenchError> {
+        drop(self.child.stdin.take());
+        self.child.wait().await.map_err(BenchError::process("waiting for the services' process"))?;
+        Ok(())
+    }
+}
+
+/// What the child does: runs the services until its standard input is closed.
+///
+/// # Errors
+/// When they cannot be started.
+pub async fn serve() -> Result<(), BenchError> {
+    // A shard's limits would stretch a run without changing what it costs.
+    let kinesis = KinesisServerOptions { enforce_limits: false };
+    let embedded = Embedded::start(EmbeddedOptions { kinesis, ..EmbeddedOptions::default() }).await?;
+    embedded.create_resources(&Template::of_this_project()?, Some(SHARDS)).await?;
+    println!(
+        "{}",
+        serde_json::to_string(&Urls { dynamodb: embedded.dynamodb_url(), kinesis: embedded.kinesis_url() })?
+    );
+    let mut nothing = Vec::new();
+    tokio::io::stdin().read_to_end(&mut nothing).await.map_err(BenchError::process("waiting for the end"))?;
+    embedded.stop().await;
+    Ok(())
+}

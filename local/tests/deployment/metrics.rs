@@ -1,0 +1,114 @@
+//! What alarms and dashboard look at is what the functions tell, under the same dimension; and every metric is looked at.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use shared::metrics::{COLD_STARTS, DIMENSION, NAMESPACE};
+
+use crate::template::{file, properties, resources};
+
+/// A metric of this project: its name and the function that has it, by logical id.
+type Metric = (String, String);
+
+const SESSIONIZER: &str = "SessionizerFunction";
+const SINK: &str = "SinkFunction";
+
+/// What the functions tell.
+fn told() -> BTreeSet<Metric> {
+    let sessionizer = sessionizer_fn::report::Report::default().metrics(Some(1));
+    let sink = sink_fn::report::Report::default().metrics(Some(1));
+    let of = |function: &'static str| move |name: &str| (name.to_owned(), function.to_owned());
+    let mut told: BTreeSet<Metric> = sessionizer.iter().map(|metric| metric.name).map(of(SESSIONIZER)).collect();
+    told.extend(sink.iter().map(|metric| metric.name).map(of(SINK)));
+    told.extend([SESSIONIZER, SINK].map(|function| of(function)(COLD_STARTS)));
+    told
+}
+
+/// The metric that an alarm looks at, where it is one of this project's.
+fn of_alarm(metric: &Value) -> Option<Metric> {
+    if metric["Namespace"] != NAMESPACE {
+        return None;
+    }
+    let dimensions = metric["Dimensions"].as_array().unwrap();
+    assert_eq!((dimensions.len(), &dimensions[0]["Name"]), (1, &Value::from(DIMENSION)), "{metric}");
+    let function = dimensions[0]["Value"]["Ref"].as_str().unwrap();
+    Some((metric["MetricName"].as_str().unwrap().to_owned(), function.to_owned()))
+}
+
+fn looked_at_by_alarms() -> BTreeSet<Metric> {
+    let alarms = resources().into_iter().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    let mut metrics = BTreeSet::new();
+    for (_, alarm) in alarms {
+        let properties = &alarm["Properties"];
+        let description = properties["AlarmDescription"].as_str().unwrap();
+        assert!(description.contains("First: "), "what to do first is missing: {description}");
+        metrics.extend(of_alarm(properties));
+        let several = properties["Metrics"].as_array().into_iter().flatten();
+        metrics.extend(several.filter_map(|query| of_alarm(&query["MetricStat"]["Metric"])));
+    }
+    metrics
+}
+
+/// The dashboard as CloudWatch gets it, but for names: `${NAME}` stays as it is.
+fn dashboard() -> Value {
+    let body = properties("Dashboard")["DashboardBody"].clone();
+    let text = body["Fn::Sub"].as_str().or_else(|| body["Fn::Sub"][0].as_str()).unwrap();
+    serde_json::from_str(text).expect("the dashboard is JSON")
+}
+
+fn looked_at_by_the_dashboard() -> BTreeSet<Metric> {
+    let dashboard = dashboard();
+    let widgets = dashboard["widgets"].as_array().unwrap();
+    let rows = widgets.iter().flat_map(|widget| widget["properties"]["metrics"].as_array().into_iter().flatten());
+    rows.filter(|row| row[0] == NAMESPACE)
+        .map(|row| {
+            assert_eq!(row[2], DIMENSION, "{row}");
+            assert!(row.as_array().unwrap().len() == 4 || row[4].is_object(), "one dimension: {row}");
+            let function = row[3].as_str().unwrap().strip_prefix("${").unwrap().strip_suffix('}').unwrap();
+            (row[1].as_str().unwrap().to_owned(), function.to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn alarms_and_dashboard_look_at_metrics_that_the_functions_tell() {
+    let told = told();
+    let alarms = looked_at_by_alarms();
+    let dashboard = looked_at_by_the_dashboard();
+    assert!(alarms.len() >= 5 && dashboard.len() >= 15, "{alarms:?} {dashboard:?}");
+    let nobodys: Vec<_> = alarms.union(&dashboard).filter(|metric| !told.contains(*metric)).collect();
+    assert_eq!(nobodys, Vec::<&Metric>::new());
+}
+
+#[test]
+fn every_metric_is_looked_at_by_an_alarm_or_the_dashboard() {
+    let seen: BTreeSet<_> = looked_at_by_alarms().union(&looked_at_by_the_dashboard()).cloned().collect();
+    let unseen: Vec<_> = told().into_iter().filter(|metric| !seen.contains(metric)).collect();
+    assert_eq!(unseen, [], "each costs money");
+}
+
+#[test]
+fn every_metric_and_alarm_is_documented() {
+    let operations = file("docs/operations.md");
+    for (name, function) in told() {
+        assert!(operations.contains(&format!("`{name}`")), "{name} of {function} is not in docs/operations.md");
+    }
+    for (logical_id, resource) in resources() {
+        if resource["Type"] == "AWS::CloudWatch::Alarm" {
+            assert!(operations.contains(&format!("`{logical_id}`")), "alarm {logical_id} is not in docs/operations.md");
+        }
+    }
+}
+
+#[test]
+fn widgets_lie_beside_and_below_each_other_and_never_over_each_other() {
+    let dashboard = dashboard();
+    let mut covered = BTreeSet::new();
+    for widget in dashboard["widgets"].as_array().unwrap() {
+        let [x, y, width, height] = ["x", "y", "width", "height"].map(|side| widget[side].as_u64().unwrap());
+        assert!(x + width <= 24, "CloudWatch's grid is 24 wide: {widget}");
+        for place in (x..x + width).flat_map(|x| (y..y + height).map(move |y| (x, y))) {
+            assert!(covered.insert(place), "{place:?} is covered twice, by {widget} too");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Each function's role allows the calls that the function makes, those made in its name, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use embedded::faults::{Call, Fault, FaultyHttpClient};
+use embedded::{Embedded, EmbeddedOptions, HandMadeRecord, Template, hand_made_event};
+use serde_json::Value;
+use sessionizer_fn::handler::Sessionizer;
+use shared::invocation::Invocation;
+use sink_fn::handler::Sink;
+
+use crate::template::{properties, resources};
+
+/// An action and the logical id of the resource, or `*`.
+type Permission = (String, String);
+
+const NOW_MS: u64 = 1_721_390_600_000;
+
+/// What the event source mapping does in the function's name. Source: the Lambda developer guide, "Configuring
+/// permissions" for Kinesis.
+const READING: [&str; 5] = [
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+];
+/// What Lambda does in the function's name for its logs and traces.
+const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+
+fn permissions(actions: &[&str], resource: &str) -> BTreeSet<Permission> {
+    actions.iter().map(|action| ((*action).to_owned(), resource.to_owned())).collect()
+}
+
+/// What the role called `logical_id` allows.
+fn allowed(logical_id: &str) -> BTreeSet<Permission> {
+    let role = properties(logical_id);
+    assert!(role.get("ManagedPolicyArns").is_none(), "{logical_id} has permissions from elsewhere");
+    let policies = role["Policies"].as_array().unwrap();
+    let statements = policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let mut allowed = BTreeSet::new();
+    for statement in statements {
+        // A statement that is there under a condition: `!If [CONDITION, STATEMENT, !Ref AWS::NoValue]`.
+        let statement = statement.get("Fn::If").map_or(statement, |choice| &choice[1]);
+        assert_eq!(statement["Effect"], "Allow");
+        let actions = match &statement["Action"] {
+            Value::String(action) => vec![action.clone()],
+            Value::Array(actions) => actions.iter().map(|action| action.as_str().unwrap().to_owned()).collect(),
+            other => panic!("{other} is no action"),
+        };
+        for action in actions {
+            assert!(!action.contains('*'), "{action} has a wildcard");
+            assert!(allowed.insert((action, resource(&statement["Resource"]))), "twice: {statement}");
+        }
+    }
+    allowed
+}
+
+/// The logical id in `!GetAtt NAME.Arn`, or the parameter's name in `!Ref NAME`; of a choice, the first.
+fn resource(value: &Value) -> String {
+    if let Some(choice) = value.get("Fn::If") {
+        return resource(&choice[1]);
+    }
+    let arn = value.get("Fn::GetAtt").map(|path| path.as_str().unwrap().strip_suffix(".Arn").unwrap());
+    arn.or_else(|| value.get("Ref")?.as_str()).or_else(|| value.as_str()).unwrap().to_owned()
+}
+
+/// A client configuration that keeps every call made with it.
+fn recording(embedded: &Embedded) -> (SdkConfig, Arc<Mutex<Vec<Call>>>) {
+    let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
+    let kept = Arc::clone(&calls);
+    let config = embedded.client_config();
+    let http = FaultyHttpClient::new(config.http_client().unwrap(), move |call| {
+        kept.lock().unwrap().push(call.clone());
+        Fault::None
+    });
+    (config.to_builder().http_client(http).build(), calls)
+}
+
+/// The permissions that `calls` take.
+fn needed(calls: &[Call]) -> BTreeSet<Permission> {
+    let mut logical_ids = BTreeMap::new();
+    for (logical_id, resource) in resources() {
+        let properties = &resource["Properties"];
+        if let Some(name) = properties["TableName"].as_str().or_else(|| properties["Name"].as_str()) {
+            logical_ids.insert(name.to_owned(), logical_id);
+        }
+    }
+    let on = |action: &str, name: &str| (action.to_owned(), logical_ids[name].clone());
+    let mut needed = BTreeSet::new();
+    for call in calls {
+        let body = &call.body;
+        match call.operation.as_str() {
+            "BatchExecuteStatement" => needed.extend(body["Statements"].as_array().unwrap().iter().map(|statement| {
+                let text = statement["Statement"].as_str().unwrap();
+                let action = match text.split_whitespace().next().unwrap() {
+                    "INSERT" => "dynamodb:PartiQLInsert",
+                    "UPDATE" => "dynamodb:PartiQLUpdate",
+                    "DELETE" => "dynamodb:PartiQLDelete",
+                    "SELECT" => "dynamodb:PartiQLSelect",
+                    other => panic!("{other}?"),
+                };
+                on(action, text.split('"').nth(1).unwrap())
+            })),
+            operation @ ("BatchGetItem" | "BatchWriteItem") => {
+                let tables = body["RequestItems"].as_object().unwrap().keys();
+                needed.extend(tables.map(|table| on(&format!("dynamodb:{operation}"), table)));
+            }
+            "PutRecords" => drop(needed.insert(on("kinesis:PutRecords", body["StreamName"].as_str().unwrap()))),
+            other => panic!("{other} is a call that this test does not know"),
+        }
+    }
+    needed
+}
+
+fn event<E: serde::de::DeserializeOwned>(stream: &str, first: u64, records: &[&str]) -> E {
+    let records = records.iter().zip(first..).map(|(data, number)| HandMadeRecord {
+        sequence_number: number.to_string(),
+        partition_key: "u".to_owned(),
+        data: data.as_bytes().to_vec(),
+        arrival_ms: 1_721_390_500_000,
+    });
+    serde_json::from_str(&hand_made_event(stream, "shardId-000000000000", records.collect()).unwrap()).unwrap()
+}
+
+fn invocation() -> Invocation {
+    Invocation::lasting(NOW_MS, Duration::from_secs(10))
+}
+
+async fn embedded() -> (Embedded, Template) {
+    let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+    let template = Template::of_this_project().unwrap();
+    embedded.create_resources(&template, Some(1)).await.unwrap();
+    (embedded, template)
+}
+
+#[tokio::test]
+async fn sessionizers_role_allows_what_it_does_and_nothing_else() {
+    let (embedded, template) = embedded().await;
+    let (sdk, calls) = recording(&embedded);
+    let environment = template.function("SessionizerFunction").unwrap().environment.clone();
+    let config = sessionizer_fn::config::Config::from_variables(environment).unwrap();
+    let sessionizer =
+        Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
+    sessionizer.warm_up().await;
+    // A new user, what is no click, the known user, and all of it again.
+    let click = |ms: u64| format!(r#"{{"user_id":"u","event_timestamp":{ms}}}"#);
+    for (first, records) in [(1, [click(100_000), "[]".to_owned()]), (3, [click(200_000), click(300_000)])] {
+        for _delivery in 0..2 {
+            let event = event("click-stream", first, &records.each_ref().map(String::as_str));
+            let answer = sessionizer.handle(event, invocation()).await.unwrap();
+            assert_eq!(answer.report.undone, 0);
+        }
+    }
+    let mut expected = needed(&calls.lock().unwrap());
+    expected.extend(permissions(&READING, "ClickStream"));
+    expected.extend(permissions(&["kms:Decrypt"], "ClickStreamKeyArn")); // to read a stream that has a key of its own
+    expected.extend(permissions(&LOGGING, "SessionizerLogs"));
+    expected.extend(permissions(&TRACING, "*"));
+    assert_eq!(allowed("SessionizerRole"), expected);
+}
+
+#[tokio::test]
+async fn sinks_role_allows_what_it_does_and_nothing_else() {
+    let (embedded, template) = embedded().await;
+    let (sdk, calls) = recording(&embedded);
+    let environment = template.function("SinkFunction").unwrap().environment.clone();
+    let config = sink_fn::config::Config::from_variables(environment).unwrap();
+    let sink = Sink::new(config, &aws_sdk_dynamodb::Client::new(&sdk));
+    sink.warm_up().await;
+    let boundary = |status: &str, version: u64| {
+        format!(
+            r#"{{"user_id":"u","session_timestamp":100000,"session_time":"1970-01-01 00:01:40","session_id":"u_0","event_type":null,"device_type":null,"status":"{status}","version":{version}}}"#
+        )
+    };
+    // A session that is new, what is no boundary, and a newer version of the session.
+    for (first, records) in [(1, [boundary("open", 1), "[]".to_owned()]), (3, ["[]".to_owned(), boundary("open", 2)])] {
+        let event = event("session-stream", first, &records.each_ref().map(String::as_str));
+        let answer = sink.handle(event, invocation()).await.unwrap();
+        assert_eq!((answer.report.undone, answer.report.written, answer.report.rejected), (0, 1, 1));
+    }
+    let mut expected = needed(&calls.lock().unwrap());
+    expected.extend(permissions(&READING, "SessionStream"));
+    expected.extend(permissions(&LOGGING, "SinkLogs"));
+    expected.extend(permissions(&TRACING, "*"));
+    assert_eq!(allowed("SinkRole"), expected);
+}

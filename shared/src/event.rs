@@ -1,0 +1,187 @@
+//! The event that Lambda hands over for a batch of a Kinesis stream, read in one pass.
+//!
+//! Of each record only what is needed is kept, and all of it in one buffer: an object for each record, as
+//! `aws_lambda_events` has it, costs more CPU than everything else that is done with a click. What the records hold is
+//! not looked at, nor whether the event makes sense: see `records`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// The records of one invocation.
+#[derive(Clone, Debug, Default)]
+pub struct Event {
+    /// Sequence numbers, partition keys and data, one record after the other.
+    buffer: Vec<u8>,
+    pub(crate) entries: Vec<Entry>,
+    /// Where the records come from: one where they come from one shard, as Lambda's do.
+    pub(crate) origins: Vec<Origin>,
+}
+
+/// One record: its places in the buffer, and what is no text.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Its place in the event, from 0.
+    pub(crate) index: usize,
+    /// Which of the event's origins it has.
+    pub(crate) origin: usize,
+    /// When Kinesis took it, approximately, in Unix milliseconds.
+    pub(crate) arrival_ms: u64,
+    sequence_number: Range<usize>,
+    partition_key: Range<usize>,
+    data: Range<usize>,
+}
+
+/// Where a record comes from, as it says itself. Empty where it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) stream_arn: String,
+    /// What stands before the colon of the event id; `None` where there is no colon.
+    pub(crate) shard_id: Option<String>,
+    /// The event id of the first record with this origin.
+    pub(crate) event_id: String,
+}
+
+impl Event {
+    pub(crate) fn sequence_number(&self, entry: &Entry) -> &str {
+        self.text(&entry.sequence_number)
+    }
+
+    pub(crate) fn partition_key(&self, entry: &Entry) -> &str {
+        self.text(&entry.partition_key)
+    }
+
+    pub(crate) fn data(&self, entry: &Entry) -> &[u8] {
+        self.buffer.get(entry.data.clone()).unwrap_or_default()
+    }
+
+    fn text(&self, range: &Range<usize>) -> &str {
+        // What was put there was a text.
+        self.buffer.get(range.clone()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    fn push(&mut self, record: &RecordJson<'_>) -> Result<(), base64::DecodeError> {
+        let index = self.entries.len();
+        let origin = self.origin(record);
+        let sequence_number = self.keep(&record.kinesis.sequence_number);
+        let partition_key = self.keep(&record.kinesis.partition_key);
+        let start = self.buffer.len();
+        STANDARD.decode_vec(record.kinesis.data.0.as_bytes(), &mut self.buffer)?;
+        let data = start..self.buffer.len();
+        let arrival_ms = milliseconds(record.kinesis.approximate_arrival_timestamp);
+        self.entries.push(Entry { index, origin, arrival_ms, sequence_number, partition_key, data });
+        Ok(())
+    }
+
+    fn keep(&mut self, text: &Text<'_>) -> Range<usize> {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(text.0.as_bytes());
+        start..self.buffer.len()
+    }
+
+    fn origin(&mut self, record: &RecordJson<'_>) -> usize {
+        let text = |text: &'_ Option<Text<'_>>| text.as_ref().map_or(String::new(), |text| text.0.to_string());
+        let (event_id, arn) = (record.event_id.as_ref(), record.event_source_arn.as_ref());
+        let shard_id = event_id.and_then(|id| Some(id.0.split_once(':')?.0));
+        let is_last = self.origins.last().is_some_and(|last| {
+            last.shard_id.as_deref() == shard_id && last.stream_arn == arn.map_or("", |arn| &arn.0)
+        });
+        if !is_last {
+            let shard_id = shard_id.map(str::to_owned);
+            let (stream_arn, event_id) = (text(&record.event_source_arn), text(&record.event_id));
+            self.origins.push(Origin { stream_arn, shard_id, event_id });
+        }
+        self.origins.len() - 1
+    }
+}
+
+/// Lambda writes seconds with a fraction. What cannot be a time is 1970.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a cast keeps within the integer's range
+fn milliseconds(seconds: f64) -> u64 {
+    (seconds * 1_000.0).round() as u64
+}
+
+/// A text that is borrowed where it has no escapes.
+#[derive(Deserialize, Default)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct RecordJson<'a> {
+    #[serde(borrow)]
+    kinesis: KinesisJson<'a>,
+    #[serde(borrow, default, rename = "eventID")]
+    event_id: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "eventSourceARN")]
+    event_source_arn: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KinesisJson<'a> {
+    #[serde(borrow, default)]
+    sequence_number: Text<'a>,
+    #[serde(borrow, default)]
+    partition_key: Text<'a>,
+    #[serde(borrow)]
+    data: Text<'a>,
+    approximate_arrival_timestamp: f64,
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EventVisitor)
+    }
+}
+
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = Event;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event with Records")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event, A::Error> {
+        let mut event = None;
+        while let Some(Text(key)) = map.next_key()? {
+            if key == "Records" {
+                event = Some(map.next_value_seed(RecordsSeed)?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        event.ok_or_else(|| A::Error::missing_field("Records"))
+    }
+}
+
+struct RecordsSeed;
+
+impl<'de> DeserializeSeed<'de> for RecordsSeed {
+    type Value = Event;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Event, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RecordsSeed {
+    type Value = Event;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<Event, A::Error> {
+        let mut event = Event::default();
+        while let Some(record) = records.next_element()? {
+            event.push(&record).map_err(|error| A::Error::custom(format!("data is not base64: {error}")))?;
+        }
+        Ok(event)
+    }
+}
