@@ -9,6 +9,9 @@ use tokio::time::Instant;
 /// How long before Lambda's deadline an invocation stops working to send its answer.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(1_000);
 
+/// The longest that Lambda lets a function run, in milliseconds. Source: Lambda quotas (900 s).
+const LONGEST_INVOCATION_MS: u64 = 900_000;
+
 /// Longest time that a function spends on warming up: a fifth of what Lambda gives it to start.
 pub const WARM_UP_TIME: Duration = Duration::from_millis(2_000);
 
@@ -30,13 +33,13 @@ pub struct Invocation {
 impl Invocation {
     /// An invocation that begins now and that Lambda ends at `deadline_ms` (Unix milliseconds).
     ///
-    /// It keeps back a second to answer, or a quarter of the time where there is little.
+    /// It keeps back a second to answer, or a quarter of the time where there is little. `cargo lambda watch` gives the
+    /// time that is left in place of the time of day: a deadline within 15 minutes of 1970 is taken for that.
     #[must_use]
     pub fn until(deadline_ms: u64) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let left = Duration::from_millis(deadline_ms.saturating_sub(now_ms));
-        Self::lasting(now_ms, left - TIME_TO_ANSWER.min(left / 4))
+        Self::lasting(now_ms, time_to_work(deadline_ms, now_ms))
     }
 
     /// An invocation that begins at `now_ms` (Unix milliseconds) and may work for `time`.
@@ -51,6 +54,12 @@ impl Invocation {
     pub fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+fn time_to_work(deadline_ms: u64, now_ms: u64) -> Duration {
+    let is_time_of_day = deadline_ms > LONGEST_INVOCATION_MS;
+    let left = Duration::from_millis(if is_time_of_day { deadline_ms.saturating_sub(now_ms) } else { deadline_ms });
+    left - TIME_TO_ANSWER.min(left / 4)
 }
 
 /// Growing pauses between attempts, spread at random so that many callers do not come back together.
@@ -82,5 +91,24 @@ impl Backoff {
 impl Default for Backoff {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_721_390_600_000;
+
+    #[test]
+    fn a_second_or_a_quarter_of_the_time_is_kept_back_to_answer() {
+        assert_eq!(time_to_work(NOW_MS + 60_000, NOW_MS), Duration::from_millis(59_000));
+        assert_eq!(time_to_work(NOW_MS + 1_000, NOW_MS), Duration::from_millis(750));
+        assert_eq!(time_to_work(NOW_MS - 1, NOW_MS), Duration::ZERO);
+    }
+
+    #[test]
+    fn deadline_that_can_be_no_time_of_day_is_the_time_that_is_left() {
+        assert_eq!(time_to_work(600_000, NOW_MS), Duration::from_millis(599_000));
     }
 }
