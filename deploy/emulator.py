@@ -1,7 +1,7 @@
 """Ministack, an emulator of AWS in one process, on a loopback port of its own.
 
-It reads the template, runs the functions' bootstrap files as processes, and polls the event source mappings. What it does
-not do is written where it matters: in `deployable` here, and in docs/deploying.md.
+It reads the template, runs the functions' bootstrap files as processes, and polls the event source mappings. What it
+does not do is written where it matters: in `deployable` here, and in docs/deploying.md.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""The rehearsal itself: deploy, send clicks, compare sessions, update, compare again, delete.
+"""The rehearsal itself: deploy, send clicks, compare sessions, update, compare again, delete, attach to another stream.
 
-Everything is done as a user would do it, by `sam` and by the services' APIs. Any difference is an exception, and with it
-an exit code other than 0.
+Everything is done as a user would do it, by `sam` with samconfig.toml and by the services' APIs. Any difference is an
+exception, and with it an exit code other than 0.
 """
 
 import json
@@ -21,7 +21,9 @@ PROJECT = Path(__file__).parent.parent
 CLICKS = PROJECT / "testdata" / "walk.clicks.ndjson"
 SESSIONS = PROJECT / "testdata" / "walk.sessions.ndjson"
 
-STACK = "rehearsal"
+STACK = "sessionizer"  # as samconfig.toml has it
+EXISTING = "shop-clicks"  # a stream that is not the stack's
+TABLES = ["SessionsTableName", "SessionStateTableName", "RejectedRecordsTableName"]  # the outputs that name them
 RECORDS_PER_PUT = 500  # PutRecords takes no more
 DONE_WITHIN_SECONDS = 180
 OTHER_GAP_SECONDS = 3600
@@ -45,6 +47,7 @@ def main():
         rehearsal.unreadable_records_are_kept()
         rehearsal.update_of_the_session_gap()
         rehearsal.delete()
+        rehearsal.attachment_to_an_existing_stream()
     say("emulator stopped; the rehearsal went well")
 
 
@@ -67,8 +70,7 @@ class Rehearsal:
         parameters = {"Architecture": self.architecture, **parameters}
         say(f"sam deploy with {parameters}")
         self.sam(
-            "deploy", "--stack-name", STACK, "--template-file", self.template, "--resolve-s3",
-            "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar",
+            "deploy", "--template-file", self.template, "--no-confirm-changeset", "--no-progressbar",
             "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()))
         [stack] = self.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -118,22 +120,43 @@ class Rehearsal:
         say(f"new clicks obey it: {found}")
 
     def delete(self):
-        tables = [self.outputs[name] for name in ("SessionsTableName", "SessionStateTableName", "RejectedRecordsTableName")]
-        streams = [self.outputs[name] for name in ("ClickStreamName", "SessionStreamName")]
+        tables = [self.outputs[table] for table in TABLES]
         say("sam delete")
-        self.sam("delete", "--stack-name", STACK, "--region", "us-east-1", "--no-prompts")
-        left = set(self.kinesis.list_streams()["StreamNames"]) & set(streams)
+        self.sam("delete", "--region", "us-east-1", "--no-prompts")
+        left = set(self.kinesis.list_streams()["StreamNames"]) - {EXISTING}
         functions = [function["FunctionName"] for function in self.awslambda.list_functions()["Functions"]]
         if left or functions:
             raise AssertionError(f"the deleted stack left {left} and {functions}")
-        kept = {name: self.dynamodb.Table(name).item_count for name in tables}
-        if not all(kept.values()):
+        kept = {name: self.dynamodb.Table(name).item_count for name in tables}  # an exception where there is none
+        if not kept[self.outputs["SessionsTableName"]] or not kept[self.outputs["SessionStateTableName"]]:
             raise AssertionError(f"the deleted stack emptied a table: {kept}")
         say(f"streams and functions are gone, tables are kept with their items: {kept}")
 
+    def attachment_to_an_existing_stream(self):
+        for table in TABLES:  # retained by the deleted stack; a new one cannot make them
+            self.dynamodb.Table(self.outputs[table]).delete()
+        self.kinesis.create_stream(StreamName=EXISTING, ShardCount=2)
+        self.kinesis.get_waiter("stream_exists").wait(StreamName=EXISTING)
+        arn = self.kinesis.describe_stream_summary(StreamName=EXISTING)["StreamDescriptionSummary"]["StreamARN"]
+        self.deploy({"ClickStreamArn": arn, "StreamMode": "PROVISIONED", "SessionShards": 2})
+        streams = self.kinesis.list_streams()["StreamNames"]
+        if sorted(streams) != sorted([EXISTING, self.outputs["SessionStreamName"]]):
+            raise AssertionError(f"a stack with a click stream of its own made {streams}")
+        say(f"the stack reads {EXISTING} and made no click stream")
+        self.put([json.dumps({"user_id": "attached", "event_timestamp": 1_721_400_000_000}).encode()])
+        ids = lambda: [session["session_id"] for session in self.sessions()]
+        found = self.await_sessions(ids, 1, lambda found: found == ["attached_0"])
+        if found != ["attached_0"]:
+            raise AssertionError(f"a click in {EXISTING} gives {found}")
+        say("a click in it becomes a session")
+        self.delete()
+        if EXISTING not in self.kinesis.list_streams()["StreamNames"]:
+            raise AssertionError(f"the deleted stack took {EXISTING} with it")
+        say(f"{EXISTING} is still there")
+
     def sam(self, *arguments):
         """Runs sam, showing what it says; an exit code other than 0 is an exception."""
-        command = ["sam", *map(str, arguments)]
+        command = ["sam", *map(str, arguments), "--config-file", str(PROJECT / "samconfig.toml")]
         run = subprocess.run(command, env=self.environment, cwd=self.template.parent, text=True,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for line in run.stdout.splitlines():

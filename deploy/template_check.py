@@ -27,6 +27,7 @@ OTHERWISE = {
     "ClickStreamKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "StreamMode": "PROVISIONED",
     "StateBillingMode": "PROVISIONED",
+    "TableDeletionProtection": "true",
     "ReservedConcurrency": "40",
     "Architecture": "x86_64",
     "SessionRetentionDays": "365",
@@ -66,7 +67,7 @@ def transformed(text, parameters=None):
 
 
 def linted(template):
-    """What cfn-lint says of a transformed template, informational rules included: there is nothing to be lenient about."""
+    """What cfn-lint says of a transformed template: errors, warnings and what it only informs of, all alike."""
     config = ManualArgs(regions=REGIONS, include_checks=["I"])
     matches = cfn_lint(json.dumps(template), config=config)
     return [f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}" for match in matches]
@@ -130,7 +131,7 @@ def dashboards(resources):
 
 
 def widget_metrics(metrics):
-    """Faults of one widget's metrics: [namespace, name, dimension, value, …, options], or [options] with an expression."""
+    """Faults of a widget's metrics: [namespace, name, dimension, value, …, options], or [options] with an expression."""
     options = [metric[-1] if isinstance(metric[-1], dict) else {} for metric in metrics]
     ids = {option["id"] for option in options if "id" in option}
     for metric, option in zip(metrics, options):

@@ -23,7 +23,7 @@ environment() {
 sam_tools() {
   environment sam
   export PATH=$tools/sam/bin:$PATH
-  export SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1
+  export PYTHONDONTWRITEBYTECODE=1 SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
   unset AWS_PROFILE AWS_SESSION_TOKEN
   export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
