@@ -282,6 +282,7 @@ fn start_mapping(
         idle_poll_interval: IDLE_POLL_INTERVAL,
         parallelization_factor: spec.mapping.parallelization_factor as usize,
         function_timeout: Duration::from_secs(u64::from(spec.timeout_seconds)),
+        bisect_batch_on_function_error: spec.mapping.bisect_batch_on_function_error,
         ..MappingConfig::new(&stream)
     };
     EventSourceMapping::start_with_policy(embedded.kinesis(), config, function, policy)

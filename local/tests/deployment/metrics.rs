@@ -99,16 +99,3 @@ fn every_metric_and_alarm_is_documented() {
         }
     }
 }
-
-#[test]
-fn widgets_lie_beside_and_below_each_other_and_never_over_each_other() {
-    let dashboard = dashboard();
-    let mut covered = BTreeSet::new();
-    for widget in dashboard["widgets"].as_array().unwrap() {
-        let [x, y, width, height] = ["x", "y", "width", "height"].map(|side| widget[side].as_u64().unwrap());
-        assert!(x + width <= 24, "CloudWatch's grid is 24 wide: {widget}");
-        for place in (x..x + width).flat_map(|x| (y..y + height).map(move |y| (x, y))) {
-            assert!(covered.insert(place), "{place:?} is covered twice, by {widget} too");
-        }
-    }
-}

@@ -1,0 +1,50 @@
+"""Puts faults into the template, one at a time: a check that finds none of them would be worth nothing."""
+
+import sys
+
+import template_check
+
+SHOWN = 160  # characters of a fault: some list every name there is
+
+# What to replace by what, and a word that must be in what is found.
+FAULTS = {
+    "a misspelt StartingPosition": (
+        "StartingPosition: TRIM_HORIZON", "StartingPosition: TRIM_HORISON", "StartingPosition"),
+    "a retry count out of range": (
+        "MaximumRetryAttempts: -1", "MaximumRetryAttempts: 10001", "MaximumRetryAttempts"),
+    "an undefined reference in a policy": (
+        "Resource: !GetAtt SessionState.Arn", "Resource: !GetAtt State.Arn", "'State' is not one of"),
+    "an undefined condition": (
+        "!If [ConcurrencyReserved,", "!If [Reserved,", "'Reserved' is not one of"),
+    "a batching window out of range": (
+        "MaxValue: 300\n", "MaxValue: 3000\n", "MaximumBatchingWindowInSeconds"),
+    "an attribute definition that is in no key": (
+        "- {AttributeName: user_id, KeyType: HASH}\n\n", "- {AttributeName: user, KeyType: HASH}\n\n", "KeySchema"),
+    "a wildcard in a policy": (
+        "Resource: !GetAtt RejectedRecords.Arn", 'Resource: "*"', "every resource"),
+    "a dashboard that is no JSON": (
+        '"widgets": [', '"widgets": [,', "cannot be read"),
+    "a dashboard with an undefined reference": (
+        "${Sessions}", "${Session}", "'Session' is not one of"),
+    "an alarm over a metric it does not have": (
+        "100 * late / (late + applied), Label", "100 * late / (late + aplied), Label", "uses aplied"),
+}
+
+
+def main():
+    text = template_check.TEMPLATE.read_text()
+    missed = 0
+    for name, (before, after, word) in FAULTS.items():
+        if before not in text:
+            print(f"{name}: {before!r} is not in the template any more")
+            missed += 1
+            continue
+        found = template_check.faults_of(text.replace(before, after, 1), choices=({},))
+        telling = [fault for fault in found if word in fault]
+        print(f"{name}: {telling[0][:SHOWN] if telling else 'NOT FOUND'}")
+        missed += not telling
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""template.yaml as CloudFormation gets it: transformed as SAM does, linted, and held against rules of our own.
+
+The transformation comes first because linters look past the properties of an AWS::Serverless::Function: a misspelt
+StartingPosition is found in the AWS::Lambda::EventSourceMapping that SAM makes of it, and nowhere else.
+"""
+
+import json
+import logging
+import re
+import sys
+from pathlib import Path
+
+from cfnlint.api import lint as cfn_lint
+from cfnlint.config import ManualArgs
+from samtranslator.public.translator import ManagedPolicyLoader
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+
+# Where the template must be deployable. One region of each kind: a linter knows which region has which resource type.
+REGIONS = ["us-east-1", "eu-central-1"]
+
+# The parameters with which the template takes the other branch of each of its conditions.
+OTHERWISE = {
+    "ClickStreamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/clicks",
+    "ClickStreamKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "StreamMode": "PROVISIONED",
+    "StateBillingMode": "PROVISIONED",
+    "TableDeletionProtection": "true",
+    "ReservedConcurrency": "40",
+    "Architecture": "x86_64",
+    "SessionRetentionDays": "365",
+    "AlarmEmail": "on-call@example.com",
+    "NoClicksAlarmMinutes": "0",
+    "LogLevel": "DEBUG",
+}
+
+# The only actions that may be allowed on every resource: they know none.
+WITHOUT_RESOURCES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+MAX_ALARM_DESCRIPTION = 1024  # characters, as PutMetricAlarm takes them
+DASHBOARD_WIDTH = 24  # units
+
+
+# The translator counts its own use, and warns that nobody collects the counts.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
+
+
+class NoManagedPolicies(ManagedPolicyLoader):
+    """The template names no managed policy; asking AWS for their list would need an account."""
+
+    def __init__(self):
+        super().__init__(None)
+
+    def load(self):
+        return {}
+
+
+def transformed(text, parameters=None):
+    """The CloudFormation template that SAM makes of `text`, with `parameters` in place of its defaults."""
+    template = yaml_parse(text)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"  # where `sam package` would have put the code
+    return transform(template, dict(parameters or {}), NoManagedPolicies())
+
+
+def linted(template):
+    """What cfn-lint says of a transformed template: errors, warnings and what it only informs of, all alike."""
+    config = ManualArgs(regions=REGIONS, include_checks=["I"])
+    matches = cfn_lint(json.dumps(template), config=config)
+    return [f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}" for match in matches]
+
+
+def own_rules(template):
+    """What the linters do not look at, each fault as a sentence."""
+    resources = template["Resources"]
+    yield from wildcards(resources)
+    yield from alarms(resources)
+    yield from dashboards(resources)
+
+
+def wildcards(resources):
+    """Policies that allow more than named actions on named resources."""
+    for name, resource in of_type(resources, "AWS::IAM::Role"):
+        if resource["Properties"].get("ManagedPolicyArns"):
+            yield f"{name}: a managed policy allows more than the function does"
+        for policy in resource["Properties"].get("Policies", []):
+            for statement in map(chosen, policy["PolicyDocument"]["Statement"]):
+                actions = as_list(statement["Action"])
+                if any("*" in action for action in actions):
+                    yield f"{name}: {statement['Sid']} has a wildcard in an action"
+                if "*" in as_list(statement["Resource"]) and not set(actions) <= WITHOUT_RESOURCES:
+                    yield f"{name}: {statement['Sid']} allows its actions on every resource"
+
+
+def alarms(resources):
+    """Alarms that leave to chance what missing data means, or refer to a metric that they do not have."""
+    for name, resource in of_type(resources, "AWS::CloudWatch::Alarm"):
+        properties = resource["Properties"]
+        if "TreatMissingData" not in properties:
+            yield f"{name}: does not say what missing data means"
+        if not 0 < len(properties.get("AlarmDescription", "")) <= MAX_ALARM_DESCRIPTION:
+            yield f"{name}: has no description, or too long a one"
+        metrics = {metric["Id"]: metric for metric in properties.get("Metrics", [])}
+        for metric in metrics.values():
+            yield from (f"{name}: {it}" for it in unknown_ids(metric.get("Expression", ""), metrics))
+        if metrics and sum(metric.get("ReturnData", True) for metric in metrics.values()) != 1:
+            yield f"{name}: an alarm watches exactly one of its metrics"
+
+
+def dashboards(resources):
+    """Dashboards that are no JSON, or whose widgets and metrics do not have the form they must have."""
+    for name, resource in of_type(resources, "AWS::CloudWatch::Dashboard"):
+        body = resource["Properties"]["DashboardBody"]["Fn::Sub"]
+        try:
+            widgets = json.loads(body if isinstance(body, str) else body[0])["widgets"]
+        except (ValueError, KeyError) as error:
+            yield f"{name}: its body cannot be read: {error!r}"
+            continue
+        taken = set()
+        for widget in widgets:
+            place = f"{name}: the widget at {widget['x']}, {widget['y']}"
+            cells = {(x, y) for x in range(widget["x"], widget["x"] + widget["width"])
+                     for y in range(widget["y"], widget["y"] + widget["height"])}
+            if widget["x"] + widget["width"] > DASHBOARD_WIDTH or taken & cells:
+                yield f"{place} lies over another one, or over the edge"
+            taken |= cells
+            yield from (f"{place}: {fault}" for fault in widget_metrics(widget["properties"].get("metrics", [])))
+
+
+def widget_metrics(metrics):
+    """Faults of a widget's metrics: [namespace, name, dimension, value, …, options], or [options] with an expression."""
+    options = [metric[-1] if isinstance(metric[-1], dict) else {} for metric in metrics]
+    ids = {option["id"] for option in options if "id" in option}
+    for metric, option in zip(metrics, options):
+        names = [part for part in metric if not isinstance(part, dict)]
+        if names and (len(names) < 4 or len(names) % 2):
+            yield f"{names} is no metric"
+        yield from unknown_ids(option.get("expression", ""), ids)
+
+
+def unknown_ids(expression, ids):
+    """Names in a metric expression that are neither ids nor functions, which are upper case."""
+    for used in re.findall(r"\b[a-z]\w*\b", re.sub(r"\$\{.*?\}", "", expression)):
+        if used not in ids:
+            yield f"{expression!r} uses {used}, which it does not have"
+
+
+def of_type(resources, kind):
+    return [(name, resource) for name, resource in resources.items() if resource["Type"] == kind]
+
+
+def chosen(statement):
+    """A statement, or the one that a condition adds."""
+    return statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def faults_of(text, choices=({}, OTHERWISE)):
+    """All that is wrong with a template under one of the `choices` of parameters, each fault once."""
+    found = []
+    for parameters in choices:
+        try:
+            template = transformed(text, parameters)
+        except Exception as error:  # the translator has many kinds, and each means the same: SAM refuses the template
+            return [f"SAM: {error}"]
+        found += linted(template)
+        found += own_rules(template)
+    return list(dict.fromkeys(found))
+
+
+def main():
+    faults = faults_of(TEMPLATE.read_text())
+    for fault in faults:
+        print(fault)
+    if faults:
+        return 1
+    print("no fault, with the defaults and with every choice made otherwise")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+# Sourced by `check` and `rehearse`: the tools in virtual environments below target/, and the build of the functions.
+# Nothing is installed outside, and nothing is fetched but what the requirements files pin.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Where to put it; kept, so that the next run installs and compiles nothing a second time.
+tools=${DEPLOY_TOOLS_DIR:-${CARGO_TARGET_DIR:-$PWD/target}/deploy-tools}
+
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+
+# environment NAME: makes the environment of requirements/NAME.txt, unless it is there and made from just this file.
+environment() {
+  local requirements=deploy/requirements/$1.txt directory=$tools/$1
+  cmp -s "$requirements" "$directory/made-from.txt" && return
+  echo "installing $requirements into $directory"
+  rm -rf "$directory"
+  python3 -m venv "$directory"
+  "$directory/bin/pip" --quiet --disable-pip-version-check install --only-binary :all: -r "$requirements"
+  cp "$requirements" "$directory/made-from.txt"
+}
+
+# The tools of whoever deploys, without calls home, and without any account: whatever speaks to AWS by mistake fails.
+sam_tools() {
+  environment sam
+  export PATH=$tools/sam/bin:$PATH
+  export PYTHONDONTWRITEBYTECODE=1 SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true
+  export AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
+  unset AWS_PROFILE AWS_SESSION_TOKEN
+  export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+}
+
+# build DIRECTORY: `sam build` as for a deployment, for the processor that a toolchain always has a target for: its own.
+#
+# The code is compiled without optimisation. What is checked here is that the build works, and that its result runs;
+# FULL_BUILD=1 compiles as a deployment does, in several times the time.
+build() {
+  # A build asks for a missing target in the background; without these it would wait for a server it cannot reach.
+  export RUSTUP_DIST_SERVER=http://127.0.0.1:9 RUSTUP_UPDATE_ROOT=http://127.0.0.1:9
+  export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+  export CARGO_TARGET_DIR=$tools/compiled
+  unset RUSTC_WORKSPACE_WRAPPER RUSTFLAGS
+  if [ -z "${FULL_BUILD:-}" ]; then
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256
+  fi
+  sam build --build-dir "$1" --parameter-overrides "Architecture=$(architecture)"
+}
+
+architecture() {
+  case $(uname -m) in
+    aarch64 | arm64) echo arm64 ;;
+    *) uname -m ;;
+  esac
+}
