@@ -83,6 +83,9 @@ pub(crate) struct ChaosArgs {
     /// How many runs.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) runs: u64,
+    /// How many at the same time. A run mostly waits, so that many more than there are processors go side by side.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(crate) jobs: usize,
     /// The faults to inject, separated by commas; all of them without it.
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(crate) faults: Vec<FaultKind>,

@@ -92,7 +92,7 @@ async fn run_under_faults(args: ChaosArgs) -> Result<bool, LocalError> {
     } else {
         args.faults
     };
-    let verdict = chaos::run(Chaos { input: args.input, seed, runs: args.runs, kinds }).await?;
+    let verdict = chaos::run(Chaos { input: args.input, seed, runs: args.runs, jobs: args.jobs, kinds }).await?;
     println!("{}", verdict.tally);
     match &verdict.failure {
         None => println!("{} runs from seed {seed} on: the tables are what they must be after each.", verdict.runs),

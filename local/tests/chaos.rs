@@ -7,14 +7,16 @@ use local::chaos::{Chaos, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_cuts_and_redeliveries_give_the_sessions_of_the_sorted_stream() {
-    let verdict = run(Chaos { input: None, seed: 1, runs: 2, kinds: vec![FaultKind::Redelivery] }).await.unwrap();
+    let verdict =
+        run(Chaos { input: None, seed: 1, runs: 2, jobs: 4, kinds: vec![FaultKind::Redelivery] }).await.unwrap();
     assert_eq!(verdict.failure, None);
     assert!(verdict.tally.of(FaultKind::Redelivery) > 3, "{}", verdict.tally);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_faults_together_change_nothing_in_the_tables() {
-    let verdict = run(Chaos { input: None, seed: 100, runs: 5, kinds: FaultKind::EACH.to_vec() }).await.unwrap();
+    let verdict =
+        run(Chaos { input: None, seed: 100, runs: 5, jobs: 4, kinds: FaultKind::EACH.to_vec() }).await.unwrap();
     assert_eq!(verdict.failure, None);
     for kind in FaultKind::EACH {
         assert!(verdict.tally.of(kind) > 0, "no {kind:?} in\n{}", verdict.tally);
@@ -30,6 +32,6 @@ async fn file_with_records_that_are_no_clicks_is_the_same_under_faults() {
         std::fs::read(clicks).unwrap().split_inclusive(|byte| *byte == b'\n').take(150).flatten().copied().collect();
     std::fs::write(&input, some).unwrap();
     let kinds = vec![FaultKind::Throttle, FaultKind::LostReply, FaultKind::Crash];
-    let verdict = run(Chaos { input: Some(input), seed: 7, runs: 1, kinds }).await.unwrap();
+    let verdict = run(Chaos { input: Some(input), seed: 7, runs: 1, jobs: 4, kinds }).await.unwrap();
     assert_eq!(verdict.failure, None);
 }

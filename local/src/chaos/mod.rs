@@ -11,12 +11,14 @@ pub mod stream;
 pub mod verdict;
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_types::SdkConfig;
 use embedded::event_source_mapping::Function;
 use fastrand::Rng;
+use futures_util::stream::{StreamExt, iter};
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::click::{Click, LatestBelievable};
 use shared::session_rule::SessionGap;
@@ -58,6 +60,8 @@ pub struct Chaos {
     pub seed: u64,
     /// How many runs.
     pub runs: u64,
+    /// How many of them at the same time: a run mostly waits.
+    pub jobs: usize,
     /// The kinds of faults to inject.
     pub kinds: Vec<FaultKind>,
 }
@@ -94,25 +98,35 @@ pub async fn run(chaos: Chaos) -> Result<Verdict, LocalError> {
         None => None,
     };
     let bar = progress_bar(chaos.runs);
-    for number in 0..chaos.runs {
-        let seed = chaos.seed.wrapping_add(number);
+    let seeds = (0..chaos.runs).map(|number| chaos.seed.wrapping_add(number));
+    let runs = seeds.map(|seed| {
         let mut rng = Rng::with_seed(seed);
         let script = from_file.clone().unwrap_or_else(|| Script::random(&mut rng));
-        let run = one_run(&script, &mut rng, &chaos.kinds, Arc::clone(&tally));
-        let outcome = match tokio::time::timeout(LONGEST_RUN, run).await {
-            Ok(Ok(compared)) => compared,
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("not finished after {} s", LONGEST_RUN.as_secs())),
-        };
+        let (kinds, tally) = (&chaos.kinds, Arc::clone(&tally));
+        async move { (seed, to_its_end(&script, &mut rng, kinds, tally).await) }
+    });
+    let mut ended = pin!(iter(runs).buffer_unordered(chaos.jobs.max(1)));
+    let mut done = 0;
+    while let Some((seed, outcome)) = ended.next().await {
+        done += 1;
         bar.inc(1);
         bar.set_message(format!("{} faults survived", tally.total()));
         if let Err(difference) = outcome {
             bar.finish_and_clear();
-            return Ok(Verdict { runs: number + 1, tally, failure: Some((seed, difference)) });
+            return Ok(Verdict { runs: done, tally: Arc::clone(&tally), failure: Some((seed, difference)) });
         }
     }
     bar.finish_and_clear();
-    Ok(Verdict { runs: chaos.runs, tally, failure: None })
+    Ok(Verdict { runs: done, tally: Arc::clone(&tally), failure: None })
+}
+
+/// One run, which must come to an end; the error says what differs or why there was none.
+async fn to_its_end(script: &Script, rng: &mut Rng, kinds: &[FaultKind], tally: Arc<Tally>) -> Result<(), String> {
+    match tokio::time::timeout(LONGEST_RUN, one_run(script, rng, kinds, tally)).await {
+        Ok(Ok(compared)) => compared,
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("not finished after {} s", LONGEST_RUN.as_secs())),
+    }
 }
 
 impl Script {
