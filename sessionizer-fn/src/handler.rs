@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use aws_lambda_events::streams::KinesisEventResponse;
+use futures_util::future::join_all;
 use shared::event::Event;
 use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::records::{EventError, Progress, Records};
@@ -22,6 +23,10 @@ use crate::user_work::{Phase, UserWork};
 
 /// Most users of a round: their boundaries fill one PutRecords request.
 const USERS_PER_ROUND: usize = shared::limits::MAX_RECORDS_PER_PUT;
+
+/// Rounds under way at once: one lane reads and decides while another commits or publishes. With calls that take 10 ms a
+/// full batch is done in 0.6 of the time that one lane takes; a third one brings little more, and more connections.
+const LANES: usize = 2;
 
 /// The sessionizer with its clients; one for the life of an execution environment.
 #[derive(Clone, Debug)]
@@ -41,6 +46,16 @@ pub struct Answer {
     pub response: KinesisEventResponse,
     /// For logs, metrics and the local run.
     pub report: Report,
+}
+
+/// Deals `users` out to lanes, a round's users at a time.
+fn lanes(users: Vec<UserClicks>) -> Vec<Vec<UserClicks>> {
+    let count = users.len().div_ceil(USERS_PER_ROUND).clamp(1, LANES);
+    let mut lanes = vec![Vec::new(); count];
+    for (place, user) in users.into_iter().enumerate() {
+        lanes[place / USERS_PER_ROUND % count].push(user);
+    }
+    lanes
 }
 
 impl Sessionizer {
@@ -79,13 +94,17 @@ impl Sessionizer {
 
         let mut report =
             Report { records: records.len() as u64, rejected: batch.rejected.len() as u64, ..Report::default() };
+        let lanes = lanes(batch.users);
+        let mut reports = vec![Report::default(); lanes.len()];
         let work = async {
+            let lanes = lanes.into_iter().zip(&mut reports);
             tokio::join!(
                 self.rejected.write(&batch.rejected, invocation, &progress),
-                self.sessionize(batch.users, invocation, &progress, &mut report),
+                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, &progress, report))),
             )
         };
         let in_time = tokio::time::timeout_at(invocation.stop_at, work).await.is_ok();
+        reports.into_iter().for_each(|of_lane| report += of_lane);
         report.undone = progress.count_undone() as u64;
         tracing::info!(in_time, ?report, "batch processed");
         Ok(Answer { response: progress.answer(&records), report })
@@ -178,5 +197,26 @@ impl Sessionizer {
             report.published += own.iter().filter(|result| result.is_ok()).count() as u64;
             user.published(own);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use shared::user_id::UserId;
+
+    use super::*;
+
+    fn sizes(users: usize) -> Vec<usize> {
+        let clicks = |user: usize| UserClicks { user_id: UserId::new(user.to_string()).unwrap(), clicks: Vec::new() };
+        lanes((0..users).map(clicks).collect()).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn users_are_dealt_out_in_whole_rounds_so_that_requests_fill() {
+        assert_eq!(sizes(0), [0]);
+        assert_eq!(sizes(500), [500]);
+        assert_eq!(sizes(501), [500, 1]);
+        assert_eq!(sizes(1_700), [1_000, 700]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, tracing};
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
 use shared::event::Event;
@@ -15,9 +15,9 @@ async fn main() -> Result<(), Error> {
     let sdk = shared::aws::sdk_config(env::vars());
     let handler = &Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
     handler.warm_up().await;
-    let function = service_fn(|event: LambdaEvent<Event>| async move {
+    let function = |event: LambdaEvent<Event>| async move {
         let invocation = Invocation::until(event.context.deadline);
         handler.handle(event.payload, invocation).await.map(|answer| answer.response).map_err(Error::from)
-    });
-    lambda_runtime::run(function).await
+    };
+    shared::runtime::run(function).await
 }

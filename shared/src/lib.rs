@@ -28,4 +28,5 @@ pub mod call_error;
 pub mod concurrency;
 pub mod invocation;
 pub mod rejected_table;
+pub mod runtime;
 pub mod statements;
