@@ -1,4 +1,4 @@
-//! Batches of clicks and boundaries as the events that Lambda hands over, and how its runtime reads them.
+//! Batches of clicks and boundaries as the events that Lambda hands over.
 
 use embedded::{HandMadeRecord, hand_made_event};
 use shared::boundary::Boundary;
@@ -78,11 +78,10 @@ pub fn boundary_event(boundaries: &[Boundary], place: u64) -> Result<String, Ben
     hand_made_event("session-stream", SHARD, records).map_err(BenchError::failed)
 }
 
-/// Reads an event as `lambda_runtime` reads it: with the path to what it cannot read.
+/// Reads an event as the functions do.
 ///
 /// # Errors
 /// When it is not what Lambda sends for a Kinesis stream.
 pub fn parse(json: &str) -> Result<Event, BenchError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json.as_bytes());
-    serde_path_to_error::deserialize(&mut deserializer).map_err(BenchError::failed)
+    Ok(serde_json::from_slice(json.as_bytes())?)
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use embedded::faults::{Fault, FaultyHttpClient};
 use futures_util::stream::{self, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use sessionizer_fn::handler::Sessionizer;
@@ -47,6 +48,9 @@ pub struct Job {
     pub invocations: u32,
     /// Whether capacity units are asked for, which costs CPU.
     pub with_capacity: bool,
+    /// Time that each call takes on top of what the embedded services need, in milliseconds.
+    #[serde(default)]
+    pub latency_ms: u64,
 }
 
 /// A function.
@@ -87,7 +91,7 @@ impl Job {
     pub fn sessionizer(workload: Workload, users: usize, invocations: u32) -> Self {
         let Workload { gap_ms, spacing_ms, window_ms } = workload;
         let function = FunctionName::Sessionizer;
-        Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false }
+        Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false, latency_ms: 0 }
     }
 
     /// Of the sink.
@@ -95,7 +99,7 @@ impl Job {
     pub fn sink(invocations: u32) -> Self {
         let (gap_ms, spacing_ms, window_ms, users) = (0, 0, 0, 0);
         let function = FunctionName::Sink;
-        Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false }
+        Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false, latency_ms: 0 }
     }
 
     fn workload(&self) -> Workload {
@@ -213,7 +217,12 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
 }
 
 fn clients(job: &Job) -> (Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client) {
-    let sdk = shared::aws::sdk_config(std::env::vars());
+    let mut sdk = shared::aws::sdk_config(std::env::vars());
+    if let (Some(http), true) = (sdk.http_client(), job.latency_ms > 0) {
+        let latency = Duration::from_millis(job.latency_ms);
+        let slow = FaultyHttpClient::new(http, move |_| Fault::Slow(latency));
+        sdk = sdk.into_builder().http_client(slow).build();
+    }
     let meter = Meter::new(job.with_capacity);
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(meter.clone()).build();
     let kinesis = aws_sdk_kinesis::config::Builder::from(&sdk).interceptor(meter.clone()).build();

@@ -74,6 +74,9 @@ struct Workloads {
     /// Invocations measured of each.
     #[arg(long, default_value_t = 4)]
     invocations: u32,
+    /// Milliseconds that every call takes on top of what the embedded services need.
+    #[arg(long, default_value_t = 0)]
+    latency_ms: u64,
 }
 
 impl Workloads {
@@ -92,6 +95,7 @@ impl Workloads {
                 jobs.push((workload.to_string(), Job::sessionizer(workload, *users, self.invocations)));
             }
         }
+        jobs.iter_mut().for_each(|(_, job)| job.latency_ms = self.latency_ms);
         if self.only.is_empty() {
             jobs.push(("sink: half closes, half opens".to_owned(), Job::sink(self.invocations)));
         }

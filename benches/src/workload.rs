@@ -106,10 +106,13 @@ impl Shard {
         shard.rng.shuffle(&mut order);
         shard.before.resize(users, Before { clicks: CLICKS_PER_SESSION, last_ms: BEGIN_MS - 2 * workload.gap_ms });
         for user in order.drain(..active) {
-            let left = shard.rng.u32(1..CLICKS_PER_SESSION);
+            let left = shard.rng.u32(1..=CLICKS_PER_SESSION);
             let wait = shard.wait();
             shard.left[user] = left;
             shard.next.push(Reverse((BEGIN_MS + wait, user)));
+            if left == CLICKS_PER_SESSION {
+                continue; // the session begins with the next click
+            }
             let since = (workload.spacing_ms / 2).min(workload.gap_ms - 1 - wait);
             shard.before[user] = Before { clicks: CLICKS_PER_SESSION - left, last_ms: BEGIN_MS - since };
         }

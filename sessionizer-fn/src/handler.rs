@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use aws_lambda_events::streams::KinesisEventResponse;
+use futures_util::future::join_all;
 use shared::event::Event;
 use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
@@ -24,6 +25,10 @@ use crate::user_work::{Phase, UserWork};
 
 /// Most users of a round: their boundaries fill one PutRecords request.
 const USERS_PER_ROUND: usize = shared::limits::MAX_RECORDS_PER_PUT;
+
+/// Rounds under way at once: one lane reads and decides while another commits or publishes. With calls that take 10 ms a
+/// full batch is done in 0.6 of the time that one lane takes; a third one brings little more, and more connections.
+const LANES: usize = 2;
 
 /// The sessionizer with its clients; one for the life of an execution environment.
 #[derive(Clone, Debug)]
@@ -45,6 +50,16 @@ pub struct Answer {
     pub report: Report,
     /// For logs and metrics: which batch, when, for how long.
     pub course: Course,
+}
+
+/// Deals `users` out to lanes, a round's users at a time.
+fn lanes(users: Vec<UserClicks>) -> Vec<Vec<UserClicks>> {
+    let count = users.len().div_ceil(USERS_PER_ROUND).clamp(1, LANES);
+    let mut lanes = vec![Vec::new(); count];
+    for (place, user) in users.into_iter().enumerate() {
+        lanes[place / USERS_PER_ROUND % count].push(user);
+    }
+    lanes
 }
 
 impl Sessionizer {
@@ -88,14 +103,18 @@ impl Sessionizer {
             rejected: batch.rejected.len() as u64,
             ..Report::default()
         };
+        let lanes = lanes(batch.users);
+        let mut reports = vec![Report::default(); lanes.len()];
         let work = async {
+            let lanes = lanes.into_iter().zip(&mut reports);
             tokio::join!(
                 self.rejected.write(&batch.rejected, invocation, &progress),
-                self.sessionize(batch.users, invocation, &progress, &mut report),
+                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, &progress, report))),
             )
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
         let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span)).await.is_ok();
+        reports.into_iter().for_each(|of_lane| report += of_lane);
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
         let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
@@ -110,25 +129,30 @@ impl Sessionizer {
         report: &mut Report,
     ) {
         let mut waiting: VecDeque<_> = users.into_iter().map(UserWork::new).collect();
-        let mut held_up = Vec::new();
+        let (mut held_up, mut cause) = (Vec::new(), None);
         let mut backoff = Backoff::new();
         while !waiting.is_empty() || !held_up.is_empty() {
             if waiting.is_empty() {
+                if let Some(error) = cause.take() {
+                    tracing::warn!(users = held_up.len(), %error, "held up, trying again");
+                }
                 backoff.pause().await;
                 waiting.extend(held_up.drain(..));
             }
             let mut group: Vec<_> = waiting.drain(..waiting.len().min(USERS_PER_ROUND)).collect();
             self.round(&mut group, invocation, progress, report).await;
-            if !group.iter().any(|user| user.held_up) {
+            if !group.iter().any(|user| user.held_up.is_some()) {
                 backoff.reset();
             }
             group.retain(|user| !user.is_over());
             // Whoever has more steps to take goes on with the next round, and nobody waits for those held up.
             for mut user in group.into_iter().rev() {
-                if std::mem::take(&mut user.held_up) {
-                    held_up.push(user);
-                } else {
-                    waiting.push_front(user);
+                match user.held_up.take() {
+                    Some(error) => {
+                        cause = Some(error);
+                        held_up.push(user);
+                    }
+                    None => waiting.push_front(user),
                 }
             }
         }
@@ -189,5 +213,26 @@ impl Sessionizer {
             report.published += own.iter().filter(|result| result.is_ok()).count() as u64;
             user.published(own);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use shared::user_id::UserId;
+
+    use super::*;
+
+    fn sizes(users: usize) -> Vec<usize> {
+        let clicks = |user: usize| UserClicks { user_id: UserId::new(user.to_string()).unwrap(), clicks: Vec::new() };
+        lanes((0..users).map(clicks).collect()).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn users_are_dealt_out_in_whole_rounds_so_that_requests_fill() {
+        assert_eq!(sizes(0), [0]);
+        assert_eq!(sizes(500), [500]);
+        assert_eq!(sizes(501), [500, 1]);
+        assert_eq!(sizes(1_700), [1_000, 700]);
     }
 }

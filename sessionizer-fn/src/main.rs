@@ -2,7 +2,7 @@
 
 use std::env;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, tracing};
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
 use shared::event::Event;
@@ -17,13 +17,13 @@ async fn main() -> Result<(), Error> {
     let handler = &Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
     handler.warm_up().await;
     let log = &InvocationLog::default();
-    let function = service_fn(|event: LambdaEvent<Event>| async move {
+    let function = |event: LambdaEvent<Event>| async move {
         let invocation = Invocation::until(event.context.deadline);
         let answer = handler.handle(event.payload, invocation).await?;
         let metrics = answer.report.metrics(answer.course.longest_wait_ms());
         let function_name = &event.context.env_config.function_name;
         println!("{}", log.line(function_name, &event.context.request_id, &answer.course, &metrics));
         Ok::<_, Error>(answer.response)
-    });
-    lambda_runtime::run(function).await
+    };
+    shared::runtime::run(function).await
 }

@@ -23,8 +23,8 @@ pub struct UserWork {
     pub user_id: UserId,
     /// Where the user is.
     pub phase: Phase,
-    /// Whether a call for this user was throttled or failed in the last round: trying again at once would not help.
-    pub held_up: bool,
+    /// The call for this user that was throttled or failed in the last round: trying again at once would not help.
+    pub held_up: Option<CallError>,
     /// Those that are not settled: first all of them, then less with every commit that is published.
     clicks: Vec<BatchClick>,
     published: Published,
@@ -63,7 +63,7 @@ impl UserWork {
     #[must_use]
     pub fn new(clicks: UserClicks) -> Self {
         let UserClicks { user_id, clicks } = clicks;
-        Self { user_id, phase: Phase::Unread, held_up: false, clicks, published: Published::new() }
+        Self { user_id, phase: Phase::Unread, held_up: None, clicks, published: Published::new() }
     }
 
     /// Whether there is nothing left to do in this invocation.
@@ -122,8 +122,7 @@ impl UserWork {
     /// clicks wait for the batch to come again.
     pub fn hold_or_give_up(&mut self, error: &CallError) {
         if error.is_passing() {
-            tracing::debug!(%error, "trying again");
-            self.held_up = true;
+            self.held_up = Some(error.clone());
         } else {
             tracing::error!(%error, "giving up on a user's clicks until the batch comes again");
             self.phase = Phase::Over;

@@ -2,7 +2,7 @@
 //!
 //! Region, credentials and endpoints come from the SDK's own variables, which Lambda sets. There is no branch for local
 //! runs: `AWS_ENDPOINT_URL` leads there. Profiles and the other places where credentials may be found elsewhere are not
-//! looked at: that would be a third of a cold start, and of the binary.
+//! looked at: a function has no use for them, and they would be a sixth of its binary.
 
 use std::collections::HashMap;
 use std::time::Duration;

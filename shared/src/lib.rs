@@ -29,4 +29,5 @@ pub mod concurrency;
 pub mod invocation;
 pub mod metrics;
 pub mod rejected_table;
+pub mod runtime;
 pub mod statements;
