@@ -51,8 +51,11 @@ mod tests {
     fn cpu_time_of_this_process_grows_with_work_and_is_the_same_from_both_sources() {
         let before = process_cpu();
         let work: u64 = (0..20_000_000u64).fold(1, |product, n| product.wrapping_mul(n | 1));
-        assert!(process_cpu() > before, "{work}");
-        let (own, told) = (process_cpu(), cpu_of(std::process::id()).unwrap_or_default());
-        assert!(told + Duration::from_millis(500) > own, "{told:?} is far from {own:?}");
+        let own = process_cpu();
+        assert!(own > before, "{work}");
+        if cfg!(target_os = "linux") {
+            let told = cpu_of(std::process::id()).unwrap_or_default();
+            assert!(told + Duration::from_millis(500) > own, "{told:?} is far from {own:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{self, Poll};
 
 use aws_lambda_events::streams::KinesisEventResponse;
 use bytes::Bytes;
@@ -78,12 +78,54 @@ impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for TakingBody<S> {
     type Error = S::Error;
     type Future = S::Future;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut invocation: LambdaInvocation) -> Self::Future {
         self.taken.put(mem::replace(&mut invocation.body, Bytes::from_static(NOTHING)));
         self.inner.call(invocation)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::convert::Infallible;
+
+    use lambda_runtime::Context;
+
+    use super::*;
+    use crate::records::Records;
+
+    const EVENT: &str = r#"{"Records":[{"eventID":"s:7","eventSourceARN":"arn:aws:kinesis:r:1:stream/c","kinesis":
+        {"sequenceNumber":"7","partitionKey":"k","data":"aGk=","approximateArrivalTimestamp":1.5}}]}"#;
+
+    fn invocation(body: &'static str) -> LambdaInvocation {
+        let (parts, ()) = http::Response::new(()).into_parts();
+        LambdaInvocation { parts, body: Bytes::from_static(body.as_bytes()), context: Context::default() }
+    }
+
+    #[tokio::test]
+    async fn the_runtime_reads_nothing_and_the_function_gets_the_event() {
+        let taken = Taken::default();
+        let body = |invocation: LambdaInvocation| async move { Ok::<_, Infallible>(invocation.body) };
+        let mut service = TakeBody { taken: taken.clone() }.layer(service_fn(body));
+        assert_eq!(service.call(invocation(EVENT)).await.unwrap(), NOTHING);
+        let records = Records::of(taken.read().unwrap()).unwrap();
+        assert_eq!(records.iter().map(|record| record.arrival_ms).collect::<Vec<_>>(), [1_500]);
+    }
+
+    #[tokio::test]
+    async fn each_invocation_has_its_own_event_whatever_became_of_the_one_before() {
+        let taken = Taken::default();
+        let nothing = |_: LambdaInvocation| async { Ok::<_, Infallible>(()) };
+        let mut service = TakeBody { taken: taken.clone() }.layer(service_fn(nothing));
+        service.call(invocation("{ no event")).await.unwrap();
+        assert!(taken.read().is_err());
+        service.call(invocation("{\"never\": \"read\"}")).await.unwrap();
+        service.call(invocation(EVENT)).await.unwrap();
+        assert_eq!(Records::of(taken.read().unwrap()).unwrap().len(), 1);
+        assert!(taken.read().is_err(), "an event is read once");
     }
 }
