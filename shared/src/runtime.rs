@@ -31,7 +31,8 @@ where
 {
     let taken = Taken::default();
     let service = service_fn(|invocation: LambdaEvent<IgnoredAny>| {
-        let answer = taken.read().map(|event| function(LambdaEvent::new(event, invocation.context)));
+        // Boxed, so that the compiler need not look through a function's whole future at once: it gives up at some depth.
+        let answer = taken.read().map(|event| Box::pin(function(LambdaEvent::new(event, invocation.context))));
         async { answer?.await }
     });
     Runtime::new(service).layer(TakeBody { taken: taken.clone() }).layer(TracingLayer::new()).run().await
