@@ -32,6 +32,12 @@ pub enum LocalError {
         /// The setting.
         source: MappingConfigError,
     },
+    /// The variables lead to no service.
+    #[error(
+        "AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set: read in what `serve` exports, or take \
+         `aws configure export-credentials --format env`; profiles are not read"
+    )]
+    NoCredentials,
     /// An event source mapping ended before its work was done.
     #[error("an event source mapping ended: {0}")]
     Mapping(#[from] MappingError),

@@ -27,10 +27,8 @@ use crate::error::LocalError;
 /// When the table cannot be read or holds something else.
 pub async fn sessions(client: &Client, table: &str) -> Result<Vec<Boundary>, LocalError> {
     let items = scan(client, table).await?;
-    let decode = |item: &Item| {
-        sink_fn::session_item::decode(item)
-            .map_err(|error| LocalError::Item { table: table.to_owned(), fault: error.to_string() })
-    };
+    let decode =
+        |item: &Item| sink_fn::session_item::decode(item).map_err(|error| not_ours(table, item, &error.to_string()));
     let mut sessions = items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
     sessions.retain(|session| session.status != Some(Status::Retracted));
     sessions.sort_unstable_by(|a, b| a.session_id.cmp(&b.session_id));
@@ -51,12 +49,11 @@ pub fn write_sessions(sessions: &[Boundary], path: &Path) -> Result<(), LocalErr
 /// # Errors
 /// When the table cannot be read or holds something else.
 pub async fn states(client: &Client, table: &str) -> Result<BTreeMap<UserId, UserState>, LocalError> {
-    let fault = |fault: String| LocalError::Item { table: table.to_owned(), fault };
     let mut states = BTreeMap::new();
     for item in scan(client, table).await? {
         let name = item.get("user_id").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-        let user_id = UserId::new(name).map_err(|error| fault(format!("user_id is {error:?}")))?;
-        let state = state_item::decode(&item).map_err(|error| fault(error.to_string()))?;
+        let user_id = UserId::new(name).map_err(|error| not_ours(table, &item, &format!("user_id is {error:?}")))?;
+        let state = state_item::decode(&item).map_err(|error| not_ours(table, &item, &error.to_string()))?;
         states.insert(user_id, state);
     }
     Ok(states)
@@ -113,12 +110,7 @@ pub struct RejectedRow {
 /// When the table cannot be read or holds something else.
 pub async fn rejected(client: &Client, table: &str, since_ms: u64) -> Result<Vec<RejectedRow>, LocalError> {
     let items = scan(client, table).await?;
-    let decode = |item: &Item| {
-        rejected_row(item).ok_or_else(|| LocalError::Item {
-            table: table.to_owned(),
-            fault: "an item is no rejected record".to_owned(),
-        })
-    };
+    let decode = |item: &Item| rejected_row(item).ok_or_else(|| not_ours(table, item, NOT_REJECTED));
     let mut rows = items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
     rows.retain(|row| row.arrival_time >= since_ms);
     let position = |row: &RejectedRow| (row.source.clone(), row.sequence_number.len(), row.sequence_number.clone());
@@ -131,9 +123,9 @@ pub async fn rejected(client: &Client, table: &str, since_ms: u64) -> Result<Vec
 /// # Errors
 /// When the table cannot be read or holds something else.
 pub async fn rejected_data(client: &Client, table: &str) -> Result<Vec<Vec<u8>>, LocalError> {
-    let no_data = || LocalError::Item { table: table.to_owned(), fault: "an item is no rejected record".to_owned() };
     let data = |item: &Item| Some(item.get("data")?.as_b().ok()?.as_ref().to_vec());
-    scan(client, table).await?.iter().map(|item| data(item).ok_or_else(no_data)).collect()
+    let found = scan(client, table).await?;
+    found.iter().map(|item| data(item).ok_or_else(|| not_ours(table, item, NOT_REJECTED))).collect()
 }
 
 /// Writes one rejected record a line.
@@ -161,6 +153,16 @@ pub fn write_lines(lines: impl Iterator<Item = Result<Vec<u8>, LocalError>>, pat
         output.write_all(&line).map_err(LocalError::file("writing", path))?;
     }
     output.flush().map_err(LocalError::file("writing", path))
+}
+
+const NOT_REJECTED: &str = "it is no rejected record";
+
+/// The error of an item that the functions did not write, with its key.
+fn not_ours(table: &str, item: &Item, fault: &str) -> LocalError {
+    let keys = ["session_id", "user_id", "source", "sequence_number"];
+    let key = keys.iter().filter_map(|name| Some(format!("{name} {:?}", item.get(*name)?.as_s().ok()?)));
+    let key: Vec<_> = key.collect();
+    LocalError::Item { table: table.to_owned(), fault: format!("the item with {}: {fault}", key.join(", ")) }
 }
 
 fn rejected_row(item: &Item) -> Option<RejectedRow> {

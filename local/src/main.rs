@@ -6,6 +6,8 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aws_types::SdkConfig;
+use aws_types::region::Region;
 use clap::Parser;
 use indicatif::ProgressBar;
 use local::chaos::fault_kind::FaultKind;
@@ -33,10 +35,15 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error}");
+            let mut told = error.to_string();
+            eprintln!("error: {told}");
             let mut cause = error.source();
             while let Some(error) = cause {
-                eprintln!("  because: {error}");
+                // Some errors tell their cause themselves.
+                if !told.contains(&error.to_string()) {
+                    told = error.to_string();
+                    eprintln!("  because: {told}");
+                }
                 cause = error.source();
             }
             ExitCode::FAILURE
@@ -63,24 +70,39 @@ async fn serve_until_ctrl_c(args: ServeArgs) -> Result<(), LocalError> {
     serve(Serve { exports: args.exports, options }, ctrl_c).await
 }
 
-async fn show_tables() -> Result<(), LocalError> {
+/// Leads to where the variables say, which must be somewhere.
+fn sdk_config() -> Result<SdkConfig, LocalError> {
     let sdk = shared::aws::sdk_config(std::env::vars());
+    if sdk.region().is_none() || sdk.credentials_provider().is_none() {
+        return Err(LocalError::NoCredentials);
+    }
+    Ok(sdk)
+}
+
+async fn show_tables() -> Result<(), LocalError> {
+    let sdk = sdk_config()?;
     print!("{}", tables::shown(&aws_sdk_dynamodb::Client::new(&sdk), &TableNames::from_environment()).await?);
     Ok(())
 }
 
 async fn put_back(args: RedriveArgs) -> Result<(), LocalError> {
-    let sdk = shared::aws::sdk_config(std::env::vars());
+    let sdk = sdk_config()?;
     let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
     let RedriveArgs { reasons, dry_run } = args;
     let order = Redrive { table: TableNames::from_environment().rejected, reasons, dry_run };
+    eprintln!("table {} in {}", order.table, sdk.region().map_or("no region", Region::as_ref));
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(100));
-    let told = |done: &Redriven| bar.set_message(format!("{} records put back", done.put.values().sum::<u64>()));
-    let done = redrive(&dynamodb, &kinesis, &order, told).await?;
+    let mut so_far = Redriven::default();
+    let outcome = redrive(&dynamodb, &kinesis, &order, |done| {
+        so_far.clone_from(done);
+        bar.set_message(format!("{} records put back", done.put.values().sum::<u64>()));
+    })
+    .await;
     bar.finish_and_clear();
+    let done = outcome.as_ref().unwrap_or(&so_far);
     println!("{}{done}", if dry_run { "Nothing was changed. There would be " } else { "" });
-    Ok(())
+    outcome.map(|_| ())
 }
 
 /// Says whether the tables were right every time.

@@ -4,7 +4,7 @@
 //! becomes an item again, under its new position. Between put and deletion this can be interrupted: the next redrive
 //! then puts the record once more, and like a click its producer sends twice, it counts twice in `event_count`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
@@ -35,6 +35,8 @@ pub struct Redriven {
     pub put: BTreeMap<String, u64>,
     /// Records left where they are because the table holds only their beginning, by reason.
     pub cut: BTreeMap<String, u64>,
+    /// Items left where they are because they are no rejected records.
+    pub foreign: u64,
 }
 
 /// A record's place: its item's key.
@@ -53,8 +55,7 @@ struct Kept {
 /// Redrives what `redrive` names, page by page; `progress` is told how far it has come.
 ///
 /// # Errors
-/// When a call fails for good or an item is no rejected record. Records of the request that failed may have been put
-/// and are still in the table.
+/// When a call fails for good. What `progress` was told of is done.
 pub async fn redrive(
     dynamodb: &aws_sdk_dynamodb::Client,
     kinesis: &aws_sdk_kinesis::Client,
@@ -70,34 +71,45 @@ pub async fn redrive(
         let page = scan.send().await.map_err(|error| CallError::of("Scan", &error))?;
         let mut by_stream: BTreeMap<String, Vec<Kept>> = BTreeMap::new();
         for item in page.items.unwrap_or_default() {
-            let kept = Kept::of(&item).ok_or_else(|| not_rejected(&redrive.table))?;
-            let is_wanted = redrive.reasons.is_empty() || redrive.reasons.contains(&kept.reason);
-            if !is_wanted || put_here.contains(&kept.position) {
-                continue;
-            }
-            if kept.is_whole {
-                by_stream.entry(kept.stream.clone()).or_default().push(kept);
-            } else {
-                *done.cut.entry(kept.reason).or_default() += 1;
+            match Kept::of(&item) {
+                None => done.foreign += 1,
+                Some(kept) if !redrive.wants(&kept) || put_here.contains(&kept.position) => {}
+                Some(kept) if !kept.is_whole => *done.cut.entry(kept.reason).or_default() += 1,
+                Some(kept) => by_stream.entry(kept.stream.clone()).or_default().push(kept),
             }
         }
         for (stream, mut records) in by_stream {
             records.sort_by(|a, b| order(a).cmp(&order(b)));
             for request in requests(&records) {
-                if !redrive.dry_run {
-                    put_here.extend(put(kinesis, &stream, request).await?);
-                    delete(dynamodb, &redrive.table, request).await?;
+                let mut waiting: Vec<&Kept> = request.iter().collect();
+                let mut backoff = Backoff::new();
+                while !waiting.is_empty() {
+                    let put = if redrive.dry_run {
+                        std::mem::take(&mut waiting)
+                    } else {
+                        let (put, positions) = put(kinesis, &stream, &mut waiting).await?;
+                        put_here.extend(positions);
+                        delete(dynamodb, &redrive.table, &put).await?;
+                        put
+                    };
+                    put.iter().for_each(|record| *done.put.entry(record.reason.clone()).or_default() += 1);
+                    progress(&done);
+                    if !waiting.is_empty() {
+                        backoff.pause().await;
+                    }
                 }
-                for record in request {
-                    *done.put.entry(record.reason.clone()).or_default() += 1;
-                }
-                progress(&done);
             }
         }
         from = page.last_evaluated_key;
         if from.is_none() {
             return Ok(done);
         }
+    }
+}
+
+impl Redrive {
+    fn wants(&self, record: &Kept) -> bool {
+        self.reasons.is_empty() || self.reasons.contains(&record.reason)
     }
 }
 
@@ -123,10 +135,6 @@ fn order(record: &Kept) -> (&str, usize, &str) {
     (source, number.len(), number)
 }
 
-fn not_rejected(table: &str) -> LocalError {
-    LocalError::Item { table: table.to_owned(), fault: "an item is no rejected record".to_owned() }
-}
-
 /// Cuts `records` where a request would grow beyond its limits. A kept record is smaller than a request.
 fn requests(records: &[Kept]) -> Vec<&[Kept]> {
     let (mut requests, mut start, mut bytes) = (Vec::new(), 0, 0);
@@ -144,47 +152,51 @@ fn requests(records: &[Kept]) -> Vec<&[Kept]> {
     requests
 }
 
-/// Puts all of `records` into `stream`, refused ones again until they are in, and gives their new positions.
-async fn put(kinesis: &aws_sdk_kinesis::Client, stream: &str, records: &[Kept]) -> Result<Vec<Position>, LocalError> {
+/// Tries once to put `waiting` into `stream`; gives those that are in, with their new positions, and leaves the others.
+async fn put<'k>(
+    kinesis: &aws_sdk_kinesis::Client,
+    stream: &str,
+    waiting: &mut Vec<&'k Kept>,
+) -> Result<(Vec<&'k Kept>, Vec<Position>), CallError> {
     const OPERATION: &str = "PutRecords";
 
-    let entry = |record: &Kept| {
+    let entry = |record: &&Kept| {
         let entry = PutRecordsRequestEntry::builder()
             .partition_key(&record.partition_key)
             .data(Blob::new(record.data.clone()))
             .build();
         entry.map_err(|error| CallError::unbuildable(OPERATION, error))
     };
-    let mut waiting = records.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-    let mut positions = Vec::new();
-    let mut backoff = Backoff::new();
-    loop {
-        let request = kinesis.put_records().stream_name(stream).set_records(Some(waiting.clone()));
-        let answer = request.send().await.map_err(|error| CallError::of(OPERATION, &error))?;
-        if answer.records.len() != waiting.len() {
-            let what = format!("{} results for {} records", answer.records.len(), waiting.len());
-            return Err(CallError::incomplete_answer(OPERATION, what).into());
-        }
-        let mut refused = Vec::new();
-        for (entry, result) in waiting.into_iter().zip(answer.records) {
-            match (result.shard_id, result.sequence_number) {
-                (Some(shard), Some(number)) => positions.push((format!("{stream}/{shard}"), number)),
-                _ => refused.push(entry),
-            }
-        }
-        if refused.is_empty() {
-            return Ok(positions);
-        }
-        waiting = refused;
-        backoff.pause().await;
+    let entries = waiting.iter().map(entry).collect::<Result<_, _>>()?;
+    let answer = kinesis.put_records().stream_name(stream).set_records(Some(entries)).send().await;
+    let results = match answer.map_err(|error| CallError::of(OPERATION, &error)) {
+        Ok(answer) => answer.records,
+        Err(error) if error.is_passing() => return Ok((Vec::new(), Vec::new())),
+        Err(error) => return Err(error),
+    };
+    if results.len() != waiting.len() {
+        let what = format!("{} results for {} records", results.len(), waiting.len());
+        return Err(CallError::incomplete_answer(OPERATION, what));
     }
+    let (mut accepted, mut positions, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for (record, result) in waiting.drain(..).zip(results) {
+        match (result.shard_id, result.sequence_number) {
+            (Some(shard), Some(number)) => {
+                accepted.push(record);
+                positions.push((format!("{stream}/{shard}"), number));
+            }
+            _ => refused.push(record),
+        }
+    }
+    *waiting = refused;
+    Ok((accepted, positions))
 }
 
-/// Deletes the items of `records`, refused ones again until they are gone.
-async fn delete(dynamodb: &aws_sdk_dynamodb::Client, table: &str, records: &[Kept]) -> Result<(), LocalError> {
+/// Deletes the items of `records`, again and again until they are gone.
+async fn delete(dynamodb: &aws_sdk_dynamodb::Client, table: &str, records: &[&Kept]) -> Result<(), CallError> {
     const OPERATION: &str = "BatchWriteItem";
 
-    let request = |record: &Kept| {
+    let request = |record: &&Kept| {
         let (source, number) = &record.position;
         let request = DeleteRequest::builder()
             .key("source", AttributeValue::S(source.clone()))
@@ -197,10 +209,15 @@ async fn delete(dynamodb: &aws_sdk_dynamodb::Client, table: &str, records: &[Kep
         let mut waiting = chunk.iter().map(request).collect::<Result<Vec<_>, _>>()?;
         let mut backoff = Backoff::new();
         loop {
-            let answer = dynamodb.batch_write_item().request_items(table, waiting).send().await;
-            let answer = answer.map_err(|error| CallError::of(OPERATION, &error))?;
-            let unprocessed: Option<HashMap<_, _>> = answer.unprocessed_items;
-            waiting = unprocessed.and_then(|mut tables| tables.remove(table)).unwrap_or_default();
+            let answer = dynamodb.batch_write_item().request_items(table, waiting.clone()).send().await;
+            match answer.map_err(|error| CallError::of(OPERATION, &error)) {
+                Ok(answer) => {
+                    let unprocessed = answer.unprocessed_items.and_then(|mut tables| tables.remove(table));
+                    waiting = unprocessed.unwrap_or_default();
+                }
+                Err(error) if error.is_passing() => {}
+                Err(error) => return Err(error),
+            }
             if waiting.is_empty() {
                 break;
             }
@@ -219,6 +236,9 @@ impl fmt::Display for Redriven {
         }
         for (reason, count) in &self.cut {
             write!(f, "\n{count:>9} {reason}, left in the table: too large to be kept whole")?;
+        }
+        if self.foreign > 0 {
+            write!(f, "\n{:>9} items left in the table that are no rejected records", self.foreign)?;
         }
         Ok(())
     }

@@ -33,10 +33,15 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
     println!("The pipeline is up. In another terminal:\n\n{}\n", exports.join("\n"));
     println!("{NEXT}\n");
     let mut tap = pipeline.tap_boundaries()?;
-    tokio::pin!(stop);
+    let (clicks, boundaries) = (pipeline.clicks(), pipeline.boundaries());
+    // More records than there will ever be: these end when a mapping does, and with its error.
+    let (sessionizer, sink) = (clicks.wait_until_done(u64::MAX), boundaries.wait_until_done(u64::MAX));
+    tokio::pin!(stop, sessionizer, sink);
     loop {
         tokio::select! {
             () = &mut stop => break,
+            ended = &mut sessionizer => drop(ended?),
+            ended = &mut sink => drop(ended?),
             boundary = tap.boundaries.recv() => match boundary {
                 Some(data) => println!("{}", boundary_line(&data)),
                 None => break, // the tap's mapping has ended; stopping it says why
@@ -48,9 +53,9 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
 }
 
 const NEXT: &str = "\
-aws kinesis put-record --stream-name click-stream --partition-key user1 --cli-binary-format raw-in-base64-out \\
-    --data '{\"user_id\":\"user1\",\"event_timestamp\":\"1721390000000\",\"event_name\":\"search\"}'
-cargo lambda watch                                                        # then, in a third terminal:
+echo '{\"user_id\":\"user7\",\"event_timestamp\":\"1721390000000\",\"event_name\":\"search\"}' |
+    aws kinesis put-record --stream-name click-stream --partition-key user7 --data fileb:///dev/stdin
+cargo lambda watch                # compiles at the first call; in a third terminal, with the same exports:
 cargo lambda invoke sessionizer-fn --data-file events/clicks.json
 cargo run --release -p local -- tables
 

@@ -121,3 +121,19 @@ async fn clicks_put_through_the_api_come_out_as_sessions_and_show_in_the_tables(
         assert!(served.exports.contains_key(name), "{name} is not exported");
     }
 }
+
+#[tokio::test]
+async fn it_ends_with_an_error_when_what_it_serves_has_ended() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut served = Served::start(folder.path().join("exports").to_str().unwrap());
+    served.kinesis().delete_stream().stream_name("click-stream").send().await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = served.child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it goes on without its stream");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(status.code(), Some(1));
+}

@@ -124,7 +124,8 @@ impl UserWork {
         if error.is_passing() {
             self.held_up = Some(error.clone());
         } else {
-            tracing::error!(%error, "giving up on a user's clicks until the batch comes again");
+            let user_id = &self.user_id;
+            tracing::error!(%user_id, %error, "giving up on a user's clicks until the batch comes again");
             self.phase = Phase::Over;
         }
     }
@@ -182,7 +183,7 @@ impl UserWork {
         match entries.iter().map(encode).collect::<Result<Vec<_>, serde_json::Error>>() {
             Ok(messages) => Phase::Publishing(Publishing { messages, outboxes, settled, stored }),
             Err(error) => {
-                tracing::error!(%error, "a boundary cannot be encoded, the user's clicks are held back");
+                tracing::error!(user_id = %self.user_id, %error, "a boundary cannot be encoded, the user's clicks are held back");
                 Phase::Over
             }
         }

@@ -47,16 +47,18 @@ impl RejectedTable {
     /// succeed stays undone, so the batch comes again.
     pub async fn write(&self, rejected: &[RejectedRecord<'_>], invocation: Invocation, progress: &Progress) {
         for chunk in rejected.chunks(MAX_PUTS_PER_REQUEST) {
-            for rejected in chunk {
-                tracing::warn!(
-                    shard = %rejected.record.shard,
-                    sequence_number = %rejected.record.sequence_number(),
-                    reason = %rejected.rejection.reason,
-                    "record rejected"
-                );
-            }
             match self.write_chunk(chunk, invocation).await {
-                Ok(()) => chunk.iter().for_each(|rejected| progress.set_done(rejected.index)),
+                Ok(()) => {
+                    for rejected in chunk {
+                        progress.set_done(rejected.index);
+                        tracing::warn!(
+                            shard = %rejected.record.shard,
+                            sequence_number = %rejected.record.sequence_number(),
+                            reason = %rejected.rejection.reason,
+                            "record rejected"
+                        );
+                    }
+                }
                 Err(error) => tracing::error!(%error, table = self.name, "rejected records could not be kept"),
             }
         }

@@ -12,7 +12,7 @@ use sink_fn::handler::Sink;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let config = Config::from_variables(env::vars())?;
+    let config = Config::from_variables(env::vars()).inspect_err(|error| tracing::error!(%error, "cannot start"))?;
     let sdk = shared::aws::sdk_config(env::vars());
     let handler = &Sink::new(config, &aws_sdk_dynamodb::Client::new(&sdk));
     handler.warm_up().await;
