@@ -2,12 +2,10 @@
 
 use std::env;
 
-use lambda_runtime::{Error, LambdaEvent, tracing};
+use lambda_runtime::{Error, tracing};
 use sessionizer_fn::config::Config;
-use sessionizer_fn::handler::Sessionizer;
-use shared::event::Event;
-use shared::invocation::Invocation;
-use shared::metrics::InvocationLog;
+use sessionizer_fn::handler::{Answer, Sessionizer};
+use shared::runtime::Told;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -16,14 +14,10 @@ async fn main() -> Result<(), Error> {
     let sdk = shared::aws::sdk_config(env::vars());
     let handler = &Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
     handler.warm_up().await;
-    let log = &InvocationLog::default();
-    let function = |event: LambdaEvent<Event>| async move {
-        let invocation = Invocation::until(event.context.deadline);
-        let answer = handler.handle(event.payload, invocation).await?;
-        let metrics = answer.report.metrics(answer.course.longest_wait_ms());
-        let function_name = &event.context.env_config.function_name;
-        println!("{}", log.line(function_name, &event.context.request_id, &answer.course, &metrics));
-        Ok::<_, Error>(answer.response)
-    };
-    shared::runtime::run(function).await
+    shared::runtime::run(|event, invocation| async move {
+        let Answer { response, report, course } = handler.handle(event, invocation).await?;
+        let metrics = report.metrics(course.longest_wait_ms());
+        Ok(Told { response, course, metrics })
+    })
+    .await
 }

@@ -16,24 +16,42 @@ use lambda_runtime::{Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde::de::IgnoredAny;
 
 use crate::event::Event;
+use crate::invocation::Invocation;
+use crate::metrics::{Course, InvocationLog, Metric};
 
 /// What the runtime reads in place of an event.
 const NOTHING: &[u8] = b"null";
 
-/// Calls `function` with each event, as `lambda_runtime::run` does. An event that cannot be read is a failed invocation.
+/// What a function gives for an event.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// For Lambda: the lowest sequence number that is not done, if any.
+    pub response: KinesisEventResponse,
+    /// For the log: which batch, when, for how long.
+    pub course: Course,
+    /// For the log and CloudWatch.
+    pub metrics: Vec<Metric>,
+}
+
+/// Calls `function` with each event and its time, as `lambda_runtime::run` does, and writes each invocation's line to
+/// standard output. An event that cannot be read is a failed invocation.
 ///
 /// # Errors
 /// When Lambda's Runtime API cannot be spoken to.
 pub async fn run<F, Answer>(function: F) -> Result<(), Error>
 where
-    F: Fn(LambdaEvent<Event>) -> Answer,
-    Answer: Future<Output = Result<KinesisEventResponse, Error>>,
+    F: Fn(Event, Invocation) -> Answer,
+    Answer: Future<Output = Result<Told, Error>>,
 {
-    let taken = Taken::default();
-    let service = service_fn(|invocation: LambdaEvent<IgnoredAny>| {
+    let (taken, log) = (Taken::default(), &InvocationLog::default());
+    let service = service_fn(|LambdaEvent { context, .. }: LambdaEvent<IgnoredAny>| {
         // Boxed, so that the compiler need not look through a function's whole future at once: it gives up at some depth.
-        let answer = taken.read().map(|event| Box::pin(function(LambdaEvent::new(event, invocation.context))));
-        async { answer?.await }
+        let told = taken.read().map(|event| Box::pin(function(event, Invocation::until(context.deadline))));
+        async move {
+            let Told { response, course, metrics } = told?.await?;
+            println!("{}", log.line(&context.env_config.function_name, &context.request_id, &course, &metrics));
+            Ok::<_, Error>(response)
+        }
     });
     Runtime::new(service).layer(TakeBody { taken: taken.clone() }).layer(TracingLayer::new()).run().await
 }
