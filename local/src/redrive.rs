@@ -12,7 +12,8 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use shared::call_error::CallError;
 use shared::invocation::Backoff;
-use shared::limits::{MAX_BYTES_PER_PUT, MAX_PUTS_PER_REQUEST, MAX_RECORDS_PER_PUT};
+use shared::limits::MAX_PUTS_PER_REQUEST;
+use shared::put_requests::requests;
 use shared::statements::Item;
 
 use crate::error::LocalError;
@@ -80,7 +81,7 @@ pub async fn redrive(
         }
         for (stream, mut records) in by_stream {
             records.sort_by(|a, b| order(a).cmp(&order(b)));
-            for request in requests(&records) {
+            for request in requests(&records, bytes_of) {
                 let mut waiting: Vec<&Kept> = request.iter().collect();
                 let mut backoff = Backoff::new();
                 while !waiting.is_empty() {
@@ -135,21 +136,9 @@ fn order(record: &Kept) -> (&str, usize, &str) {
     (source, number.len(), number)
 }
 
-/// Cuts `records` where a request would grow beyond its limits. A kept record is smaller than a request.
-fn requests(records: &[Kept]) -> Vec<&[Kept]> {
-    let (mut requests, mut start, mut bytes) = (Vec::new(), 0, 0);
-    for (place, record) in records.iter().enumerate() {
-        let size = record.data.len() + record.partition_key.len();
-        if place - start == MAX_RECORDS_PER_PUT || bytes + size > MAX_BYTES_PER_PUT {
-            requests.push(&records[start..place]);
-            (start, bytes) = (place, 0);
-        }
-        bytes += size;
-    }
-    if start < records.len() {
-        requests.push(&records[start..]);
-    }
-    requests
+/// What a record takes of a request's bytes. A kept one is smaller than a request.
+fn bytes_of(record: &Kept) -> usize {
+    record.data.len() + record.partition_key.len()
 }
 
 /// Tries once to put `waiting` into `stream`; gives those that are in, with their new positions, and leaves the others.

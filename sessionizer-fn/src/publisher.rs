@@ -9,7 +9,7 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use shared::call_error::CallError;
 use shared::concurrency::in_order;
-use shared::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
+use shared::put_requests::requests;
 use shared::user_id::UserId;
 
 const OPERATION: &str = "PutRecords";
@@ -49,7 +49,7 @@ impl Publisher {
 
     /// Tries once to put each of `messages`; says in their order which are in.
     pub async fn publish(&self, messages: &[&Message]) -> Vec<Result<(), CallError>> {
-        let calls = requests(messages).map(|request| self.put(request)).collect();
+        let calls = requests(messages, bytes_of).map(|request| self.put(request)).collect();
         in_order(calls, CONCURRENT_REQUESTS).await
     }
 
@@ -90,20 +90,9 @@ fn result(entry: &PutRecordsResultEntry) -> Result<(), CallError> {
     }
 }
 
-/// Cuts `messages` where a request would grow beyond its limits.
-fn requests<'m, 'r>(messages: &'r [&'m Message]) -> impl Iterator<Item = &'r [&'m Message]> {
-    let mut rest = messages;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = rest.iter().take(MAX_RECORDS_PER_PUT).take_while(|message| {
-            bytes += message.data.len() + message.user_id.partition_key().len();
-            bytes <= MAX_BYTES_PER_PUT
-        });
-        // One boundary is far smaller than a request, so none is left over.
-        let (request, others) = rest.split_at(fits.count());
-        rest = others;
-        (!request.is_empty()).then_some(request)
-    })
+/// What a message takes of a request's bytes. One boundary is far smaller than a request.
+fn bytes_of(message: &&Message) -> usize {
+    message.data.len() + message.user_id.partition_key().len()
 }
 
 #[cfg(test)]
@@ -112,7 +101,7 @@ mod tests {
     use super::*;
 
     fn lengths(messages: &[Message]) -> Vec<usize> {
-        requests(&messages.iter().collect::<Vec<_>>()).map(<[_]>::len).collect()
+        requests(&messages.iter().collect::<Vec<_>>(), bytes_of).map(<[_]>::len).collect()
     }
 
     fn messages(count: usize, bytes: usize) -> Vec<Message> {

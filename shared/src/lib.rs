@@ -28,6 +28,7 @@ pub mod call_error;
 pub mod concurrency;
 pub mod invocation;
 pub mod metrics;
+pub mod put_requests;
 pub mod rejected_table;
 pub mod runtime;
 pub mod statements;
