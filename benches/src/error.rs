@@ -26,6 +26,9 @@ pub enum BenchError {
     /// The embedded services.
     #[error(transparent)]
     Embedded(#[from] embedded::EmbeddedError),
+    /// The variables that lead to the services.
+    #[error(transparent)]
+    Config(#[from] shared::config::ConfigError),
     /// The template.
     #[error(transparent)]
     Template(#[from] embedded::TemplateError),

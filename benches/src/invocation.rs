@@ -138,7 +138,7 @@ pub async fn measure(job: &Job) -> Result<Figures, BenchError> {
 }
 
 async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
-    let (meter, dynamodb, kinesis) = clients(job);
+    let (meter, dynamodb, kinesis) = clients(job)?;
     let config = sessionizer_fn::config::Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
     let workload = job.workload();
     let users = if job.users == 0 { 2 * workload.users_of_full_batches() } else { job.users };
@@ -168,7 +168,7 @@ async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
 
 /// Half of the boundaries close sessions that the event before opened, the other half open the next ones.
 async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
-    let (meter, dynamodb, _) = clients(job);
+    let (meter, dynamodb, _) = clients(job)?;
     let config = sink_fn::config::Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
     let sink = Sink::new(config, &dynamodb);
     let mut figures = Figures::none(CLICKS_PER_BATCH / 2);
@@ -216,8 +216,8 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
     Ok(boundaries)
 }
 
-fn clients(job: &Job) -> (Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client) {
-    let mut sdk = shared::aws::sdk_config(std::env::vars());
+fn clients(job: &Job) -> Result<(Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client), BenchError> {
+    let mut sdk = shared::aws::sdk_config(std::env::vars())?;
     if let (Some(http), true) = (sdk.http_client(), job.latency_ms > 0) {
         let latency = Duration::from_millis(job.latency_ms);
         let slow = FaultyHttpClient::new(http, move |_| Fault::Slow(latency));
@@ -226,7 +226,7 @@ fn clients(job: &Job) -> (Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Clie
     let meter = Meter::new(job.with_capacity);
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(meter.clone()).build();
     let kinesis = aws_sdk_kinesis::config::Builder::from(&sdk).interceptor(meter.clone()).build();
-    (meter, aws_sdk_dynamodb::Client::from_conf(dynamodb), aws_sdk_kinesis::Client::from_conf(kinesis))
+    Ok((meter, aws_sdk_dynamodb::Client::from_conf(dynamodb), aws_sdk_kinesis::Client::from_conf(kinesis)))
 }
 
 async fn store_states(

@@ -32,6 +32,9 @@ pub enum EmbeddedError {
         /// What the emulator said.
         reason: String,
     },
+    /// No client can be configured.
+    #[error(transparent)]
+    Clients(#[from] shared::config::ConfigError),
     /// A call that makes or looks at a resource failed.
     #[error("{operation} of {resource} failed")]
     Call {

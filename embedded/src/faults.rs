@@ -56,6 +56,8 @@ pub enum Fault {
     /// The service throttles these of its parts, by their place from 0: statements of a BatchExecuteStatement, entries
     /// of a PutRecords, items of a BatchWriteItem, keys of a BatchGetItem. The others take effect.
     PartsThrottled(Vec<usize>),
+    /// It is made, and the items of failed conditions are left out of its answer, as DynamoDB Local does.
+    ItemsLeftOut,
     /// It waits until it is released, then it is made.
     Held(Hold),
     /// It is made, and its answer waits until it is released.
@@ -163,6 +165,7 @@ impl HttpConnector for FaultyConnector {
                     inner.call(request).await
                 }
                 Fault::PartsThrottled(parts) => throttle_parts(&inner, request, &parts).await,
+                Fault::ItemsLeftOut => leave_items_out(&inner, request).await,
                 Fault::Held(hold) => {
                     hold.pass().await;
                     inner.call(request).await
@@ -251,6 +254,25 @@ async fn throttle_parts(
     let refusals: Vec<_> = parts.iter().copied().zip(refused).collect();
     put_refusals(&operation, &body, &mut answer, refusals);
     Ok(response(200, &answer))
+}
+
+/// Makes the call and takes the items of failed conditions out of its answer.
+async fn leave_items_out(inner: &SharedHttpConnector, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let answered = inner.call(request).await?;
+    let status = answered.status().as_u16();
+    let bytes = ByteStream::new(answered.into_body()).collect().await.map_err(unreadable)?;
+    let mut answer: Value = serde_json::from_slice(&bytes.into_bytes()).map_err(unreadable)?;
+    for part in answer.get_mut("Responses").and_then(Value::as_array_mut).into_iter().flatten() {
+        for holder in ["/Error", ""] {
+            if let Some(holder) = part.pointer_mut(holder).and_then(Value::as_object_mut) {
+                holder.remove("Item");
+            }
+        }
+    }
+    if let Some(answer) = answer.as_object_mut() {
+        answer.remove("Item"); // of a single call
+    }
+    Ok(response(status, &answer))
 }
 
 /// The list of a request's parts.

@@ -3,9 +3,10 @@
 //! For a local run without an AWS account and for tests of the functions against services that behave like the real
 //! ones. In the order in which things come about: `template` says what there is, the two servers are started,
 //! `clients` reach them, `resources` makes what the template says, `event_source_mapping` calls a function with what
-//! a stream brings; `hand_made_event` and `faults` are for tests. No AWS account is ever spoken to, and no rule of the
+//! a stream brings; `hand_made_event`, `faults`, `scaled_time` and `captured_logs` are for tests. No AWS account is ever spoken to, and no rule of the
 //! pipeline lives here.
 
+mod captured_logs;
 mod clients;
 pub mod dynamodb_server;
 mod error;
@@ -15,16 +16,19 @@ mod hand_made_event;
 pub mod kinesis_server;
 mod resources;
 mod running_server;
+mod scaled_time;
 pub mod template;
 
 use std::path::PathBuf;
 
 use aws_types::SdkConfig;
 
+pub use captured_logs::CapturedLogs;
 pub use dynamodb_server::DynamoDbServer;
 pub use error::EmbeddedError;
 pub use hand_made_event::{HandMadeRecord, hand_made_event};
 pub use kinesis_server::{KinesisServer, KinesisServerOptions};
+pub use scaled_time::with_time_scaled;
 pub use template::{Template, TemplateError};
 
 /// How the embedded services are started. The default keeps everything in memory and has AWS' limits.
@@ -59,7 +63,7 @@ impl Embedded {
             kinesis_server::until_sequence_numbers_are_higher().await;
         }
         let kinesis_server = KinesisServer::start_with(options.kinesis).await?;
-        let client_config = clients::client_config(dynamodb_server.url(), kinesis_server.url());
+        let client_config = clients::client_config(dynamodb_server.url(), kinesis_server.url())?;
         Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&client_config),
             kinesis: aws_sdk_kinesis::Client::new(&client_config),

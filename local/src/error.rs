@@ -34,10 +34,9 @@ pub enum LocalError {
     },
     /// The variables lead to no service.
     #[error(
-        "AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set: read in what `serve` exports, or take \
-         `aws configure export-credentials --format env`; profiles are not read"
+        "{0} read in what `serve` exports, or take `aws configure export-credentials --format env` (profiles are not read)"
     )]
-    NoCredentials,
+    Aws(shared::config::ConfigError),
     /// An event source mapping ended before its work was done.
     #[error("an event source mapping ended: {0}")]
     Mapping(#[from] MappingError),

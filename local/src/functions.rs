@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use embedded::event_source_mapping::Function;
 use sessionizer_fn::handler::Sessionizer;
+use shared::event::Event;
 use shared::invocation::Invocation;
 use sink_fn::handler::Sink;
 use tokio::time::Instant;
@@ -48,7 +49,8 @@ impl SessionizerFunction {
 
 impl Function for SessionizerFunction {
     async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
-        let answer = self.handler.handle(decoded(&event)?, until(deadline)).await.map_err(|error| error.to_string())?;
+        let event = Event::from_json(event.as_bytes()).map_err(|error| error.to_string())?;
+        let answer = self.handler.handle(event, until(deadline)).await.map_err(|error| error.to_string())?;
         self.total.add(answer.report);
         encoded(&answer.response)
     }
@@ -71,7 +73,8 @@ impl SinkFunction {
 
 impl Function for SinkFunction {
     async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
-        let answer = self.handler.handle(decoded(&event)?, until(deadline)).await.map_err(|error| error.to_string())?;
+        let event = Event::from_json(event.as_bytes()).map_err(|error| error.to_string())?;
+        let answer = self.handler.handle(event, until(deadline)).await.map_err(|error| error.to_string())?;
         self.total.add(answer.report);
         encoded(&answer.response)
     }
@@ -93,15 +96,12 @@ impl Tap {
 
 impl Function for Tap {
     async fn invoke(&self, event: String, _deadline: Instant) -> Result<String, String> {
-        for record in decoded::<KinesisEvent>(&event)?.records {
+        let event: KinesisEvent = serde_json::from_str(&event).map_err(|error| error.to_string())?;
+        for record in event.records {
             let _ = self.records.send(record.kinesis.data.0); // an error says that nobody looks any more
         }
         Ok("{}".to_owned())
     }
-}
-
-fn decoded<'e, E: serde::Deserialize<'e>>(event: &'e str) -> Result<E, String> {
-    serde_json::from_str(event).map_err(|error| format!("the event is no Kinesis event: {error}"))
 }
 
 fn encoded(response: &impl serde::Serialize) -> Result<String, String> {

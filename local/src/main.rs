@@ -72,11 +72,8 @@ async fn serve_until_ctrl_c(args: ServeArgs) -> Result<(), LocalError> {
 
 /// Leads to where the variables say, which must be somewhere.
 fn sdk_config() -> Result<SdkConfig, LocalError> {
-    let sdk = shared::aws::sdk_config(std::env::vars());
-    if sdk.region().is_none() || sdk.credentials_provider().is_none() {
-        return Err(LocalError::NoCredentials);
-    }
-    Ok(sdk)
+    let sdk = shared::aws::sdk_config(std::env::vars()).map_err(LocalError::Aws)?;
+    Ok(shared::aws::with_sdk_retries(&sdk))
 }
 
 async fn show_tables() -> Result<(), LocalError> {

@@ -115,7 +115,7 @@ impl Producer {
             for (entry, result) in self.waiting.drain(..).zip(answer.records) {
                 if let Some(code) = result.error_code {
                     let error = CallError::of_part(OPERATION, &code, &result.error_message.unwrap_or_default());
-                    if !error.is_passing() {
+                    if !error.is_transient() {
                         return Err(error);
                     }
                     refused_keys.insert(entry.partition_key.clone());

@@ -160,7 +160,7 @@ async fn put<'k>(
     let answer = kinesis.put_records().stream_name(stream).set_records(Some(entries)).send().await;
     let results = match answer.map_err(|error| CallError::of(OPERATION, &error)) {
         Ok(answer) => answer.records,
-        Err(error) if error.is_passing() => return Ok((Vec::new(), Vec::new())),
+        Err(error) if error.is_transient() => return Ok((Vec::new(), Vec::new())),
         Err(error) => return Err(error),
     };
     if results.len() != waiting.len() {
@@ -204,7 +204,7 @@ async fn delete(dynamodb: &aws_sdk_dynamodb::Client, table: &str, records: &[&Ke
                     let unprocessed = answer.unprocessed_items.and_then(|mut tables| tables.remove(table));
                     waiting = unprocessed.unwrap_or_default();
                 }
-                Err(error) if error.is_passing() => {}
+                Err(error) if error.is_transient() => {}
                 Err(error) => return Err(error),
             }
             if waiting.is_empty() {

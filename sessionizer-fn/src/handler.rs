@@ -9,9 +9,11 @@ use std::collections::VecDeque;
 use aws_lambda_events::streams::KinesisEventResponse;
 use futures_util::future::join_all;
 use shared::event::Event;
+use shared::event_error::EventError;
+use shared::failures::Failures;
 use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
-use shared::records::{EventError, Extent, Progress, Records};
+use shared::records::{Extent, Progress, Records};
 use shared::rejected_table::RejectedTable;
 use tracing::{Instrument, Span};
 
@@ -21,7 +23,7 @@ use crate::publisher::{Message, Publisher};
 use crate::report::Report;
 use crate::state_table::{Committed, StateTable};
 use crate::step::{Commit, Rule};
-use crate::user_work::{Phase, UserWork};
+use crate::user_work::{Ledger, Phase, UserWork};
 
 /// Most users of a round: their boundaries fill one PutRecords request.
 const USERS_PER_ROUND: usize = shared::limits::MAX_RECORDS_PER_PUT;
@@ -79,7 +81,7 @@ impl Sessionizer {
     /// Makes a call to both services that changes nothing, while the environment starts.
     ///
     /// Names are then looked up, connections open and TLS agreed upon before the first event. That takes the longest of
-    /// all, and Lambda gives a starting environment more CPU than its memory stands for. It never fails and soon ends.
+    /// all, and Lambda gives a starting environment more CPU than its memory stands for. Failures are ignored; the time is bounded.
     pub async fn warm_up(&self) {
         let _ =
             tokio::time::timeout(WARM_UP_TIME, async { tokio::join!(self.states.warm_up(), self.publisher.warm_up()) })
@@ -93,7 +95,7 @@ impl Sessionizer {
     /// is told by the answer.
     pub async fn handle(&self, event: Event, invocation: Invocation) -> Result<Answer, EventError> {
         let records = Records::of(event)?;
-        let progress = Progress::of(records.len());
+        let (progress, failures) = (Progress::of(records.len()), Failures::default());
         let extent = records.extent();
         let batch = Batch::decode(&records, self.max_clock_skew_ms, self.parallelization_factor);
 
@@ -106,14 +108,16 @@ impl Sessionizer {
         let lanes = lanes(batch.users);
         let mut reports = vec![Report::default(); lanes.len()];
         let work = async {
+            let ledger = |report| Ledger { progress: &progress, failures: &failures, report };
             let lanes = lanes.into_iter().zip(&mut reports);
             tokio::join!(
                 self.rejected.write(&batch.rejected, invocation, &progress),
-                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, &progress, report))),
+                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, ledger(report)))),
             )
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
-        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span)).await.is_ok();
+        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();
+        span.in_scope(|| failures.log());
         reports.into_iter().for_each(|of_lane| report += of_lane);
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
@@ -121,69 +125,59 @@ impl Sessionizer {
         Ok(Answer { response: progress.answer(&records), report, course })
     }
 
-    async fn sessionize(
-        &self,
-        users: Vec<UserClicks>,
-        invocation: Invocation,
-        progress: &Progress,
-        report: &mut Report,
-    ) {
+    async fn sessionize(&self, users: Vec<UserClicks>, invocation: Invocation, mut ledger: Ledger<'_>) {
+        let ledger = &mut ledger;
         let mut waiting: VecDeque<_> = users.into_iter().map(UserWork::new).collect();
-        let (mut held_up, mut cause) = (Vec::new(), None);
+        let mut held_up = Vec::new();
         let mut backoff = Backoff::new();
         while !waiting.is_empty() || !held_up.is_empty() {
             if waiting.is_empty() {
-                if let Some(error) = cause.take() {
-                    tracing::warn!(users = held_up.len(), %error, "held up, trying again");
-                }
                 backoff.pause().await;
                 waiting.extend(held_up.drain(..));
             }
             let mut group: Vec<_> = waiting.drain(..waiting.len().min(USERS_PER_ROUND)).collect();
-            self.round(&mut group, invocation, progress, report).await;
-            if !group.iter().any(|user| user.held_up.is_some()) {
+            self.round(&mut group, invocation, ledger).await;
+            if !group.iter().any(|user| user.held_up) {
                 backoff.reset();
             }
             group.retain(|user| !user.is_over());
-            // Whoever has more steps to take goes on with the next round, and nobody waits for those held up.
+            // A user with more steps to take goes on with the next round; nobody waits for those held up.
             for mut user in group.into_iter().rev() {
-                match user.held_up.take() {
-                    Some(error) => {
-                        cause = Some(error);
-                        held_up.push(user);
-                    }
-                    None => waiting.push_front(user),
+                if std::mem::take(&mut user.held_up) {
+                    held_up.push(user);
+                } else {
+                    waiting.push_front(user);
                 }
             }
         }
     }
 
     /// Takes every user one step further.
-    async fn round(&self, users: &mut [UserWork], invocation: Invocation, progress: &Progress, report: &mut Report) {
-        self.read(users).await;
+    async fn round(&self, users: &mut [UserWork], invocation: Invocation, ledger: &mut Ledger<'_>) {
+        self.read(users, ledger).await;
         for user in &mut *users {
-            user.decide(self.rule, invocation.now_ms, progress, report);
+            user.decide(self.rule, invocation.now_ms, ledger);
         }
-        self.commit(users, report).await;
-        self.publish(users, report).await;
+        self.commit(users, ledger).await;
+        self.publish(users, ledger).await;
         for user in users {
-            user.settle(progress);
+            user.settle(ledger);
         }
     }
 
-    async fn read(&self, users: &mut [UserWork]) {
+    async fn read(&self, users: &mut [UserWork], ledger: &mut Ledger<'_>) {
         let unread: Vec<_> = users.iter_mut().filter(|user| matches!(user.phase, Phase::Unread)).collect();
         let ids: Vec<_> = unread.iter().map(|user| &user.user_id).collect();
         let states = self.states.read(&ids).await;
         for (user, state) in unread.into_iter().zip(states) {
             match state {
-                Ok(known) => user.learn(known),
-                Err(error) => user.hold_or_give_up(&error),
+                Ok(known) => user.learn(known, ledger),
+                Err(error) => user.hold_or_give_up(&error, ledger),
             }
         }
     }
 
-    async fn commit(&self, users: &mut [UserWork], report: &mut Report) {
+    async fn commit(&self, users: &mut [UserWork], ledger: &mut Ledger<'_>) {
         let ready: Vec<_> = users.iter_mut().filter(|user| matches!(user.phase, Phase::Committing(_))).collect();
         let commits: Vec<(_, &Commit)> = ready
             .iter()
@@ -195,23 +189,20 @@ impl Sessionizer {
         let outcomes = self.states.commit(&commits).await;
         for (user, outcome) in ready.into_iter().zip(outcomes) {
             match outcome {
-                Committed::Yes => user.committed(report),
-                Committed::LostRace(known) => {
-                    report.lost_races += 1;
-                    user.lost_race(known);
-                }
-                Committed::Failed(error) => user.hold_or_give_up(&error),
+                Committed::Yes => user.committed(ledger),
+                Committed::LostRace(known) => user.lost_race(known, ledger),
+                Committed::Failed(error) => user.hold_or_give_up(&error, ledger),
             }
         }
     }
 
-    async fn publish(&self, users: &mut [UserWork], report: &mut Report) {
+    async fn publish(&self, users: &mut [UserWork], ledger: &mut Ledger<'_>) {
         let messages: Vec<&Message> = users.iter().flat_map(UserWork::messages).collect();
         let mut results = self.publisher.publish(&messages).await.into_iter();
         for user in users {
             let own: Vec<_> = results.by_ref().take(user.messages().len()).collect();
-            report.published += own.iter().filter(|result| result.is_ok()).count() as u64;
-            user.published(own);
+            ledger.report.published += own.iter().filter(|result| result.is_ok()).count() as u64;
+            user.published(own, ledger);
         }
     }
 }

@@ -1,17 +1,21 @@
 //! Wiring of the Lambda function: logs, settings, clients, handler.
 
 use std::env;
+use std::process::ExitCode;
 
-use lambda_runtime::{Error, tracing};
+use lambda_runtime::Error;
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::{Answer, Sessionizer};
 use shared::runtime::Told;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
-    let config = Config::from_variables(env::vars()).inspect_err(|error| tracing::error!(%error, "cannot start"))?;
-    let sdk = shared::aws::sdk_config(env::vars());
+async fn main() -> ExitCode {
+    shared::logs::init();
+    run().await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS) // the error has been logged
+}
+
+async fn run() -> Result<(), Error> {
+    let (config, sdk) = shared::runtime::settings(Config::from_variables(env::vars()), env::vars())?;
     let handler = &Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
     handler.warm_up().await;
     shared::runtime::run(|event, invocation| async move {

@@ -6,7 +6,9 @@ use std::mem;
 
 use shared::boundary::{Boundary, Version};
 use shared::call_error::CallError;
+use shared::failures::Failures;
 use shared::records::Progress;
+use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;
 
 use crate::batch::{BatchClick, CursorKey, UserClicks};
@@ -23,11 +25,22 @@ pub struct UserWork {
     pub user_id: UserId,
     /// Where the user is.
     pub phase: Phase,
-    /// The call for this user that was throttled or failed in the last round: trying again at once would not help.
-    pub held_up: Option<CallError>,
+    /// Whether a call for this user failed in the last round: trying again at once would not help.
+    pub held_up: bool,
     /// Those that are not settled: first all of them, then less with every commit that is published.
     clicks: Vec<BatchClick>,
     published: Published,
+}
+
+/// Where the outcomes of an invocation are noted.
+#[derive(Debug)]
+pub struct Ledger<'i> {
+    /// Which records are done.
+    pub progress: &'i Progress,
+    /// What failed.
+    pub failures: &'i Failures,
+    /// What was done, in numbers.
+    pub report: &'i mut Report,
 }
 
 /// What a user waits for.
@@ -63,7 +76,7 @@ impl UserWork {
     #[must_use]
     pub fn new(clicks: UserClicks) -> Self {
         let UserClicks { user_id, clicks } = clicks;
-        Self { user_id, phase: Phase::Unread, held_up: None, clicks, published: Published::new() }
+        Self { user_id, phase: Phase::Unread, held_up: false, clicks, published: Published::new() }
     }
 
     /// Whether there is nothing left to do in this invocation.
@@ -73,26 +86,26 @@ impl UserWork {
     }
 
     /// Takes note of the state that is stored.
-    pub fn learn(&mut self, known: Known) {
+    pub fn learn(&mut self, known: Known, ledger: &mut Ledger<'_>) {
         self.phase = match known {
             Known::Absent => Phase::Known(None),
             Known::Present(state) => Phase::Known(Some(state)),
             Known::Unreadable(error) => {
-                tracing::error!(user_id = %self.user_id, %error, "state cannot be read, the user's clicks are held back");
+                ledger.failures.blocked("state", "unreadable", error, self.position());
                 Phase::Over
             }
         };
     }
 
     /// Decides about the next step, when the state is known.
-    pub fn decide(&mut self, rule: Rule, now_ms: u64, progress: &Progress, report: &mut Report) {
+    pub fn decide(&mut self, rule: Rule, now_ms: u64, ledger: &mut Ledger<'_>) {
         self.phase = match mem::replace(&mut self.phase, Phase::Over) {
             Phase::Known(stored) => match next_step(stored.as_ref(), &self.clicks, &self.published, rule, now_ms) {
-                Step::Republish { entries, outboxes } => self.publishing(&entries, outboxes, 0, stored),
+                Step::Republish { entries, outboxes } => self.publishing(&entries, outboxes, 0, stored, ledger),
                 Step::Commit(commit) => Phase::Committing(commit),
                 Step::Finished(found) => {
-                    *report += found;
-                    self.clicks.iter().for_each(|click| progress.set_done(click.index));
+                    *ledger.report += found;
+                    self.clicks.iter().for_each(|click| ledger.progress.set_done(click.index));
                     Phase::Over
                 }
             },
@@ -101,33 +114,39 @@ impl UserWork {
     }
 
     /// The commit is stored: now it may be published.
-    pub fn committed(&mut self, report: &mut Report) {
+    pub fn committed(&mut self, ledger: &mut Ledger<'_>) {
         if let Phase::Committing(commit) = mem::replace(&mut self.phase, Phase::Over) {
-            *report += commit.report;
+            *ledger.report += commit.report;
             let outbox = (commit.outbox_key.clone(), commit.state.version);
             let entries = commit.entries().to_vec();
-            self.phase = self.publishing(&entries, vec![outbox], commit.settled, Some(commit.state));
+            self.phase = self.publishing(&entries, vec![outbox], commit.settled, Some(commit.state), ledger);
         }
     }
 
     /// Another commit came first: decide anew over what is stored now, which must be read where it was not told.
-    pub fn lost_race(&mut self, known: Option<Known>) {
+    pub fn lost_race(&mut self, known: Option<Known>, ledger: &mut Ledger<'_>) {
+        ledger.report.lost_races += 1;
         match known {
-            Some(known) => self.learn(known),
+            Some(known) => self.learn(known, ledger),
             None => self.phase = Phase::Unread,
         }
     }
 
-    /// A call for this user failed. Stays as it is, to try again later, when that may help; otherwise the user's
-    /// clicks wait for the batch to come again.
-    pub fn hold_or_give_up(&mut self, error: &CallError) {
-        if error.is_passing() {
-            self.held_up = Some(error.clone());
+    /// A call for this user failed. If that may pass, the user is held up until a later round; otherwise the user's
+    /// clicks wait until the batch is redelivered.
+    pub fn hold_or_give_up(&mut self, error: &CallError, ledger: &mut Ledger<'_>) {
+        if error.is_transient() {
+            ledger.failures.retried(error);
+            self.held_up = true;
         } else {
-            let user_id = &self.user_id;
-            tracing::error!(%user_id, %error, "giving up on a user's clicks until the batch comes again");
+            ledger.failures.given_up(error, self.position());
             self.phase = Phase::Over;
         }
+    }
+
+    /// Where the first click lies that is not settled.
+    fn position(&self) -> Option<&SequenceNumber> {
+        self.clicks.first().map(|click| &click.sequence_number)
     }
 
     /// What is to be published for this user now.
@@ -137,7 +156,7 @@ impl UserWork {
     }
 
     /// Takes note of which of [`Self::messages`] are in.
-    pub fn published(&mut self, results: Vec<Result<(), CallError>>) {
+    pub fn published(&mut self, results: Vec<Result<(), CallError>>, ledger: &mut Ledger<'_>) {
         let Phase::Publishing(publishing) = &mut self.phase else { return };
         let mut errors = Vec::new();
         let mut results = results.into_iter();
@@ -149,19 +168,19 @@ impl UserWork {
             Some(Ok(())) => false,
             None => true,
         });
-        let lasting = errors.iter().find(|error| !error.is_passing());
+        let lasting = errors.iter().find(|error| !error.is_transient());
         if let Some(error) = lasting.or(errors.first()) {
-            self.hold_or_give_up(error);
+            self.hold_or_give_up(error, ledger);
         }
     }
 
     /// When everything is in that was to be published, its clicks are done and the next step may be decided.
-    pub fn settle(&mut self, progress: &Progress) {
+    pub fn settle(&mut self, ledger: &mut Ledger<'_>) {
         self.phase = match mem::replace(&mut self.phase, Phase::Over) {
             Phase::Publishing(publishing) if publishing.messages.is_empty() => {
                 self.published.extend(publishing.outboxes);
                 for click in self.clicks.drain(..publishing.settled) {
-                    progress.set_done(click.index);
+                    ledger.progress.set_done(click.index);
                 }
                 if self.clicks.is_empty() { Phase::Over } else { Phase::Known(publishing.stored) }
             }
@@ -175,6 +194,7 @@ impl UserWork {
         outboxes: Vec<(CursorKey, Version)>,
         settled: usize,
         stored: Option<UserState>,
+        ledger: &mut Ledger<'_>,
     ) -> Phase {
         let encode = |entry: &OutboxEntry| {
             let boundary = Boundary::of(&self.user_id, entry.session.clone(), entry.version);
@@ -183,7 +203,7 @@ impl UserWork {
         match entries.iter().map(encode).collect::<Result<Vec<_>, serde_json::Error>>() {
             Ok(messages) => Phase::Publishing(Publishing { messages, outboxes, settled, stored }),
             Err(error) => {
-                tracing::error!(user_id = %self.user_id, %error, "a boundary cannot be encoded, the user's clicks are held back");
+                ledger.failures.blocked("boundary", "unencodable", error, self.position());
                 Phase::Over
             }
         }

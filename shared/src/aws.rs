@@ -1,82 +1,153 @@
-//! Configuration of the AWS clients: one HTTP client and one TLS stack for both services.
+//! How this project reaches AWS: one configuration for both services, and the policy for calls that fail.
+//!
+//! The functions, the embedded services of tests and the fault-injecting clients are all built from [`sdk_config`], so
+//! what is tested is what is deployed. The policy, which `docs/reliability.md` tells as a table:
+//!
+//! * **The SDK makes one attempt.** Only the functions know what a failure leaves undone (often a part of a request) and
+//!   how much of the invocation's time is left, so they retry themselves, with the pauses of
+//!   [`crate::invocation::Backoff`]. Retries inside the SDK would multiply with those, and hide throttling.
+//! * **A failed attempt ends soon**: see [`CONNECT_TIMEOUT`] and [`ATTEMPT_TIMEOUT`].
+//! * Command-line tools have neither rounds nor a deadline; they use [`with_sdk_retries`].
 //!
 //! Region, credentials and endpoints come from the SDK's own variables, which Lambda sets. There is no branch for local
-//! runs: `AWS_ENDPOINT_URL` leads there. Profiles and the other places where credentials may be found elsewhere are not
-//! looked at: a function has no use for them, and they would be a sixth of its binary.
+//! runs: `AWS_ENDPOINT_URL` leads there. Profiles and other credential sources are left out: a function has no use for
+//! them, and they would be a sixth of its binary.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
-/// Longest wait for a connection. Both services answer within milliseconds in their own region.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
+use crate::config::{ConfigError, Variables};
 
-/// Longest wait for one attempt of a call; a request of 25 large items may take seconds.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(5_000);
+/// Longest wait for a connection: DNS, TCP and TLS together. A lost SYN is sent again after 1 s (RFC 6298), and once more
+/// 2 s later; 3 s survive the first loss without giving up on the second.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_000);
 
-/// The roots that the services' certificates have, valid until 2037 and after: <https://www.amazontrust.com/repository/>.
+/// Longest wait for one attempt of a call, connecting included. A request of 25 large items may take seconds.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(5_000);
+
+/// How long an unused connection is kept. The services close theirs after a minute or more; an environment that was
+/// frozen in the meantime would find out only when its next call fails, so connections this old are not used again.
+pub const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_millis(20_000);
+
+/// The roots of the services' certificates, valid until 2037 and later: <https://www.amazontrust.com/repository/>.
 ///
-/// Reading the some 150 roots of the system takes longer than all of the rest of a cold start. The price: when
-/// AWS moves to roots that are not among these, which it announces long before, a function must be built anew, or be told by
-/// `SSL_CERT_FILE` where the system's are.
+/// Parsing the system's roughly 150 roots takes longer than the rest of a cold start. The price: when AWS moves to other
+/// roots, which it announces years ahead, functions must be rebuilt, or `SSL_CERT_FILE` must name the system's.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
-/// The variable by which the system's roots are used instead, from the file it names: behind a proxy that opens TLS, or
-/// when AWS' roots change.
-const SYSTEM_ROOTS: &str = "SSL_CERT_FILE";
+/// Names a PEM file whose certificates are trusted instead of Amazon's: behind a proxy that inspects TLS, or when AWS
+/// changes its roots.
+const ROOTS_FILE: &str = "SSL_CERT_FILE";
 
-/// What the clients of both services are made from; `variables` are usually `std::env::vars()`.
+/// The configuration of both services' clients; `variables` are usually `std::env::vars()`.
 ///
-/// The behaviour version is pinned, so that an update of the SDK does not change retries or time-outs unseen.
-#[must_use]
-pub fn sdk_config(variables: impl IntoIterator<Item = (String, String)>) -> SdkConfig {
-    let variables: HashMap<_, _> = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    let variable = |name: &str| variables.get(name).cloned();
-    let roots = match variables.contains_key(SYSTEM_ROOTS) {
-        true => TrustStore::default(),
-        false => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
-    };
-    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    let http = match TlsContext::builder().with_trust_store(roots).build() {
-        Ok(tls) => http.tls_context(tls).build_https(),
-        Err(_) => http.build_https(), // not reached: building a context checks nothing
+/// The behaviour version is pinned, so that an update of the SDK cannot change time-outs or retries unnoticed.
+///
+/// # Errors
+/// All variables that are missing or wrong, by name: without a region or credentials no call can succeed, a malformed
+/// endpoint would fail each call, and a file of certificates that cannot be used must not widen what is trusted.
+pub fn sdk_config(variables: impl IntoIterator<Item = (String, String)>) -> Result<SdkConfig, ConfigError> {
+    let mut variables = Variables::new(variables);
+    let tls = TlsContext::builder().with_trust_store(trust_store(&mut variables)).build();
+    let http = aws_smithy_http_client::Builder::new().pool_idle_timeout(IDLE_CONNECTION_TIMEOUT);
+    let http = http.tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let http = match tls {
+        Ok(tls) => http.tls_context(tls),
+        Err(error) => {
+            variables.fault(format!("the root certificates cannot be used: {error}"));
+            http
+        }
     };
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
-    let mut config = SdkConfig::builder()
+    let default_region = variables.optional("AWS_DEFAULT_REGION");
+    let region =
+        variables.optional("AWS_REGION").or(default_region).unwrap_or_else(|| variables.required("AWS_REGION"));
+    let credentials = Credentials::new(
+        variables.required("AWS_ACCESS_KEY_ID"),
+        variables.required("AWS_SECRET_ACCESS_KEY"),
+        variables.optional("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    );
+    let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).map(Region::new))
-        .use_fips(variable("AWS_USE_FIPS_ENDPOINT").as_deref() == Some("true"))
-        .use_dual_stack(variable("AWS_USE_DUALSTACK_ENDPOINT").as_deref() == Some("true"))
-        .http_client(http)
-        .timeout_config(timeouts);
-    if let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
-        let credentials = Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment");
-        config.set_credentials_provider(Some(SharedCredentialsProvider::new(credentials)));
-    }
-    config.service_config(Endpoints::of(&variables)).build()
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .use_fips(variables.choice("AWS_USE_FIPS_ENDPOINT", [("false", false), ("true", true)]))
+        .use_dual_stack(variables.choice("AWS_USE_DUALSTACK_ENDPOINT", [("false", false), ("true", true)]))
+        .http_client(http.build_https())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::disabled())
+        .service_config(Endpoints::read(&mut variables))
+        .build();
+    variables.finish(config)
 }
 
-/// `AWS_ENDPOINT_URL` and, for each service, `AWS_ENDPOINT_URL_SERVICE`, which counts more.
+/// `config` with the SDK's standard retries (three attempts, pauses of up to 1 and 2 s), for command-line tools.
+#[must_use]
+pub fn with_sdk_retries(config: &SdkConfig) -> SdkConfig {
+    config.to_builder().retry_config(RetryConfig::standard()).build()
+}
+
+/// Amazon's roots, or the system's where [`ROOTS_FILE`] names its file.
+fn trust_store(variables: &mut Variables) -> TrustStore {
+    let Some(path) = variables.optional(ROOTS_FILE) else {
+        return TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    };
+    // The TLS stack reads the file that the variable names by itself, and goes on without roots where it cannot: then
+    // every call would fail, for a reason that its error does not tell.
+    match CertificateDer::pem_file_iter(&path) {
+        Err(error) => variables.fault(format!("{ROOTS_FILE} is {path:?}, which cannot be read: {error}")),
+        Ok(certificates) => {
+            let (usable, _) = RootCertStore::empty().add_parsable_certificates(certificates.filter_map(Result::ok));
+            if usable == 0 {
+                variables.fault(format!("{ROOTS_FILE} is {path:?}, which holds no usable certificate in PEM form"));
+            }
+        }
+    }
+    TrustStore::default()
+}
+
+/// `AWS_ENDPOINT_URL` and, for each service, `AWS_ENDPOINT_URL_SERVICE`, which takes precedence.
 #[derive(Debug)]
 struct Endpoints {
     urls: HashMap<String, String>,
 }
 
 impl Endpoints {
-    fn of(variables: &HashMap<String, String>) -> Self {
-        let urls = variables.iter().filter_map(|(name, url)| {
-            let service = name.strip_prefix("AWS_ENDPOINT_URL")?;
-            Some((service.strip_prefix('_').unwrap_or(service).to_owned(), url.clone()))
-        });
-        Self { urls: urls.collect() }
+    fn read(variables: &mut Variables) -> Self {
+        let mut urls = HashMap::new();
+        for (name, service) in [
+            ("AWS_ENDPOINT_URL", ""),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB"),
+            ("AWS_ENDPOINT_URL_KINESIS", "KINESIS"),
+        ] {
+            let Some(url) = variables.optional(name) else { continue };
+            if is_endpoint(&url) {
+                urls.insert(service.to_owned(), url);
+            } else {
+                variables.fault(format!("{name} is {url:?}, it must be a URL such as http://127.0.0.1:8000"));
+            }
+        }
+        Self { urls }
     }
+}
+
+fn is_endpoint(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
 }
 
 impl LoadServiceConfig for Endpoints {
@@ -90,51 +161,5 @@ impl LoadServiceConfig for Endpoints {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn config(pairs: &[(&str, &str)]) -> SdkConfig {
-        sdk_config(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
-    }
-
-    fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
-        let key =
-            ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-        config.service_config().unwrap().load_config(key.unwrap())
-    }
-
-    #[test]
-    fn endpoint_of_a_service_counts_more_than_that_of_all() {
-        let both = config(&[("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_KINESIS", "http://one")]);
-        assert_eq!(endpoint(&both, "Kinesis").as_deref(), Some("http://one"));
-        assert_eq!(endpoint(&both, "DynamoDB").as_deref(), Some("http://all"));
-        assert_eq!(endpoint(&config(&[("AWS_ENDPOINT_URL", "")]), "DynamoDB"), None, "an empty one counts as none");
-    }
-
-    #[test]
-    fn region_and_credentials_come_from_the_variables_that_lambda_sets() {
-        let lambda = config(&[
-            ("AWS_REGION", "eu-central-1"),
-            ("AWS_DEFAULT_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "id"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-            ("AWS_SESSION_TOKEN", "token"),
-        ]);
-        assert_eq!(lambda.region().unwrap().as_ref(), "eu-central-1");
-        assert!(lambda.credentials_provider().is_some());
-        assert!(config(&[]).region().is_none() && config(&[]).credentials_provider().is_none());
-    }
-
-    /// A certificate that cannot be read would panic here and not in production.
-    #[tokio::test]
-    async fn roots_can_be_read() {
-        let config = config(&[("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")]);
-        // Nothing listens there: the call fails, after its client has been made with all that TLS needs.
-        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url("https://127.0.0.1:1");
-        let dynamodb = dynamodb.retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled()).build();
-        assert!(aws_sdk_dynamodb::Client::from_conf(dynamodb).list_tables().send().await.is_err());
-        let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
-        assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 5);
-    }
-}
+#[path = "aws_tests.rs"]
+mod tests;

@@ -30,6 +30,18 @@ fn listed(faults: &[String]) -> String {
 }
 
 impl ConfigError {
+    /// Both of two parts of a configuration, or all that is wrong with either.
+    ///
+    /// # Errors
+    /// The faults of both parts together.
+    pub fn both<A, B>(a: Result<A, Self>, b: Result<B, Self>) -> Result<(A, B), Self> {
+        match (a, b) {
+            (Ok(a), Ok(b)) => Ok((a, b)),
+            (Err(a), Err(b)) => Err(Self { faults: [a.faults, b.faults].concat() }),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        }
+    }
+
     /// One sentence for each fault, each naming the variable, its value and its limit.
     #[must_use]
     pub fn faults(&self) -> &[String] {
@@ -53,6 +65,16 @@ impl Variables {
     fn take(&mut self, name: &'static str) -> Option<String> {
         self.asked.push(name);
         self.values.remove(name)
+    }
+
+    /// The value of `name`, if it is there.
+    pub fn optional(&mut self, name: &'static str) -> Option<String> {
+        self.take(name)
+    }
+
+    /// Notes that something is wrong; `fault` names the variable, its value and its limit.
+    pub fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
     }
 
     /// The value of `name`, which must be there.

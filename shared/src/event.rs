@@ -13,6 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::event_error::EventError;
+
 /// The records of one invocation.
 #[derive(Clone, Debug, Default)]
 pub struct Event {
@@ -48,6 +50,14 @@ pub(crate) struct Origin {
 }
 
 impl Event {
+    /// Reads the event of an invocation.
+    ///
+    /// # Errors
+    /// [`EventError::NotKinesis`] when it is not JSON or not what Lambda sends for a Kinesis stream.
+    pub fn from_json(json: &[u8]) -> Result<Self, EventError> {
+        serde_json::from_slice(json).map_err(|error| EventError::not_kinesis(json, &error))
+    }
+
     pub(crate) fn sequence_number(&self, entry: &Entry) -> &str {
         self.text(&entry.sequence_number)
     }

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod config;
 
 pub mod event;
+pub mod event_error;
 pub mod records;
 pub mod sequence_number;
 
@@ -26,7 +27,9 @@ pub mod user_id;
 pub mod aws;
 pub mod call_error;
 pub mod concurrency;
+pub mod failures;
 pub mod invocation;
+pub mod logs;
 pub mod metrics;
 pub mod put_requests;
 pub mod rejected_table;

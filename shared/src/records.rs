@@ -11,10 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use aws_lambda_events::streams::KinesisEventResponse;
 
 use crate::event::{Entry, Event, Origin};
-use crate::sequence_number::{self, InvalidSequenceNumber, SequenceNumber};
+use crate::event_error::EventError;
+use crate::rejection::shown;
+use crate::sequence_number::{self, SequenceNumber};
 
 /// A stream's shard: where a record's sequence number means something. Its text is the stream's name and the shard's id
-/// with a slash between them, which neither can contain.
+/// with a slash between them, which neither contains: that is checked where events are read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shard(Arc<str>);
 
@@ -95,31 +97,6 @@ impl Extent {
     }
 }
 
-/// An event that is not what Lambda sends for a Kinesis stream. The whole batch comes again.
-#[derive(Debug, thiserror::Error)]
-pub enum EventError {
-    /// A record without a usable `sequenceNumber` cannot be told apart from its redelivery.
-    #[error("record {index} of the event: {source}")]
-    SequenceNumber {
-        /// The record's place in the event, from 0.
-        index: usize,
-        /// What is wrong with it.
-        source: InvalidSequenceNumber,
-    },
-    /// A record that does not say where it comes from.
-    #[error("record {index} of the event: {field} is {value:?}, expected {expected}")]
-    Origin {
-        /// The record's place in the event, from 0.
-        index: usize,
-        /// The field's name.
-        field: &'static str,
-        /// Its value; empty when it is missing.
-        value: String,
-        /// What it should look like.
-        expected: &'static str,
-    },
-}
-
 impl Records {
     /// The records of `event`.
     ///
@@ -161,6 +138,12 @@ impl Records {
         self.event.entries.is_empty()
     }
 
+    /// The record at `index` of the batch, from 0.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Record<'_>> {
+        self.event.entries.get(index).map(|entry| self.record(entry))
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
         self.event.entries.iter().map(|entry| self.record(entry))
@@ -192,16 +175,28 @@ impl Records {
 }
 
 /// The shard that is `origin`, which `index` of its records has first.
+///
+/// Names are checked because they become part of every cursor's key: one with a slash could be taken for another shard.
 fn shard(origin: &Origin, index: impl Fn() -> usize) -> Result<Shard, EventError> {
-    let Some(shard_id) = &origin.shard_id else {
-        let expected = "a shard id, a colon and a sequence number";
-        return Err(EventError::Origin { index: index(), field: "eventID", value: origin.event_id.clone(), expected });
-    };
-    let Some((_, stream)) = origin.stream_arn.split_once(":stream/") else {
-        let (field, value) = ("eventSourceARN", origin.stream_arn.clone());
-        return Err(EventError::Origin { index: index(), field, value, expected: "the ARN of a stream" });
-    };
+    let wrong =
+        |field, value: &str, expected| Err(EventError::Origin { index: index(), field, value: shown(value), expected });
+    let shard_id = origin.shard_id.as_deref().unwrap_or_default();
+    if !is_name(shard_id) {
+        return wrong("eventID", &origin.event_id, "a shard id, a colon and a sequence number");
+    }
+    let stream = origin.stream_arn.split_once(":stream/").map_or("", |(_, stream)| stream);
+    // With enhanced fan-out the ARN is that of the consumer: its stream is meant.
+    let stream = stream.split_once("/consumer/").map_or(stream, |(stream, _)| stream);
+    if !is_name(stream) {
+        return wrong("eventSourceARN", &origin.stream_arn, "the ARN of a stream or of one of its consumers");
+    }
     Ok(Shard::new(stream, shard_id))
+}
+
+/// Whether `text` can name a stream or a shard. Source: Kinesis API reference, StreamName and ShardId.
+fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// Which records of a batch are done: applied and published, stored, or kept as rejected.

@@ -67,6 +67,23 @@ fn record_without_position_fails_the_event() {
 }
 
 #[test]
+fn name_that_could_be_taken_for_another_shard_fails_the_event() {
+    let with = |stream: &str, shard: &str| {
+        let mut json = json(&[(shard, "1")]);
+        json["Records"][0]["eventSourceARN"] = format!("arn:aws:kinesis:us-east-1:1:stream/{stream}").into();
+        Records::of(event(&json)).map(|records| records.iter().next().expect("a record").shard.to_string())
+    };
+    assert_eq!(with("clicks", "s").expect("a shard"), "clicks/s");
+    assert_eq!(with("clicks/consumer/c:17", "s").expect("a consumer's stream"), "clicks/s");
+    for (stream, shard, field) in
+        [("a/b", "s", "eventSourceARN"), ("", "s", "eventSourceARN"), ("a", "b/s", "eventID"), ("a", "b#s", "eventID")]
+    {
+        let error = with(stream, shard).expect_err("no name").to_string();
+        assert!(error.contains(&format!("record 0 of the event: {field} is ")), "{error}");
+    }
+}
+
+#[test]
 fn records_of_several_shards_are_put_together_by_shard() {
     let records = records_of(&[("b", "1"), ("a", "2"), ("b", "0"), ("a", "1")]).expect("records");
     let places: Vec<_> =

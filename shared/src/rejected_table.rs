@@ -77,7 +77,7 @@ impl RejectedTable {
                 }
                 Err(error) => {
                     let error = CallError::of(OPERATION, &error);
-                    if !error.is_passing() {
+                    if !error.is_transient() {
                         return Err(error);
                     }
                     tracing::warn!(%error, "trying again");

@@ -17,6 +17,9 @@ pub enum Reason {
     NotJson,
     /// The JSON value is not an object. Code `not_an_object`.
     NotAnObject,
+    /// The sessions table holds an item under the boundary's key that the sink has not written. Code
+    /// `session_item_foreign`.
+    SessionItemForeign,
     /// A field of the object is at fault. Code: the field's name, `_`, the fault's code.
     Field {
         /// The field's name in the record.
@@ -73,6 +76,7 @@ impl fmt::Display for Reason {
             Self::AggregatedRecord => f.write_str("aggregated_record"),
             Self::NotJson => f.write_str("not_json"),
             Self::NotAnObject => f.write_str("not_an_object"),
+            Self::SessionItemForeign => f.write_str("session_item_foreign"),
             Self::Field { name, fault } => write!(f, "{name}_{}", fault.code()),
         }
     }

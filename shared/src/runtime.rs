@@ -9,13 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{self, Poll};
 
 use aws_lambda_events::streams::KinesisEventResponse;
+use aws_types::SdkConfig;
 use bytes::Bytes;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::{Layer, Service};
 use lambda_runtime::{Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde::de::IgnoredAny;
 
+use crate::aws::sdk_config;
+use crate::config::ConfigError;
 use crate::event::Event;
+use crate::event_error::EventError;
 use crate::invocation::Invocation;
 use crate::metrics::{Course, InvocationLog, Metric};
 
@@ -33,15 +37,26 @@ pub struct Told {
     pub metrics: Vec<Metric>,
 }
 
+/// A function's own settings together with the configuration of its clients, from its `variables`.
+///
+/// # Errors
+/// All that is wrong with either, which has been logged as one line.
+pub fn settings<C>(
+    config: Result<C, ConfigError>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<(C, SdkConfig), ConfigError> {
+    ConfigError::both(config, sdk_config(variables)).inspect_err(|error| tracing::error!(%error, "cannot start"))
+}
+
 /// Calls `function` with each event and its time, as `lambda_runtime::run` does, and writes each invocation's line to
 /// standard output. An event that cannot be read is a failed invocation.
 ///
 /// # Errors
-/// When Lambda's Runtime API cannot be spoken to.
+/// When Lambda's Runtime API cannot be reached. That has been logged.
 pub async fn run<F, Answer>(function: F) -> Result<(), Error>
 where
     F: Fn(Event, Invocation) -> Answer,
-    Answer: Future<Output = Result<Told, Error>>,
+    Answer: Future<Output = Result<Told, EventError>>,
 {
     let (taken, log) = (Taken::default(), &InvocationLog::default());
     let service = service_fn(|LambdaEvent { context, .. }: LambdaEvent<IgnoredAny>| {
@@ -50,10 +65,14 @@ where
         async move {
             let Told { response, course, metrics } = told?.await?;
             println!("{}", log.line(&context.env_config.function_name, &context.request_id, &course, &metrics));
-            Ok::<_, Error>(response)
+            Ok::<_, EventError>(response)
         }
     });
-    Runtime::new(service).layer(TakeBody { taken: taken.clone() }).layer(TracingLayer::new()).run().await
+    Runtime::new(service).layer(TakeBody { taken: taken.clone() }).layer(TracingLayer::new()).run().await.inspect_err(
+        |error| {
+            tracing::error!(%error, "the Runtime API cannot be reached");
+        },
+    )
 }
 
 /// The body of the invocation that is being worked on: there is one at a time.
@@ -68,9 +87,9 @@ impl Taken {
     }
 
     /// The event in the body, which is let go of: there may be 6 MB of it.
-    fn read(&self) -> Result<Event, Error> {
+    fn read(&self) -> Result<Event, EventError> {
         let body = mem::take(&mut *self.body.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(serde_json::from_slice(&body)?)
+        Event::from_json(&body)
     }
 }
 

@@ -4,15 +4,19 @@
 
 use aws_lambda_events::streams::KinesisEventResponse;
 use shared::event::Event;
+use shared::event_error::EventError;
+use shared::failures::Failures;
 use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
-use shared::records::{EventError, Extent, Progress, Records};
-use shared::rejected_table::RejectedTable;
+use shared::records::{Extent, Progress, Records};
+use shared::rejected_table::{RejectedRecord, RejectedTable};
+use shared::rejection::{Reason, Rejection, shown};
 use tracing::{Instrument, Span};
 
 use crate::batch::{Batch, Newest};
 use crate::config::Config;
 use crate::report::Report;
+use crate::session_item::SessionItemError;
 use crate::sessions_table::{Attempt, SessionsTable, Stored};
 
 /// The sink with its client; one for the life of an execution environment.
@@ -20,6 +24,13 @@ use crate::sessions_table::{Attempt, SessionsTable, Stored};
 pub struct Sink {
     sessions: SessionsTable,
     rejected: RejectedTable,
+}
+
+/// Where the outcomes of an invocation are noted.
+struct Ledger<'i> {
+    progress: &'i Progress,
+    failures: &'i Failures,
+    report: &'i mut Report,
 }
 
 /// What an invocation answers, and what it did.
@@ -46,7 +57,7 @@ impl Sink {
     /// Makes a call to DynamoDB that changes nothing, while the environment starts.
     ///
     /// Names are then looked up, connections open and TLS agreed upon before the first event. That takes the longest of
-    /// all, and Lambda gives a starting environment more CPU than its memory stands for. It never fails and soon ends.
+    /// all, and Lambda gives a starting environment more CPU than its memory stands for. Failures are ignored; the time is bounded.
     pub async fn warm_up(&self) {
         let _ = tokio::time::timeout(WARM_UP_TIME, async { self.sessions.warm_up().await }).await;
     }
@@ -58,27 +69,29 @@ impl Sink {
     /// is told by the answer.
     pub async fn handle(&self, event: Event, invocation: Invocation) -> Result<Answer, EventError> {
         let records = Records::of(event)?;
-        let progress = Progress::of(records.len());
+        let (progress, failures) = (Progress::of(records.len()), Failures::default());
         let extent = records.extent();
         let batch = Batch::decode(&records);
 
         let mut report =
             Report { records: records.len() as u64, rejected: batch.rejected.len() as u64, ..Report::default() };
+        let mut ledger = Ledger { progress: &progress, failures: &failures, report: &mut report };
         let work = async {
             tokio::join!(
                 self.rejected.write(&batch.rejected, invocation, &progress),
-                self.store(batch.sessions, invocation, &progress, &mut report),
+                self.store(batch.sessions, &records, invocation, &mut ledger),
             )
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
-        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span)).await.is_ok();
+        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();
+        span.in_scope(|| failures.log());
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
         let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
         Ok(Answer { response: progress.answer(&records), report, course })
     }
 
-    async fn store(&self, sessions: Vec<Newest>, invocation: Invocation, progress: &Progress, report: &mut Report) {
+    async fn store(&self, sessions: Vec<Newest>, records: &Records, invocation: Invocation, ledger: &mut Ledger<'_>) {
         let first_attempt = |newest: Newest| (Attempt::first_for(&newest.boundary), newest);
         let mut waiting: Vec<_> = sessions.into_iter().map(first_attempt).collect();
         let mut backoff = Backoff::new();
@@ -86,34 +99,37 @@ impl Sink {
             let boundaries: Vec<_> = waiting.iter().map(|(attempt, newest)| (&newest.boundary, *attempt)).collect();
             let outcomes = self.sessions.write(&boundaries, invocation.now_ms).await;
             let tried = waiting.len();
-            let mut held_up = None;
+            let mut held_up = false;
             let mut again = Vec::new();
+            let mut foreign = Vec::new();
             for ((attempt, newest), outcome) in waiting.into_iter().zip(outcomes) {
                 match outcome {
-                    Stored::Written => report.written += 1,
-                    Stored::Superseded => report.superseded += 1,
-                    Stored::Instead(other) => {
-                        again.push((other, newest));
-                        continue;
+                    Stored::Written => {
+                        ledger.report.written += 1;
+                        newest.indexes.iter().for_each(|index| ledger.progress.set_done(*index));
                     }
-                    Stored::Failed(error) if error.is_passing() => {
-                        held_up = Some(error);
+                    Stored::Superseded => {
+                        ledger.report.superseded += 1;
+                        newest.indexes.iter().for_each(|index| ledger.progress.set_done(*index));
+                    }
+                    Stored::Foreign(error) => foreign.extend(rejected(&newest, records, &error)),
+                    Stored::Instead(other) => again.push((other, newest)),
+                    Stored::Failed(error) if error.is_transient() => {
+                        ledger.failures.retried(&error);
+                        held_up = true;
                         again.push((attempt, newest));
-                        continue;
                     }
                     Stored::Failed(error) => {
-                        let session_id = newest.boundary.session_id;
-                        tracing::error!(%error, session_id, "giving up on a session until the batch comes again");
-                        continue;
+                        let position = newest.indexes.first().and_then(|index| records.get(*index));
+                        let position = position.map(|record| record.sequence_number());
+                        ledger.failures.given_up(&error, position.as_ref());
                     }
                 }
-                newest.indexes.iter().for_each(|index| progress.set_done(*index));
             }
-            // Nothing done may also mean two answers that contradict each other: no reason to ask faster.
-            if let Some(error) = &held_up {
-                tracing::warn!(sessions = again.len(), %error, "held up, trying again");
-            }
-            if held_up.is_some() || again.len() == tried {
+            ledger.report.rejected += foreign.len() as u64;
+            self.rejected.write(&foreign, invocation, ledger.progress).await;
+            // Without progress, two answers may contradict each other: no reason to ask faster.
+            if held_up || again.len() == tried {
                 backoff.pause().await;
             } else {
                 backoff.reset();
@@ -121,4 +137,20 @@ impl Sink {
             waiting = again;
         }
     }
+}
+
+/// The records of a session whose place in the table is taken by an item that is no session.
+fn rejected<'r>(
+    newest: &Newest,
+    records: &'r Records,
+    error: &SessionItemError,
+) -> impl Iterator<Item = RejectedRecord<'r>> {
+    let message = format!(
+        "the table holds an item under session_id {} that this sink has not written ({error}): move it away, then redrive",
+        shown(&newest.boundary.session_id)
+    );
+    let rejection = Rejection::of_record(Reason::SessionItemForeign, message);
+    newest.indexes.iter().filter_map(move |index| {
+        Some(RejectedRecord { index: *index, record: records.get(*index)?, rejection: rejection.clone() })
+    })
 }

@@ -14,7 +14,7 @@ use shared::limits::MAX_STATEMENTS_PER_REQUEST;
 use shared::session_rule::Status;
 use shared::statements::{self, Outcome, Statement};
 
-use crate::session_item::{self, KEY, VERSION};
+use crate::session_item::{self, KEY, SessionItemError, VERSION};
 
 /// How many requests are under way at once, within one invocation.
 const CONCURRENT_REQUESTS: usize = 8;
@@ -24,8 +24,10 @@ const CONCURRENT_REQUESTS: usize = 8;
 pub enum Attempt {
     /// As a new item.
     Insert,
-    /// Over an older one.
+    /// Over an older one, which may be missing.
     Update,
+    /// Over an older one, after an `INSERT` found an item that DynamoDB did not show.
+    UpdateExisting,
 }
 
 /// What became of an attempt.
@@ -37,6 +39,8 @@ pub enum Stored {
     Superseded,
     /// The item was there when it should not be, or the other way round: try this instead.
     Instead(Attempt),
+    /// The item under the session's key is not one that this sink writes: it stays as it is.
+    Foreign(SessionItemError),
     /// It failed, or nobody knows whether it was written.
     Failed(CallError),
 }
@@ -56,13 +60,6 @@ impl Attempt {
         match boundary.status {
             None | Some(Status::Open) => Self::Insert,
             Some(Status::Closed { .. } | Status::Retracted) => Self::Update,
-        }
-    }
-
-    fn other(self) -> Self {
-        match self {
-            Self::Insert => Self::Update,
-            Self::Update => Self::Insert,
         }
     }
 }
@@ -94,7 +91,7 @@ impl SessionsTable {
     async fn write_chunk(&self, boundaries: &[(&Boundary, Attempt)], now_ms: u64) -> Vec<Stored> {
         let statement = |(boundary, attempt): &(&Boundary, Attempt)| match attempt {
             Attempt::Insert => self.insert(boundary, now_ms),
-            Attempt::Update => self.update(boundary, now_ms),
+            Attempt::Update | Attempt::UpdateExisting => self.update(boundary, now_ms),
         };
         let statements: Vec<_> = boundaries.iter().map(statement).collect();
         let outcomes = statements::execute(&self.client, statements).await;
@@ -143,14 +140,17 @@ impl SessionsTable {
 fn stored(boundary: &Boundary, attempt: Attempt, outcome: Outcome) -> Stored {
     match outcome {
         Outcome::Written => Stored::Written,
-        // An absent item is told by none; so is one that stands in an INSERT's way where DynamoDB does not show it.
-        Outcome::ConditionFailed(None) => Stored::Instead(attempt.other()),
+        // No item: it is missing, or DynamoDB does not show it. An INSERT fails only over an item; an UPDATE after that
+        // can only have met a version that is not lower.
+        Outcome::ConditionFailed(None) => match attempt {
+            Attempt::Insert => Stored::Instead(Attempt::UpdateExisting),
+            Attempt::Update => Stored::Instead(Attempt::Insert),
+            Attempt::UpdateExisting => Stored::Superseded,
+        },
         Outcome::ConditionFailed(Some(item)) => match session_item::version(&item) {
             Ok(version) if version >= boundary.version => Stored::Superseded,
             Ok(_) => Stored::Instead(Attempt::Update),
-            Err(error) => {
-                Stored::Failed(CallError::of_part("the comparison of versions", "NotASession", &error.to_string()))
-            }
+            Err(error) => Stored::Foreign(error),
         },
         Outcome::Failed(error) => Stored::Failed(error),
     }

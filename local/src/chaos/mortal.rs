@@ -1,20 +1,19 @@
 //! A function whose calls meet faults and whose invocations may die, or be taken for dead.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use embedded::event_source_mapping::Function;
 use embedded::faults::{Call, Fault, FaultyHttpClient, Hold};
+use embedded::with_time_scaled;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::chaos::adversary::{Adversary, At, Fate};
 use crate::chaos::fault_kind::FaultKind;
 
-/// Longest wait for an answer. The functions wait five seconds; a run whose answers go astray on purpose cannot.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// How much faster than the clock the SDK's time-outs pass: answers that never come cost a run a second, not five.
+const SPEED_OF_TIMEOUTS: f64 = 5.0;
 
 /// Invocations that go on although they were taken for dead.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +47,7 @@ pub struct Mortal<Make> {
 impl<Make> Mortal<Make> {
     /// A function that `make` makes anew for each invocation, from a configuration whose calls the adversary decides.
     pub fn new(make: Make, sdk: &SdkConfig, adversary: Adversary, zombies: Zombies) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
-        Self { make, sdk: sdk.to_builder().timeout_config(timeouts).build(), adversary, zombies }
+        Self { make, sdk: with_time_scaled(sdk, SPEED_OF_TIMEOUTS), adversary, zombies }
     }
 
     /// The configuration for one invocation, whose first call at `at` comes to `hold`.

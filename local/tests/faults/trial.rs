@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_lambda_events::streams::KinesisEventResponse;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use embedded::faults::{Call, Fault, FaultyHttpClient, Hold};
-use embedded::{HandMadeRecord, hand_made_event};
+use embedded::{HandMadeRecord, hand_made_event, with_time_scaled};
 use local::chaos::expected::Expected;
 use local::chaos::verdict::{Found, compare};
 use sessionizer_fn::handler::Sessionizer;
@@ -30,8 +28,8 @@ use crate::world::{Published, World};
 const ARRIVAL_MS: i64 = 1_721_390_500_000;
 const GAP: SessionGap = SessionGap::from_ms(10_000);
 
-/// A call that gets no answer fails after so long.
-const CALL_TIMEOUT: Duration = Duration::from_millis(500);
+/// How much faster than the clock the time-outs of calls pass: one that gets no answer fails after half a second.
+const SPEED_OF_TIMEOUTS: f64 = 10.0;
 
 /// More attempts than any script has faults.
 const MOST_ATTEMPTS: usize = 30;
@@ -120,7 +118,7 @@ impl<'w> Trial<'w> {
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
         let (deaths_sender, deaths) = mpsc::unbounded_channel();
         let made = Arc::clone(&calls);
-        let sdk = faulty(world.sdk(), CALL_TIMEOUT, move |call| {
+        let sdk = faulty(world.sdk(), SPEED_OF_TIMEOUTS, move |call| {
             let mut made = made.lock().unwrap();
             made.push(call.clone());
             let held = |fault: fn(Hold) -> Fault| {
@@ -331,11 +329,10 @@ impl<'w> Trial<'w> {
     }
 }
 
-/// A configuration whose calls go as `plan` has it. The SDK's own retries are off, so that a call is a call.
-pub fn faulty(sdk: &SdkConfig, timeout: Duration, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
+/// The deployed configuration, whose calls go as `plan` has it and whose time-outs pass `speed` times as fast.
+pub fn faulty(sdk: &SdkConfig, speed: f64, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
     let http = FaultyHttpClient::new(sdk.http_client().unwrap(), plan);
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout).build();
-    sdk.to_builder().http_client(http).retry_config(RetryConfig::disabled()).timeout_config(timeouts).build()
+    with_time_scaled(&sdk.to_builder().http_client(http).build(), speed)
 }
 
 pub fn functions(world: &World, sdk: &SdkConfig) -> (Sessionizer, Sink) {

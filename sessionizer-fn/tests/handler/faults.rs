@@ -1,10 +1,13 @@
 //! Throttles, lost replies and refusals.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use embedded::faults::Fault;
+use embedded::faults::{Call, Fault};
+use sessionizer_fn::handler::Sessionizer;
+use tokio::time::Instant;
 
-use crate::world::{World, click, invoke, invoke_for, named};
+use crate::world::{World, click, config, invoke, invoke_for, named, offline};
 
 #[tokio::test]
 async fn entries_that_a_shard_refuses_are_put_again_until_all_are_in() {
@@ -145,4 +148,67 @@ async fn answer_comes_in_time_when_nothing_answers() {
     let clicks = [click(1, "a", 100_000), (2, "k".to_owned(), b"[]".to_vec())];
     let answer = invoke_for(Duration::from_millis(300), &sessionizer, "s1", &clicks).await;
     assert_eq!((named(&answer), answer.report.undone), (Some("1"), 2));
+}
+
+/// Without sockets, so that the runtime's paused clock goes on only when everything waits.
+#[tokio::test(start_paused = true)]
+async fn throttled_call_is_attempted_with_growing_pauses_until_the_time_is_up() {
+    let attempts: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let made = Arc::clone(&attempts);
+    let sdk = offline(move |_: &Call| {
+        made.lock().unwrap().push(Instant::now());
+        Fault::Throttled
+    });
+    let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
+    let sessionizer = Sessionizer::new(config(), &dynamodb, &kinesis);
+    let began = Instant::now();
+    let answer = invoke_for(Duration::from_secs(59), &sessionizer, "s1", &[click(1, "a", 100_000)]).await;
+    assert_eq!((named(&answer), answer.course.in_time), (Some("1"), false));
+    assert_eq!(began.elapsed(), Duration::from_secs(59));
+
+    let attempts = attempts.lock().unwrap();
+    let pauses: Vec<_> = attempts.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    // Doubling from 25 ms to 2 s, each cut by up to a half at random: one attempt by the SDK, the rest by the handler.
+    let longest = (0..).map(|n| (25_u128 << n.min(10)).min(2_000));
+    for (pause, longest) in pauses.iter().zip(longest) {
+        // The clock counts whole milliseconds, and rounds up.
+        assert!((longest / 2..=longest + 1).contains(pause), "{pauses:?}");
+    }
+    assert!((33..=66).contains(&attempts.len()), "{} attempts: {pauses:?}", attempts.len());
+}
+
+#[tokio::test]
+async fn refusals_of_a_thousand_users_are_one_log_line_without_a_user() {
+    let world = World::start().await;
+    let (sessionizer, _) = world.faulty(|call| match call.operation.as_str() {
+        "BatchExecuteStatement" => Fault::AccessDenied,
+        _ => Fault::None,
+    });
+    let logs = embedded::CapturedLogs::start();
+    let clicks: Vec<_> = (1..=1_000).map(|n| click(n, &format!("secret{n}"), 100_000)).collect();
+    assert_eq!(named(&invoke(&sessionizer, "s1", &clicks).await), Some("1"));
+    let lines = logs.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!((&lines[0]["level"], &lines[0]["fields"]["count"]), (&"ERROR".into(), &1_000.into()));
+    assert!(!lines[0].to_string().contains("secret"), "{}", lines[0]);
+}
+
+#[tokio::test]
+async fn throttles_are_one_log_line_however_many_attempts_they_took() {
+    let world = World::start().await;
+    let (sessionizer, http) = world.faulty(|call| match call.operation.as_str() {
+        "BatchExecuteStatement" => Fault::PartsThrottled((0..call.parts).collect()),
+        _ => Fault::None,
+    });
+    let logs = embedded::CapturedLogs::start();
+    let clicks: Vec<_> = (1..=100).map(|n| click(n, &format!("secret{n}"), 100_000)).collect();
+    let answer = invoke_for(Duration::from_secs(2), &sessionizer, "s1", &clicks).await;
+    assert_eq!((named(&answer), answer.course.in_time), (Some("1"), false));
+    let lines = logs.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let fields = &lines[0]["fields"];
+    assert_eq!((&lines[0]["level"], &fields["code"]), (&"WARN".into(), &"ProvisionedThroughputExceeded".into()));
+    let statements = http.calls_of("BatchExecuteStatement") as u64 * 25;
+    assert!(fields["count"].as_u64().unwrap() > 100 && fields["count"].as_u64().unwrap() <= statements, "{fields}");
+    assert!(!lines[0].to_string().contains("secret"), "{}", lines[0]);
 }

@@ -131,3 +131,30 @@ async fn partition_key_that_is_not_the_user_has_a_cursor_of_its_own_in_each_shar
     }
     assert_eq!(world.state("a").await.cursors.len(), 2);
 }
+
+/// DynamoDB Local leaves the item of a failed condition out of its answer.
+#[tokio::test]
+async fn lost_race_reads_the_state_again_where_the_service_shows_no_items() {
+    let world = World::start().await;
+    invoke(&world.sessionizer(), "s0", &[click(1, "a", 100_000)]).await;
+    let (hold, is_there, let_go) = Hold::new();
+    let mut hold = Some(hold);
+    let (loser, http) = world.faulty(move |call: &Call| match (call.operation.as_str(), call.number) {
+        ("BatchExecuteStatement", _) => Fault::ItemsLeftOut,
+        // Held after it was read, so that the winner commits between the loser's read and its commit.
+        ("BatchGetItem", 0) => hold.take().map_or(Fault::None, Fault::ReplyHeld),
+        _ => Fault::None,
+    });
+    let clicks = [click(1, "a", 115_000)];
+    let mut losing = pin!(invoke(&loser, "s1", &clicks));
+    tokio::select! {
+        reached = is_there => reached.unwrap(),
+        answer = &mut losing => panic!("it ended without a read: {answer:?}"),
+    }
+    assert_eq!(named(&invoke(&world.sessionizer(), "s2", &[click(1, "a", 105_000)]).await), None);
+    let_go.send(()).unwrap();
+    let answer = losing.await;
+    assert_eq!((named(&answer), answer.report.lost_races, answer.report.applied), (None, 1, 1));
+    assert_eq!(http.calls_of("BatchGetItem"), 2);
+    assert_eq!(world.state("a").await.sessions.previous.unwrap().event_count, 2);
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_types::SdkConfig;
 use embedded::faults::{Call, Fault, FaultyHttpClient};
 use embedded::{Embedded, EmbeddedOptions, HandMadeRecord, Template, hand_made_event};
 use sessionizer_fn::config::Config;
@@ -49,12 +50,11 @@ impl World {
         Sessionizer::new(self.config(variables), &self.embedded.dynamodb(), &self.embedded.kinesis())
     }
 
-    /// A sessionizer whose calls go as `plan` has it. The SDK's own retries are off, so that a call is a call.
+    /// A sessionizer whose calls go as `plan` has it.
     pub fn faulty(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> (Sessionizer, FaultyHttpClient) {
         let config = self.embedded.client_config();
         let http = FaultyHttpClient::new(config.http_client().unwrap(), plan);
-        let retries = aws_sdk_dynamodb::config::retry::RetryConfig::disabled();
-        let config = config.to_builder().http_client(http.clone()).retry_config(retries).build();
+        let config = config.to_builder().http_client(http.clone()).build();
         let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_kinesis::Client::new(&config));
         (Sessionizer::new(self.config(&[]), &dynamodb, &kinesis), http)
     }
@@ -107,6 +107,21 @@ impl World {
         let scan = self.embedded.dynamodb().scan().table_name("rejected-records");
         scan.into_paginator().items().send().collect::<Result<_, _>>().await.unwrap()
     }
+}
+
+/// The deployed configuration of clients, for a `plan` that lets no call through.
+pub fn offline(plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
+    let variables =
+        ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name.to_owned(), "x".to_owned()));
+    let sdk = shared::aws::sdk_config(variables).unwrap();
+    let http = FaultyHttpClient::new(sdk.http_client().unwrap(), plan);
+    sdk.to_builder().http_client(http).build()
+}
+
+/// The template's settings.
+pub fn config() -> Config {
+    let template = Template::of_this_project().unwrap();
+    Config::from_variables(template.function("SessionizerFunction").unwrap().environment.clone()).unwrap()
 }
 
 /// Invokes the handler with `records` of `shard` and ten seconds' time.

@@ -53,16 +53,47 @@ async fn refused_write_is_not_done_and_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn item_that_is_no_session_is_left_as_it_is_and_holds_back_its_boundary() {
+async fn boundary_whose_place_a_foreign_item_takes_is_rejected_and_blocks_nothing() {
+    for version in [None, Some("new")] {
+        let world = World::start().await;
+        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let put = world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", text("u_0"));
+        put.set_item(
+            version.map(|word| [("session_id".to_owned(), text("u_0")), ("version".to_owned(), text(word))].into()),
+        )
+        .item("session_id", text("u_0"))
+        .send()
+        .await
+        .unwrap();
+        let before = world.item("u_0").await;
+        let boundaries = [boundary(0, OPEN, 1), boundary(1, OPEN, 1), boundary(0, closed(101_000, 2), 2)];
+        let answer = invoke(&world.sink(), &bytes(&boundaries)).await;
+        assert_eq!((named(&answer), answer.report.written, answer.report.rejected), (None, 1, 2));
+        assert_eq!(world.item("u_0").await, before, "it stays as it is");
+        let rejected = world.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap();
+        let rejected = rejected.items.unwrap();
+        assert_eq!(rejected.len(), 2, "both records of that session");
+        for item in rejected {
+            assert_eq!(item["reason"].as_s().unwrap(), "session_item_foreign");
+            let message = item["message"].as_s().unwrap();
+            assert!(message.contains("session_id \"u_0\"") && message.contains("version"), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_a_thousand_sessions_are_one_log_line_without_a_user() {
     let world = World::start().await;
-    let key = aws_sdk_dynamodb::types::AttributeValue::S("u_0".to_owned());
-    let text = aws_sdk_dynamodb::types::AttributeValue::S("new".to_owned());
-    let put = world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", key);
-    put.item("version", text).send().await.unwrap();
-    let before = world.item("u_0").await;
-    let answer = invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)])).await;
-    assert_eq!((named(&answer), answer.report.written), (Some("1"), 1));
-    assert_eq!(world.item("u_0").await, before);
+    let (sink, _) = world.faulty(|_| Fault::AccessDenied);
+    let logs = embedded::CapturedLogs::start();
+    let boundaries: Vec<_> = (0..1_000).map(|ordinal| boundary(ordinal, OPEN, 1)).collect();
+    assert_eq!(named(&invoke(&sink, &bytes(&boundaries)).await), Some("1"));
+    let lines = logs.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let fields = &lines[0]["fields"];
+    assert_eq!((&fields["code"], &fields["count"]), (&"AccessDeniedException".into(), &1_000.into()));
+    assert_eq!(fields["sequence_numbers"], "1, 2, 3");
+    assert!(!lines[0].to_string().contains("u_"), "{}", lines[0]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use embedded::faults::Fault;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::boundary::Boundary;
@@ -173,4 +174,31 @@ async fn session_expires_so_many_days_after_its_last_change_where_a_retention_is
     assert_eq!(expires_at("u_1").await, after_days(1), "a tombstone has its own time");
     invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 7)])).await;
     assert_eq!(expires_at("u_0").await, None, "kept for ever");
+}
+
+/// DynamoDB Local leaves the item of a failed condition out of its answer.
+#[tokio::test]
+async fn superseded_boundary_is_done_although_the_service_shows_no_items() {
+    let world = World::start().await;
+    invoke(&world.sink(), &bytes(&[boundary(0, closed(103_000, 4), 9), boundary(1, OPEN, 9)])).await;
+    let before = world.table().await;
+    let (sink, http) = world.faulty(|_| Fault::ItemsLeftOut);
+    let older = [boundary(0, OPEN, 5), boundary(1, closed(101_000, 2), 7), boundary(2, closed(101_000, 2), 7)];
+    let answer = invoke(&sink, &bytes(&older)).await;
+    assert_eq!((named(&answer), answer.report.written, answer.report.superseded), (None, 1, 2));
+    let after = world.table().await;
+    assert_eq!((after["u_0"].clone(), after["u_1"].clone()), (before["u_0"].clone(), before["u_1"].clone()));
+    assert_eq!(after["u_2"], older[2]);
+    assert_eq!(http.calls_of("BatchExecuteStatement"), 3, "an UPDATE, an INSERT, and an UPDATE of what is there");
+}
+
+#[tokio::test]
+async fn newer_boundary_is_written_although_the_service_shows_no_items() {
+    let world = World::start().await;
+    invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 5)])).await;
+    let (sink, _) = world.faulty(|_| Fault::ItemsLeftOut);
+    let reopened = boundary(0, OPEN, 6);
+    let answer = invoke(&sink, &bytes(std::slice::from_ref(&reopened))).await;
+    assert_eq!((named(&answer), answer.report.written), (None, 1));
+    assert_eq!(world.session("u_0").await, reopened);
 }

@@ -61,12 +61,11 @@ impl World {
         Sink::new(config, &self.embedded.dynamodb())
     }
 
-    /// A sink whose calls go as `plan` has it. The SDK's own retries are off, so that a call is a call.
+    /// A sink whose calls go as `plan` has it.
     pub fn faulty(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> (Sink, FaultyHttpClient) {
         let config = self.embedded.client_config();
         let http = FaultyHttpClient::new(config.http_client().unwrap(), plan);
-        let retries = aws_sdk_dynamodb::config::retry::RetryConfig::disabled();
-        let config = config.to_builder().http_client(http.clone()).retry_config(retries).build();
+        let config = config.to_builder().http_client(http.clone()).build();
         (Sink::new(self.config.clone(), &aws_sdk_dynamodb::Client::new(&config)), http)
     }
 

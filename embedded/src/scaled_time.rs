@@ -1,0 +1,26 @@
+//! A clock for the SDK's time-outs that runs faster or slower than the wall clock.
+//!
+//! Tests keep the time-outs that are deployed, and only the time they take is scaled: a call that is never answered then
+//! costs a test a fraction of a second.
+
+use std::time::Duration;
+
+use aws_sdk_kinesis::config::{AsyncSleep, SharedAsyncSleep, Sleep};
+use aws_types::SdkConfig;
+
+#[derive(Debug)]
+struct ScaledTime {
+    speed: f64,
+}
+
+impl AsyncSleep for ScaledTime {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep::new(tokio::time::sleep(duration.div_f64(self.speed)))
+    }
+}
+
+/// `sdk` with time-outs that pass `speed` times as fast; below 1, slower.
+#[must_use]
+pub fn with_time_scaled(sdk: &SdkConfig, speed: f64) -> SdkConfig {
+    sdk.to_builder().sleep_impl(SharedAsyncSleep::new(ScaledTime { speed })).build()
+}

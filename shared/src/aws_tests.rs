@@ -1,0 +1,95 @@
+//! The client configuration, and the policy measured on a call that stays throttled.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write;
+
+use super::*;
+
+const LAMBDA: [(&str, &str); 5] = [
+    ("AWS_REGION", "eu-central-1"),
+    ("AWS_DEFAULT_REGION", "us-east-1"),
+    ("AWS_ACCESS_KEY_ID", "id"),
+    ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ("AWS_SESSION_TOKEN", "token"),
+];
+
+fn config(pairs: &[(&str, &str)]) -> Result<SdkConfig, ConfigError> {
+    let pairs = LAMBDA.iter().chain(pairs);
+    sdk_config(pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+/// The faults of a configuration that cannot be used.
+fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
+    config(pairs).unwrap_err().faults().to_vec()
+}
+
+fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    config.service_config().unwrap().load_config(key.unwrap())
+}
+
+#[test]
+fn endpoint_of_a_service_takes_precedence_over_that_of_all() {
+    let both = config(&[("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_KINESIS", "http://one")]).unwrap();
+    assert_eq!(endpoint(&both, "Kinesis").as_deref(), Some("http://one"));
+    assert_eq!(endpoint(&both, "DynamoDB").as_deref(), Some("http://all"));
+    assert_eq!(
+        endpoint(&config(&[("AWS_ENDPOINT_URL", "")]).unwrap(), "DynamoDB"),
+        None,
+        "an empty one counts as none"
+    );
+}
+
+#[test]
+fn malformed_endpoint_is_named_before_any_call() {
+    for wrong in ["localhost:8000", "127.0.0.1", "ftp://host", "http://", "http://a b", "/path"] {
+        let expected = format!("AWS_ENDPOINT_URL_KINESIS is {wrong:?}, it must be a URL such as http://127.0.0.1:8000");
+        assert_eq!(faults(&[("AWS_ENDPOINT_URL_KINESIS", wrong)]), [expected]);
+    }
+}
+
+#[test]
+fn region_and_credentials_come_from_the_variables_that_lambda_sets() {
+    let lambda = config(&[]).unwrap();
+    assert_eq!(lambda.region().unwrap().as_ref(), "eu-central-1");
+    assert!(lambda.credentials_provider().is_some());
+    let names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let none = sdk_config([]).unwrap_err();
+    assert_eq!(none.faults(), names.map(|name| format!("{name} is missing")));
+}
+
+#[test]
+fn calls_are_attempted_once_within_bounded_time() {
+    let config = config(&[]).unwrap();
+    assert_eq!(config.retry_config().unwrap().max_attempts(), 1);
+    assert_eq!(config.timeout_config().unwrap().connect_timeout(), Some(Duration::from_secs(3)));
+    assert_eq!(config.timeout_config().unwrap().operation_attempt_timeout(), Some(Duration::from_secs(5)));
+    assert_eq!(with_sdk_retries(&config).retry_config().unwrap().max_attempts(), 3);
+}
+
+#[test]
+fn roots_that_cannot_be_used_are_a_fault_and_never_replaced_by_others() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("roots.pem");
+    let shown = path.to_str().unwrap();
+    let missing = faults(&[("SSL_CERT_FILE", shown)]);
+    assert!(missing[0].starts_with(&format!("SSL_CERT_FILE is {shown:?}, which cannot be read: ")), "{missing:?}");
+
+    std::fs::File::create(&path).unwrap().write_all(b"no certificate").unwrap();
+    let empty = faults(&[("SSL_CERT_FILE", shown)]);
+    assert_eq!(empty, [format!("SSL_CERT_FILE is {shown:?}, which holds no usable certificate in PEM form")]);
+
+    std::fs::write(&path, AMAZON_ROOTS).unwrap();
+    assert!(config(&[("SSL_CERT_FILE", shown)]).is_ok());
+}
+
+/// A certificate that cannot be parsed would panic here instead of in production.
+#[tokio::test]
+async fn built_in_roots_can_be_parsed() {
+    // Nothing listens there: the call fails, after its client has been made with all that TLS needs.
+    let config = config(&[("AWS_ENDPOINT_URL", "https://127.0.0.1:1")]).unwrap();
+    assert!(aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.is_err());
+    let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
+    assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 5);
+}
