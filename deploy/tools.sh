@@ -32,7 +32,7 @@ sam_tools() {
 
 # build DIRECTORY: `sam build` as for a deployment, for the processor that a toolchain always has a target for: its own.
 #
-# The code is compiled without optimisation. What is checked here is that the build works, and that its result runs;
+# The code is compiled without optimization. What is checked here is that the build works, and that its result runs;
 # FULL_BUILD=1 compiles as a deployment does, in several times the time.
 build() {
   # A build asks for a missing target in the background; without these it would wait for a server it cannot reach.
@@ -40,10 +40,11 @@ build() {
   export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
   export CARGO_TARGET_DIR=$tools/compiled
   unset RUSTC_WORKSPACE_WRAPPER RUSTFLAGS
-  if [ -z "${FULL_BUILD:-}" ]; then
-    export CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256
-  fi
-  sam build --build-dir "$1" --parameter-overrides "Architecture=$(architecture)"
+  local unoptimized=(
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256
+  )
+  if [ -n "${FULL_BUILD:-}" ]; then unoptimized=(); fi
+  env "${unoptimized[@]}" sam build --build-dir "$1" --parameter-overrides "Architecture=$(architecture)"
 }
 
 architecture() {

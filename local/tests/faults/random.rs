@@ -8,7 +8,7 @@ use crate::trial::{Injection, Record, Script, Trial};
 use crate::world::World;
 
 const SEEDS: u64 = 200;
-const TASKS: usize = 3;
+const TASKS: usize = 12;
 const SIZE: Size = Size { phases: 2, records: 8, users: 3 };
 
 /// A fault at one of so many calls.
