@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     let mut applied_clicks = 0;
     for line in data.split(|byte| *byte == b'\n') {
         let click = match Click::decode(line, latest) {
-            Ok(click) => click,
+            Ok(decoded) => decoded.click,
             Err(rejection) => {
                 assert!(!rejection.reason.to_string().is_empty() && !rejection.message.is_empty());
                 continue;
