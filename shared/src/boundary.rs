@@ -161,8 +161,8 @@ impl Boundary {
     /// Reads a boundary from the bytes of a record.
     ///
     /// `duration_ms` is not read: it follows from start and end. Attributes never cost a session: what another producer
-    /// wrote is adjusted to what is kept of a click's, and not counted. Placeholders are taken for user ids, because
-    /// here it is too late to tell their users apart.
+    /// wrote is adjusted to what is kept of a click's, and not counted. Placeholder users are taken as they are:
+    /// by now the people behind them cannot be told apart.
     ///
     /// # Errors
     /// A [`Rejection`] that names the field, its value and its limit.

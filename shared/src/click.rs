@@ -111,7 +111,7 @@ pub(crate) fn decode_user_id(field: Field<'_>, json: &ObjectJson<'_>) -> Result<
 fn no_placeholder(user_id: UserId) -> Result<UserId, Rejection> {
     if user_id.is_placeholder() {
         let shown = shown::string(user_id.as_str());
-        let message = format!("user_id is {shown}, which stands for no user: all such clicks would be one user's");
+        let message = format!("user_id is {shown}, a placeholder: it would merge unrelated people into one user");
         return Err(Rejection::of_field(USER_ID, FieldFault::Placeholder, message));
     }
     Ok(user_id)

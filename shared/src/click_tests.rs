@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::rejection::Reason;
 
 const ARRIVAL_MS: u64 = 1_721_390_500_000;
 const SKEW_MS: u64 = 3_600_000;
@@ -202,8 +203,13 @@ fn almost_a_click() -> impl Strategy<Value = Vec<u8>> {
         "\"[0-9]{0,20}\"",
         any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
         any::<f64>().prop_map(|number| number.to_string()),
+        "-?[0-9]{1,15}(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?",
+        "\"(\\\\ud[89a-f][0-9a-f]{2}|[a-z]|\\\\[nu\"])*\"",
+        "\"[a-zé中😀]{0,300}\"",
+        prop::sample::select(vec!["NaN", "Infinity", "-Infinity", "\"undefined\"", "\"  \"", "[NaN]", "{}"])
+            .prop_map(ToOwned::to_owned),
     ];
-    let key = prop_oneof![Just("user_id"), Just("event_timestamp"), Just("event_name"), Just("other")];
+    let key = prop_oneof![Just("user_id"), Just("event_timestamp"), Just("event_name"), Just("other"), Just("\\ud83d")];
     let object = prop::collection::vec((key, value), 0..6).prop_map(|fields| {
         let fields: Vec<_> = fields.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
         format!("{{{}}}", fields.join(",")).into_bytes()
@@ -225,11 +231,14 @@ proptest! {
         match decode(&data) {
             Ok(click) => {
                 prop_assert!((1..=256).contains(&click.user_id.as_str().chars().count()));
-                prop_assert!(click.time.ms() <= ARRIVAL_MS + SKEW_MS);
+                prop_assert!(!click.user_id.is_placeholder());
+                prop_assert!((MIN_CLICK_TIME_MS..=ARRIVAL_MS + SKEW_MS).contains(&click.time.ms()));
+                prop_assert!(click.attributes.len_bytes() <= 3 * 256);
             }
             Err(rejection) => {
-                prop_assert!(!rejection.message.is_empty());
-                prop_assert!(rejection.reason.to_string().bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()));
+                prop_assert!(!rejection.message.is_empty() && rejection.message.len() < 4_096);
+                prop_assert!(!rejection.message.contains(char::is_control), "{:?}", rejection.message);
+                prop_assert!(Reason::all().any(|reason| reason == rejection.reason), "{:?}", rejection.reason);
             }
         }
     }

@@ -195,7 +195,7 @@ fn texts_and_numbers_that_json_does_not_have() -> Vec<Case> {
 
 fn users() -> Vec<Case> {
     let placeholder = |value: &'static str| {
-        let message = format!("user_id is {value}, which stands for no user: all such clicks would be one user's");
+        let message = format!("user_id is {value}, a placeholder: it would merge unrelated people into one user");
         ("a placeholder", with_user(value), rejected("user_id_placeholder", &message))
     };
     let click_of = |value: &str, user: &str| {
@@ -210,7 +210,7 @@ fn users() -> Vec<Case> {
         placeholder("\"\u{a0}\u{3000} \""),
         ("a placeholder", with_user(r#""\t\u001f""#), {
             let shown = r#""\u0009\u001f""#;
-            let message = format!("user_id is {shown}, which stands for no user: all such clicks would be one user's");
+            let message = format!("user_id is {shown}, a placeholder: it would merge unrelated people into one user");
             rejected("user_id_placeholder", &message)
         }),
         placeholder("\"undefined\""),

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use crate::limits::{MAX_RECORD_KEY_BYTES, MAX_USER_ID_CHARS};
 
-/// Texts that producers write where they have no user. Each would make one user of everybody.
+/// What producers write when they have no user. Each would merge unrelated people into one user.
 const PLACEHOLDERS: [&str; 5] = ["undefined", "null", "NaN", "None", "[object Object]"];
 
 /// A user's id: 1 to [`MAX_USER_ID_CHARS`] Unicode characters.
