@@ -4,9 +4,17 @@
 
 use libfuzzer_sys::fuzz_target;
 use shared::boundary::Boundary;
+use shared::rejection::Reason;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(boundary) = Boundary::decode(data) else { return };
+    let boundary = match Boundary::decode(data) {
+        Ok(boundary) => boundary,
+        Err(rejection) => {
+            assert!(!rejection.message.is_empty() && !rejection.message.contains(char::is_control));
+            assert!(Reason::all().any(|reason| reason == rejection.reason), "{} is not listed", rejection.reason);
+            return;
+        }
+    };
     // The Flink job's boundaries have no status, and are never written again.
     if boundary.status.is_some() {
         let encoded = boundary.encode().expect("texts and integers are JSON");

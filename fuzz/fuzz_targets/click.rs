@@ -4,6 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use shared::click::{Click, LatestBelievable};
+use shared::limits::{MAX_ATTRIBUTE_BYTES, MIN_CLICK_TIME_MS};
+use shared::rejection::Reason;
 use shared::session_rule::{Outcome, SessionGap, UserSessions, apply};
 
 const ARRIVAL_MS: u64 = 1_721_390_400_000;
@@ -16,13 +18,17 @@ fuzz_target!(|data: &[u8]| {
     let mut applied_clicks = 0;
     for line in data.split(|byte| *byte == b'\n') {
         let click = match Click::decode(line, latest) {
-            Ok(click) => click,
+            Ok(decoded) => decoded.click,
             Err(rejection) => {
-                assert!(!rejection.reason.to_string().is_empty() && !rejection.message.is_empty());
+                assert!(!rejection.message.is_empty() && !rejection.message.contains(char::is_control));
+                assert!(Reason::all().any(|reason| reason == rejection.reason), "{} is not listed", rejection.reason);
                 continue;
             }
         };
+        assert!(click.time.ms() >= MIN_CLICK_TIME_MS, "a time in seconds");
         assert!(click.time.ms() <= ARRIVAL_MS + MAX_CLOCK_SKEW_MS, "a click from too far in the future");
+        assert!(!click.user_id.is_placeholder());
+        assert!(click.attributes.len_bytes() <= 3 * MAX_ATTRIBUTE_BYTES);
         let before = sessions.clone();
         let applied = apply(sessions.take(), &click, GAP);
         if applied.outcome == Outcome::Late {

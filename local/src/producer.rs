@@ -160,5 +160,5 @@ impl Producer {
 pub fn partition_key(data: &[u8], line_number: u64) -> String {
     let any_time = LatestBelievable::after_arrival(u64::MAX, 0);
     Click::decode(data, any_time)
-        .map_or_else(|_| format!("line {line_number}"), |click| click.user_id.partition_key().to_owned())
+        .map_or_else(|_| format!("line {line_number}"), |decoded| decoded.click.user_id.partition_key().to_owned())
 }

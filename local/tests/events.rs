@@ -43,6 +43,19 @@ async fn click_events_do_what_their_names_say() {
             Report { records: 3, users: 2, applied: 3, started: 2, published: 2, ..Report::default() },
         ),
         (
+            "clicks-odd.json",
+            Report {
+                records: 4,
+                users: 1,
+                applied: 2,
+                rejected: 2,
+                adjusted_attributes: 3,
+                started: 1,
+                published: 1,
+                ..Report::default()
+            },
+        ),
+        (
             "clicks-late.json",
             Report {
                 records: 4,

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::click::{Click, LatestBelievable};
+use shared::click::{Click, DecodedClick, LatestBelievable};
 use shared::records::{Record, Records};
 use shared::rejected_table::RejectedRecord;
 use shared::sequence_number::SequenceNumber;
@@ -70,6 +70,8 @@ pub struct Batch<'r> {
     pub users: Vec<UserClicks>,
     /// What could not be read.
     pub rejected: Vec<RejectedRecord<'r>>,
+    /// How many attributes of clicks were adjusted to what is kept of them.
+    pub adjusted_attributes: u64,
 }
 
 impl<'r> Batch<'r> {
@@ -82,7 +84,8 @@ impl<'r> Batch<'r> {
             let latest = LatestBelievable::after_arrival(record.arrival_ms, max_clock_skew_ms);
             match Click::decode(record.data, latest) {
                 Err(rejection) => batch.rejected.push(RejectedRecord { index, record, rejection }),
-                Ok(click) => {
+                Ok(DecodedClick { click, adjusted_attributes }) => {
+                    batch.adjusted_attributes += adjusted_attributes;
                     let place = *places.entry(click.user_id.clone()).or_insert_with_key(|user_id| {
                         batch.users.push(UserClicks { user_id: user_id.clone(), clicks: Vec::new() });
                         batch.users.len() - 1

@@ -103,6 +103,7 @@ impl Sessionizer {
             records: records.len() as u64,
             users: batch.users.len() as u64,
             rejected: batch.rejected.len() as u64,
+            adjusted_attributes: batch.adjusted_attributes,
             ..Report::default()
         };
         let lanes = lanes(batch.users);

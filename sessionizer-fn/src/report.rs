@@ -21,6 +21,8 @@ pub struct Report {
     pub already_applied: u64,
     /// Records that could not be read.
     pub rejected: u64,
+    /// Attributes of clicks that were not strings, not Unicode or too long, and were adjusted to what is kept of them.
+    pub adjusted_attributes: u64,
     /// Sessions started.
     pub started: u64,
     /// Sessions closed, because their user's next one started.
@@ -51,6 +53,7 @@ impl Report {
             ("ClicksLate", self.late),
             ("ClicksAlreadyApplied", self.already_applied),
             ("RecordsRejected", self.rejected),
+            ("AttributesAdjusted", self.adjusted_attributes),
             ("RecordsUndone", self.undone),
             ("SessionsStarted", self.started),
             ("SessionsClosed", self.closed),
@@ -72,6 +75,7 @@ impl AddAssign for Report {
         self.late += other.late;
         self.already_applied += other.already_applied;
         self.rejected += other.rejected;
+        self.adjusted_attributes += other.adjusted_attributes;
         self.started += other.started;
         self.closed += other.closed;
         self.merged += other.merged;

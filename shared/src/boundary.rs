@@ -10,10 +10,11 @@ use serde::Serialize;
 use crate::attributes::Attributes;
 use crate::click::{decode_user_id, event_time};
 use crate::event_time::EventTime;
-use crate::fields::{Field, absent, fields_of, mistyped};
+use crate::fields::{Field, Object, absent, mistyped, not_unicode};
 use crate::limits::{MAX_PARTITION_KEY_BYTES, MAX_SAFE_INTEGER, MAX_SESSION_TIME_BYTES};
-use crate::rejection::{FieldFault, Rejection, shown};
+use crate::rejection::{FieldFault, Rejection};
 use crate::session_rule::{Status, TouchedSession};
+use crate::shown;
 use crate::user_id::UserId;
 
 /// Which state of a user a boundary comes from. It grows with every commit of the user; 0 is older than all of them.
@@ -159,7 +160,9 @@ const VERSION: &str = "version";
 impl Boundary {
     /// Reads a boundary from the bytes of a record.
     ///
-    /// `duration_ms` is not read: it follows from start and end.
+    /// `duration_ms` is not read: it follows from start and end. Attributes never cost a session: what another producer
+    /// wrote is adjusted to what is kept of a click's, and not counted. Placeholder users are taken as they are:
+    /// by now the people behind them cannot be told apart.
     ///
     /// # Errors
     /// A [`Rejection`] that names the field, its value and its limit.
@@ -177,6 +180,7 @@ impl Boundary {
             EVENT_COUNT,
             VERSION,
         ];
+        let Object { fields, json } = Object::read(data, names)?;
         let [
             user_id,
             timestamp,
@@ -189,15 +193,16 @@ impl Boundary {
             session_end,
             event_count,
             version,
-        ] = fields_of(data, names)?;
-        let user_id = decode_user_id(user_id)?;
+        ] = fields;
+        let user_id = decode_user_id(user_id, &json)?;
         let session_timestamp = required_time(SESSION_TIMESTAMP, timestamp)?;
         let session_time = required_text(SESSION_TIME, session_time, MAX_SESSION_TIME_BYTES)?;
         let session_id = required_text(SESSION_ID, session_id, MAX_PARTITION_KEY_BYTES)?;
+        let mut adjusted = 0;
         let attributes = Attributes {
-            event_type: event_type.into_attribute(EVENT_TYPE)?,
-            device_type: device_type.into_attribute(DEVICE_TYPE)?,
-            event_name: event_name.into_attribute(EVENT_NAME)?,
+            event_type: event_type.into_attribute(&mut adjusted),
+            device_type: device_type.into_attribute(&mut adjusted),
+            event_name: event_name.into_attribute(&mut adjusted),
         };
         let (status, version) = match optional_text(STATUS, status)? {
             None => (None, Version::NONE),
@@ -228,7 +233,7 @@ fn decode_status(
             Ok(Status::Closed { end, event_count: required_integer(EVENT_COUNT, event_count)? })
         }
         word => {
-            let message = format!("status is {}, expected open, closed or retracted", shown(word));
+            let message = format!("status is {}, expected open, closed or retracted", shown::string(word));
             Err(Rejection::of_field(STATUS, FieldFault::Unknown, message))
         }
     }
@@ -240,7 +245,7 @@ fn required_text(name: &'static str, field: Field<'_>, max_bytes: usize) -> Resu
         return Err(Rejection::of_field(name, FieldFault::Empty, format!("{name} is empty")));
     }
     if text.len() > max_bytes {
-        let message = format!("{name} has {} bytes, the limit is {max_bytes}: {}", text.len(), shown(&text));
+        let message = format!("{name} has {} bytes, the limit is {max_bytes}: {}", text.len(), shown::string(&text));
         return Err(Rejection::of_field(name, FieldFault::TooLong, message));
     }
     Ok(text.into_owned())
@@ -250,7 +255,8 @@ fn optional_text<'a>(name: &'static str, field: Field<'a>) -> Result<Option<Cow<
     match field {
         Field::Missing | Field::Null => Ok(None),
         Field::Text(text) => Ok(Some(text)),
-        Field::Integer(raw) | Field::Other(raw) => Err(mistyped(name, raw, "a string")),
+        Field::NotUnicode(raw) => Err(not_unicode(name, raw)),
+        Field::Integer(_) | Field::Scalar(_) | Field::Composite(_) => Err(mistyped(name, &field, "a string")),
     }
 }
 
@@ -261,7 +267,7 @@ fn required_time(name: &'static str, field: Field<'_>) -> Result<EventTime, Reje
 fn required_integer(name: &'static str, field: Field<'_>) -> Result<u64, Rejection> {
     let digits = required_digits(name, &field)?;
     digits.parse().ok().filter(|number| *number <= MAX_SAFE_INTEGER).ok_or_else(|| {
-        let message = format!("{name} is {}, it must be from 0 to {MAX_SAFE_INTEGER}", shown(digits));
+        let message = format!("{name} is {}, it must be from 0 to {MAX_SAFE_INTEGER}", shown::json(digits));
         Rejection::of_field(name, FieldFault::OutOfRange, message)
     })
 }
@@ -271,13 +277,11 @@ fn required_digits<'a>(name: &'static str, field: &'a Field<'_>) -> Result<&'a s
         Field::Integer(digits) => Ok(digits),
         Field::Missing => Err(absent(name, FieldFault::Missing)),
         Field::Null => Err(absent(name, FieldFault::Null)),
-        Field::Text(text) => Err(not_an_integer(name, text)),
-        Field::Other(raw) => Err(not_an_integer(name, raw)),
+        Field::Text(_) | Field::NotUnicode(_) | Field::Scalar(_) | Field::Composite(_) => {
+            let message = format!("{name} is {}, expected an integer", field.shown());
+            Err(Rejection::of_field(name, FieldFault::NotAnInteger, message))
+        }
     }
-}
-
-fn not_an_integer(name: &'static str, raw: &str) -> Rejection {
-    Rejection::of_field(name, FieldFault::NotAnInteger, format!("{name} is {}, expected an integer", shown(raw)))
 }
 
 #[cfg(test)]

@@ -86,3 +86,28 @@ fn versions_grow_with_every_commit_and_with_time() {
     assert_eq!(Version::new(5_000).next(1_000), Version::new(5_001));
     assert_eq!(Version::new(5_000).next(9_000), Version::new(9_000));
 }
+
+#[test]
+fn attributes_of_other_producers_never_cost_a_session() {
+    let full = text(&boundary(Status::Open));
+    let adjusted = |json: &str| Boundary::decode(json.as_bytes()).expect("a boundary").attributes;
+    let long = full.replace("search", &"é".repeat(200)).replace("\"click\"", "404");
+    let expected =
+        Attributes { event_name: Some("é".repeat(128).into()), event_type: Some("404".into()), device_type: None };
+    assert_eq!(adjusted(&long), expected);
+    assert_eq!(adjusted(&full.replace("null", "[\"mobile\"]")), attributes());
+}
+
+#[test]
+fn sessions_of_placeholder_users_are_taken_as_they_are() {
+    let json = text(&boundary(Status::Open)).replace("user1", "undefined");
+    assert_eq!(Boundary::decode(json.as_bytes()).expect("a boundary").user_id.as_str(), "undefined");
+}
+
+#[test]
+fn half_of_a_surrogate_pair_is_rejected_where_it_would_change_what_a_boundary_means() {
+    let full = text(&boundary(Status::Open));
+    assert_eq!(code(&full.replace("\"user1\"", "\"\\ud83d\"")), "user_id_not_unicode");
+    assert_eq!(code(&full.replace("user1_1", "\\ud83d_1")), "session_id_not_unicode");
+    assert_eq!(code(&full.replace("\"open\"", "\"open\\ud83d\"")), "status_not_unicode");
+}

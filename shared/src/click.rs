@@ -7,10 +7,12 @@ use smol_str::SmolStr;
 
 use crate::attributes::Attributes;
 use crate::event_time::EventTime;
-use crate::fields::{Field, absent, fields_of, mistyped};
-use crate::limits::{END_OF_EVENT_TIME_MS, MAX_USER_ID_CHARS};
-use crate::rejection::{FieldFault, Rejection, shown};
+use crate::fields::{Field, Object, ObjectJson, absent, mistyped, not_unicode};
+use crate::limits::{END_OF_EVENT_TIME_MS, MAX_USER_ID_CHARS, MIN_CLICK_TIME_MS};
+use crate::rejection::{FieldFault, Rejection};
+use crate::shown;
 use crate::user_id::{InvalidUserId, UserId};
+use crate::whole_number::{WholeNumber, whole_number};
 
 /// One click of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,16 @@ pub struct Click {
     pub time: EventTime,
     /// What a session that begins with this click keeps of it.
     pub attributes: Attributes,
+}
+
+/// A click and what it took to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodedClick {
+    /// The click.
+    pub click: Click,
+    /// How many of its attributes were adjusted: not strings, not Unicode, or longer than
+    /// [`crate::limits::MAX_ATTRIBUTE_BYTES`].
+    pub adjusted_attributes: u64,
 }
 
 /// Until when an event time is believed.
@@ -52,30 +64,33 @@ const DEVICE_TYPE: &str = "device_type";
 impl Click {
     /// Reads a click from the bytes of a record.
     ///
+    /// Attributes never cost a click: they are adjusted to what is kept, and counted.
+    ///
     /// # Errors
-    /// A [`Rejection`] for whatever section 2 of the design rejects, and for event attributes that are no strings or
-    /// longer than [`crate::limits::MAX_ATTRIBUTE_BYTES`].
-    pub fn decode(data: &[u8], latest: LatestBelievable) -> Result<Self, Rejection> {
-        let [user_id, timestamp, event_name, event_type, device_type] =
-            fields_of(data, [USER_ID, EVENT_TIMESTAMP, EVENT_NAME, EVENT_TYPE, DEVICE_TYPE])?;
-        Ok(Self {
-            user_id: decode_user_id(user_id)?,
-            time: decode_event_timestamp(timestamp, latest)?,
-            attributes: Attributes {
-                event_name: event_name.into_attribute(EVENT_NAME)?,
-                event_type: event_type.into_attribute(EVENT_TYPE)?,
-                device_type: device_type.into_attribute(DEVICE_TYPE)?,
-            },
-        })
+    /// A [`Rejection`] for whatever section 2 of the design rejects.
+    pub fn decode(data: &[u8], latest: LatestBelievable) -> Result<DecodedClick, Rejection> {
+        let names = [USER_ID, EVENT_TIMESTAMP, EVENT_NAME, EVENT_TYPE, DEVICE_TYPE];
+        let Object { fields: [user_id, timestamp, event_name, event_type, device_type], json } =
+            Object::read(data, names)?;
+        let user_id = no_placeholder(decode_user_id(user_id, &json)?)?;
+        let time = decode_event_timestamp(&timestamp, &json, latest)?;
+        let mut adjusted_attributes = 0;
+        let attributes = Attributes {
+            event_name: event_name.into_attribute(&mut adjusted_attributes),
+            event_type: event_type.into_attribute(&mut adjusted_attributes),
+            device_type: device_type.into_attribute(&mut adjusted_attributes),
+        };
+        Ok(DecodedClick { click: Self { user_id, time, attributes }, adjusted_attributes })
     }
 }
 
 /// A string, or a JSON integer taken as its digits.
-pub(crate) fn decode_user_id(field: Field<'_>) -> Result<UserId, Rejection> {
+pub(crate) fn decode_user_id(field: Field<'_>, json: &ObjectJson<'_>) -> Result<UserId, Rejection> {
     let text = match field {
-        Field::Missing => return Err(absent(USER_ID, FieldFault::Missing)),
+        Field::Missing => return Err(json.without(USER_ID)),
         Field::Null => return Err(absent(USER_ID, FieldFault::Null)),
-        Field::Other(raw) => return Err(mistyped(USER_ID, raw, "a string or an integer")),
+        Field::NotUnicode(raw) => return Err(not_unicode(USER_ID, raw)),
+        Field::Scalar(_) | Field::Composite(_) => return Err(mistyped(USER_ID, &field, "a string or an integer")),
         Field::Integer("-0") => SmolStr::new_static("0"), // the one integer with two spellings
         Field::Integer(digits) => digits.into(),
         Field::Text(text) => text.into(),
@@ -86,24 +101,46 @@ pub(crate) fn decode_user_id(field: Field<'_>) -> Result<UserId, Rejection> {
             Rejection::of_field(USER_ID, FieldFault::Empty, message)
         }
         InvalidUserId::TooLong(text) => {
-            let (chars, start) = (text.chars().count(), shown(&text));
+            let (chars, start) = (text.chars().count(), shown::string(&text));
             let message = format!("user_id has {chars} characters, the limit is {MAX_USER_ID_CHARS}: {start}");
             Rejection::of_field(USER_ID, FieldFault::TooLong, message)
         }
     })
 }
 
-fn decode_event_timestamp(field: Field<'_>, latest: LatestBelievable) -> Result<EventTime, Rejection> {
-    let time = match &field {
-        Field::Missing => return Err(absent(EVENT_TIMESTAMP, FieldFault::Missing)),
+fn no_placeholder(user_id: UserId) -> Result<UserId, Rejection> {
+    if user_id.is_placeholder() {
+        let shown = shown::string(user_id.as_str());
+        let message = format!("user_id is {shown}, a placeholder: it would merge unrelated people into one user");
+        return Err(Rejection::of_field(USER_ID, FieldFault::Placeholder, message));
+    }
+    Ok(user_id)
+}
+
+/// A JSON number without a fraction, or a string of digits; from 1973 on, and not from the future.
+fn decode_event_timestamp(
+    field: &Field<'_>,
+    json: &ObjectJson<'_>,
+    latest: LatestBelievable,
+) -> Result<EventTime, Rejection> {
+    let digits = match field {
+        Field::Missing => return Err(json.without(EVENT_TIMESTAMP)),
         Field::Null => return Err(absent(EVENT_TIMESTAMP, FieldFault::Null)),
-        Field::Other(raw) => return Err(not_an_integer(raw)),
-        Field::Integer(raw) => event_time(EVENT_TIMESTAMP, raw)?,
-        Field::Text(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            event_time(EVENT_TIMESTAMP, text)?
-        }
-        Field::Text(text) => return Err(not_an_integer(text)),
+        Field::Integer(raw) | Field::Scalar(raw) => raw,
+        Field::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => &**text,
+        Field::Text(_) | Field::NotUnicode(_) | Field::Composite(_) => return Err(not_an_integer(field)),
     };
+    // Nearly all are plain digits, for which the general case would only be slower.
+    let number = digits.parse().ok().map(WholeNumber::Value).or_else(|| whole_number(digits));
+    let time = match number {
+        None => return Err(not_an_integer(field)),
+        Some(WholeNumber::OutOfRange) => None,
+        Some(WholeNumber::Value(ms)) => EventTime::from_ms(ms),
+    };
+    let time = time.ok_or_else(|| out_of_range(EVENT_TIMESTAMP, MIN_CLICK_TIME_MS, &field.shown()))?;
+    if time.ms() < MIN_CLICK_TIME_MS {
+        return Err(in_seconds(field, time));
+    }
     if time.ms() > latest.ms() {
         let message = format!(
             "event_timestamp {} is {} s after the record's arrival at {}, the limit is {} s",
@@ -117,25 +154,41 @@ fn decode_event_timestamp(field: Field<'_>, latest: LatestBelievable) -> Result<
     Ok(time)
 }
 
-fn not_an_integer(raw: &str) -> Rejection {
+fn not_an_integer(field: &Field<'_>) -> Rejection {
     let message =
-        format!("event_timestamp is {}, expected Unix milliseconds as an integer or a string of digits", shown(raw));
+        format!("event_timestamp is {}, expected Unix milliseconds as an integer or a string of digits", field.shown());
     Rejection::of_field(EVENT_TIMESTAMP, FieldFault::NotAnInteger, message)
+}
+
+/// The rejection of `field`, which as milliseconds is `time`, before [`MIN_CLICK_TIME_MS`].
+fn in_seconds(field: &Field<'_>, time: EventTime) -> Rejection {
+    let as_seconds = EventTime::from_ms(time.ms() * 1_000).map(EventTime::to_utc_text).unwrap_or_default();
+    let message = format!(
+        "event_timestamp is {}, in milliseconds {} UTC, before 1973-03-03; in seconds it would be {as_seconds} UTC; \
+         expected Unix milliseconds",
+        field.shown(),
+        time.to_utc_text(),
+    );
+    Rejection::of_field(EVENT_TIMESTAMP, FieldFault::InSeconds, message)
 }
 
 /// The event time whose decimal digits are `digits`, however many they are.
 pub(crate) fn event_time(name: &'static str, digits: &str) -> Result<EventTime, Rejection> {
     let ms = if digits == "-0" { Some(0) } else { digits.parse().ok() };
-    ms.and_then(EventTime::from_ms).ok_or_else(|| {
-        let message = format!(
-            "{name} is {}, it must be from 0 (1970) to {} (the end of 9999) milliseconds",
-            shown(digits),
-            END_OF_EVENT_TIME_MS - 1,
-        );
-        Rejection::of_field(name, FieldFault::OutOfRange, message)
-    })
+    ms.and_then(EventTime::from_ms).ok_or_else(|| out_of_range(name, 0, &shown::json(digits)))
+}
+
+/// The rejection of time `name`, which is `shown` and not a number of milliseconds from `min_ms` to the end of 9999.
+fn out_of_range(name: &'static str, min_ms: u64, shown: &str) -> Rejection {
+    let max_ms = END_OF_EVENT_TIME_MS - 1;
+    let message = format!("{name} is {shown}, it must be from {min_ms} to {max_ms} (the end of 9999) milliseconds");
+    Rejection::of_field(name, FieldFault::OutOfRange, message)
 }
 
 #[cfg(test)]
 #[path = "click_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "producer_inputs_tests.rs"]
+mod producer_inputs;

@@ -8,11 +8,14 @@ use serde::de::IgnoredAny;
 use serde_json::error::Category;
 use std::collections::BTreeMap;
 
-use crate::rejection::shown;
 use crate::sequence_number::InvalidSequenceNumber;
+use crate::shown;
 
 /// Most keys of an unknown event that the message names.
 const MAX_KEYS: usize = 10;
+
+/// Most characters of a key that the message shows.
+const MAX_KEY_CHARS: usize = 64;
 
 /// An event that is not what Lambda sends for a Kinesis stream. The whole batch is redelivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +84,7 @@ fn outline(json: &[u8]) -> String {
 }
 
 fn keys(object: &BTreeMap<String, IgnoredAny>) -> String {
-    let names: Vec<_> = object.keys().take(MAX_KEYS).map(|key| shown(key)).collect();
+    let names: Vec<_> = object.keys().take(MAX_KEYS).map(|key| shown::key(key, MAX_KEY_CHARS)).collect();
     let more = object.len().saturating_sub(MAX_KEYS);
     match (names.is_empty(), more) {
         (true, _) => "no keys".to_owned(),

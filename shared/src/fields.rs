@@ -1,96 +1,149 @@
-//! Takes the fields it is asked for out of one JSON object, without building what is thrown away.
+//! The fields a record is read for, and the rejection of records that have none because they are not JSON objects.
 //!
-//! Strict about JSON, lenient about the object: other fields are skipped, of a field given twice the last one counts.
-//! Skipping is not recursive, so nesting of any depth costs no stack. Which fields matter is the callers' business.
+//! Which fields matter, and what they must hold, is for the callers to decide.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use smol_str::SmolStr;
 
-use crate::limits::MAX_ATTRIBUTE_BYTES;
-use crate::rejection::{FieldFault, Reason, Rejection, shown};
+use crate::format_hint::format_hint;
+use crate::json_object::{keys, members};
+use crate::json_string::{unescaped, unescaped_lossy};
+use crate::limits::{MAX_ATTRIBUTE_BYTES, MAX_KEY_IN_MESSAGE_CHARS, MAX_KEYS_IN_MESSAGE};
+use crate::python_constants::without_python_constants;
+use crate::rejection::{FieldFault, Reason, Rejection};
+use crate::shown;
 
-/// How records begin that the Kinesis Producer Library packed together. Source: its aggregation format.
+/// How a record begins into which the Kinesis Producer Library packed many. Source: its aggregation format.
 const AGGREGATION_MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
+
+/// The JSON object in a record, and those of its fields that were asked for.
+pub(crate) struct Object<'a, const N: usize> {
+    /// In the order of their names.
+    pub(crate) fields: [Field<'a>; N],
+    /// The whole object.
+    pub(crate) json: ObjectJson<'a>,
+}
+
+/// An object's JSON, with numbers in place of Python's constants.
+pub(crate) struct ObjectJson<'a>(Cow<'a, str>);
 
 /// What a field holds, as far as the contract cares.
 pub(crate) enum Field<'a> {
     Missing,
     Null,
     Text(Cow<'a, str>),
+    /// A string with half of a surrogate pair, as it stands in the record.
+    NotUnicode(&'a str),
     /// The digits of a JSON integer, with its sign.
     Integer(&'a str),
-    /// Anything else, as it stands in the record.
-    Other(&'a str),
+    /// Another number, a boolean or one of Python's constants, as it stands in the record.
+    Scalar(&'a str),
+    /// An array or object, as it stands in the record.
+    Composite(&'a str),
 }
 
-/// The fields called `names` in the JSON object `data`, in that order.
-pub(crate) fn fields_of<'a, const N: usize>(
-    data: &'a [u8],
-    names: [&'static str; N],
-) -> Result<[Field<'a>; N], Rejection> {
-    if data.starts_with(&AGGREGATION_MAGIC) {
-        let message = "the record holds many records packed by the Kinesis Producer Library; \
-                       switch its aggregation off (AggregationEnabled=false)";
-        return Err(Rejection::of_record(Reason::AggregatedRecord, message));
-    }
-    let text = std::str::from_utf8(data)
-        .map_err(|error| Rejection::of_record(Reason::NotUtf8, format!("the record is not UTF-8: {error}")))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text); // a byte order mark is no part of the JSON text
-
-    let mut json = serde_json::Deserializer::from_str(text);
-    if text.trim_start().starts_with('{') {
-        let raw = NamedFields { names }.deserialize(&mut json).and_then(|raw| json.end().map(|()| raw));
-        let raw = raw.map_err(|error| not_json(&error))?;
-        let mut fields = [const { Field::Missing }; N];
-        for ((field, raw), name) in fields.iter_mut().zip(raw).zip(names) {
-            *field = Field::of(name, raw)?;
+impl<'a, const N: usize> Object<'a, N> {
+    /// The fields called `names` in the JSON object `data`.
+    pub(crate) fn read(data: &'a [u8], names: [&'static str; N]) -> Result<Self, Rejection> {
+        if data.starts_with(&AGGREGATION_MAGIC) {
+            let message = "the record holds many records packed by the Kinesis Producer Library; \
+                           switch its aggregation off (AggregationEnabled=false)";
+            return Err(Rejection::of_record(Reason::AggregatedRecord, message));
         }
-        Ok(fields)
-    } else {
-        serde_json::from_str::<IgnoredAny>(text).map_err(|error| not_json(&error))?;
-        let message = format!("the record is {}, not a JSON object", shown(text));
-        Err(Rejection::of_record(Reason::NotAnObject, message))
+        let text = std::str::from_utf8(data).map_err(|error| not_utf8(data, error.valid_up_to()))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // a byte order mark is no part of the JSON text
+
+        let (values, json) = match members(text, names) {
+            Ok(values) => (values, Cow::Borrowed(text)),
+            Err(error) => {
+                let Some(json) = without_python_constants(text) else { return Err(not_json(text, text, &error)) };
+                let values = members(&json, names).map_err(|error| not_json(text, &json, &error))?;
+                let values = values.map(|values| values.map(|value| Some(same_place(text, &json, value?))));
+                (values, Cow::Owned(json))
+            }
+        };
+        let Some(values) = values else { return Err(not_an_object(text)) };
+        Ok(Self { fields: values.map(Field::of), json: ObjectJson(json) })
     }
 }
 
-fn not_json(error: &serde_json::Error) -> Rejection {
-    Rejection::of_record(Reason::NotJson, format!("the record is not JSON: {error}"))
+/// What stands in `text` where `part` stands in `json`, which is as long.
+fn same_place<'a>(text: &'a str, json: &str, part: &str) -> &'a str {
+    let begin = part.as_ptr().addr().saturating_sub(json.as_ptr().addr());
+    text.get(begin..begin + part.len()).unwrap_or_default()
+}
+
+impl ObjectJson<'_> {
+    /// The rejection for field `name`, which the object does not have. The keys that it does have show an envelope or
+    /// another spelling.
+    pub(crate) fn without(&self, name: &'static str) -> Rejection {
+        let (first, count) = keys(&self.0, MAX_KEYS_IN_MESSAGE);
+        let shown: Vec<_> =
+            first.into_iter().map(|raw| shown::key(&unescaped_lossy(raw), MAX_KEY_IN_MESSAGE_CHARS)).collect();
+        let keys = match count - shown.len() {
+            0 if count == 0 => "the record has no keys".to_owned(),
+            0 => format!("the record's keys are {}", shown.join(", ")),
+            more => format!("the record's keys are {} and {more} more", shown.join(", ")),
+        };
+        let message = format!("{name} is missing, and it is required; {keys}");
+        Rejection::of_field(name, FieldFault::Missing, message)
+    }
 }
 
 impl<'a> Field<'a> {
-    fn of(name: &'static str, raw: Option<&'a RawValue>) -> Result<Self, Rejection> {
-        let Some(raw) = raw.map(RawValue::get) else { return Ok(Self::Missing) };
-        Ok(match raw.as_bytes().first() {
+    fn of(raw: Option<&'a str>) -> Self {
+        let Some(raw) = raw else { return Self::Missing };
+        match raw.as_bytes().first() {
             Some(b'n') => Self::Null,
-            Some(b'"') => Self::Text(text_of(name, raw)?),
-            Some(b'-' | b'0'..=b'9') if !raw.contains(['.', 'e', 'E']) => Self::Integer(raw),
-            _ => Self::Other(raw),
-        })
+            Some(b'"') => unescaped(raw).map_or(Self::NotUnicode(raw), Self::Text),
+            Some(b'{' | b'[') => Self::Composite(raw),
+            Some(b'-' | b'0'..=b'9') if !raw.contains(['.', 'e', 'E', 'I']) => Self::Integer(raw),
+            _ => Self::Scalar(raw),
+        }
     }
 
-    /// An optional text of at most [`MAX_ATTRIBUTE_BYTES`] bytes.
-    pub(crate) fn into_attribute(self, name: &'static str) -> Result<Option<SmolStr>, Rejection> {
+    /// The field as JSON, for a message.
+    pub(crate) fn shown(&self) -> String {
         match self {
-            Self::Missing | Self::Null => Ok(None),
-            Self::Text(text) if text.len() > MAX_ATTRIBUTE_BYTES => {
-                let message =
-                    format!("{name} has {} bytes, the limit is {MAX_ATTRIBUTE_BYTES}: {}", text.len(), shown(&text));
-                Err(Rejection::of_field(name, FieldFault::TooLong, message))
-            }
-            Self::Text(text) => Ok(Some(text.into())),
-            Self::Integer(raw) | Self::Other(raw) => Err(mistyped(name, raw, "a string or null")),
+            Self::Missing => "missing".to_owned(),
+            Self::Null => "null".to_owned(),
+            Self::Text(text) => shown::string(text),
+            Self::NotUnicode(raw) | Self::Integer(raw) | Self::Scalar(raw) | Self::Composite(raw) => shown::json(raw),
         }
+    }
+
+    /// The field as an optional text of at most [`MAX_ATTRIBUTE_BYTES`] bytes. Whatever it holds is made to fit:
+    /// `adjusted` counts the fields that had to be.
+    pub(crate) fn into_attribute(self, adjusted: &mut u64) -> Option<SmolStr> {
+        let text = match self {
+            Self::Missing | Self::Null => return None,
+            Self::Text(text) if text.len() <= MAX_ATTRIBUTE_BYTES => return Some(text.into()),
+            Self::Text(text) => text,
+            Self::NotUnicode(raw) => unescaped_lossy(raw).into(),
+            Self::Integer("-0") => "0".into(), // the one integer with two spellings
+            Self::Integer(raw) | Self::Scalar(raw) => raw.into(),
+            Self::Composite(_) => {
+                *adjusted += 1;
+                return None;
+            }
+        };
+        *adjusted += 1;
+        Some(text[..text.floor_char_boundary(MAX_ATTRIBUTE_BYTES)].into())
     }
 }
 
-/// The rejection of field `name`, whose JSON is `raw`, where `expected` was wanted.
-pub(crate) fn mistyped(name: &'static str, raw: &str, expected: &str) -> Rejection {
-    let message = format!("{name} is {}, expected {expected}", shown(raw));
+/// The rejection of field `name`, which holds `field` where `expected` is required.
+pub(crate) fn mistyped(name: &'static str, field: &Field<'_>, expected: &str) -> Rejection {
+    let message = format!("{name} is {}, expected {expected}", field.shown());
     Rejection::of_field(name, FieldFault::Mistyped, message)
+}
+
+/// The rejection of field `name`, which holds `raw`, a string with half of a surrogate pair.
+pub(crate) fn not_unicode(name: &'static str, raw: &str) -> Rejection {
+    let message = format!("{name} is {}, which holds half of a surrogate pair", shown::json(raw));
+    Rejection::of_field(name, FieldFault::NotUnicode, message)
 }
 
 /// The rejection of field `name`, which is not there (`Missing`) or null (`Null`).
@@ -99,74 +152,57 @@ pub(crate) fn absent(name: &'static str, fault: FieldFault) -> Rejection {
     Rejection::of_field(name, fault, format!("{name} is {what}, and it is required"))
 }
 
-/// Fails for what JSON's grammar allows and Unicode does not: half of a surrogate pair.
-fn text_of<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, Rejection> {
-    #[derive(serde::Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    match serde_json::from_str::<Text<'a>>(raw) {
-        Ok(Text(text)) => Ok(text),
-        Err(error) => {
-            Err(Rejection::of_record(Reason::NotJson, format!("{name} is not a text: {error}: {}", shown(raw))))
-        }
-    }
+fn not_utf8(data: &[u8], offset: usize) -> Rejection {
+    let hint = format_hint(data).map(|hint| format!(": {hint}")).unwrap_or_default();
+    Rejection::of_record(Reason::NotUtf8, format!("the record is not UTF-8 at byte {offset}{hint}"))
 }
 
-/// Reads an object and keeps the JSON of the fields called `names`.
-struct NamedFields<const N: usize> {
-    names: [&'static str; N],
+/// The rejection of `text`, which `error` says is not JSON; `json` is the text without Python's constants.
+fn not_json(text: &str, json: &str, error: &serde_json::Error) -> Rejection {
+    let message = if let Some(offset) = second_value(json) {
+        format!(
+            "the record holds several JSON values, the second at byte {offset}; send each click as a record of its own"
+        )
+    } else {
+        let hint = format_hint(text.as_bytes()).map(|hint| format!("; {hint}")).unwrap_or_default();
+        let near = match text {
+            "" => String::new(),
+            _ => format!(", near: {}", shown::excerpt(text, offset_of(text, error))),
+        };
+        format!("the record is not JSON{hint}; {error}{near}")
+    };
+    Rejection::of_record(Reason::NotJson, message)
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for NamedFields<N> {
-    type Value = [Option<&'de RawValue>; N];
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
+/// Where in `text` the error is, in bytes.
+fn offset_of(text: &str, error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)
 }
 
-impl<'de, const N: usize> Visitor<'de> for NamedFields<N> {
-    type Value = [Option<&'de RawValue>; N];
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut values = [None; N];
-        while let Some(index) = map.next_key_seed(IndexOfName { names: &self.names })? {
-            match index {
-                Some(index) => values[index] = Some(map.next_value()?),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(values)
-    }
+/// Where in `text` a second object or array begins, after a whole JSON value and perhaps a comma.
+fn second_value(text: &str) -> Option<usize> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    let rest = text.get(values.byte_offset()..)?.trim_start();
+    let rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+    rest.starts_with(['{', '[']).then_some(text.len() - rest.len())
 }
 
-/// Finds a key among `names` without copying it.
-struct IndexOfName<'n> {
-    names: &'n [&'static str],
+/// The rejection of `text`, which is JSON.
+fn not_an_object(text: &str) -> Rejection {
+    let value = text.trim();
+    let hint = match value.as_bytes().first() {
+        Some(b'[') => Some("send each click as a record of its own"),
+        Some(b'"') if is_object_begin(value) => Some("it looks like JSON encoded twice; send the object itself"),
+        Some(b'"') => format_hint(unescaped_lossy(value).as_bytes()),
+        _ => None,
+    };
+    let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    Rejection::of_record(Reason::NotAnObject, format!("the record is {}, not a JSON object{hint}", shown::json(value)))
 }
 
-impl<'de> DeserializeSeed<'de> for IndexOfName<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for IndexOfName<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.names.iter().position(|name| *name == key))
-    }
+/// Whether the JSON string `raw` holds the beginning of an object.
+fn is_object_begin(raw: &str) -> bool {
+    unescaped_lossy(raw).trim_start().starts_with('{')
 }

@@ -15,7 +15,13 @@ pub mod records;
 pub mod sequence_number;
 
 mod fields;
+mod format_hint;
+mod json_object;
+mod json_string;
+mod python_constants;
 pub mod rejection;
+pub mod shown;
+mod whole_number;
 
 pub mod attributes;
 pub mod boundary;

@@ -9,17 +9,19 @@ pub const MAX_USER_ID_CHARS: usize = 256;
 /// Source: Kinesis, PutRecords, PartitionKey (256 characters), read as strictly as it can be.
 pub const MAX_RECORD_KEY_BYTES: usize = 256;
 
-/// Longest `event_name`, `event_type` or `device_type`, in bytes of UTF-8.
-///
-/// A state item holds these three for up to two sessions and for the boundaries of [`MAX_CURSORS`] outboxes, and
-/// must stay below [`MAX_ITEM_BYTES`]. Source: that arithmetic, which `sessionizer-fn` tests.
-pub const MAX_ATTRIBUTE_BYTES: usize = 3_072;
+/// Longest `event_name`, `event_type` or `device_type` that is kept, in bytes of UTF-8; what is longer is cut.
+/// Source: design, section 2.
+pub const MAX_ATTRIBUTE_BYTES: usize = 256;
 
 /// Longest `session_time` the sink accepts, in bytes. The contract's own form has 19.
 pub const MAX_SESSION_TIME_BYTES: usize = 64;
 
+/// First event time that a click may have, in Unix milliseconds: 1973-03-03. Below it the time is in seconds, most
+/// probably: in seconds it is the year 5138. Source: design, section 2.
+pub const MIN_CLICK_TIME_MS: u64 = 100_000_000_000;
+
 /// First event time that is out of range, in Unix milliseconds: the start of the year 10000.
-/// Source: design, section 2 ("before 1970 or after 9999").
+/// Source: design, section 2 ("after 9999").
 pub const END_OF_EVENT_TIME_MS: u64 = 253_402_300_800_000;
 
 /// Longest sequence number, in decimal digits. Source: Kinesis, Record, SequenceNumber (`0|([1-9]\d{0,128})`).
@@ -58,6 +60,12 @@ pub const MAX_SESSION_GAP_SECONDS: u64 = 86_400;
 
 /// Most characters of a rejected value that an error message repeats.
 pub const MAX_VALUE_IN_MESSAGE_CHARS: usize = 64;
+
+/// Most keys of a record that an error message lists.
+pub const MAX_KEYS_IN_MESSAGE: usize = 10;
+
+/// Most characters of each of these keys.
+pub const MAX_KEY_IN_MESSAGE_CHARS: usize = 32;
 
 /// Most bytes of a rejected record that are kept: an item less room for its keys, reason and message.
 pub const MAX_REJECTED_DATA_BYTES: usize = MAX_ITEM_BYTES - 8 * 1_024;

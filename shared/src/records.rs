@@ -12,8 +12,8 @@ use aws_lambda_events::streams::KinesisEventResponse;
 
 use crate::event::{Entry, Event, Origin};
 use crate::event_error::EventError;
-use crate::rejection::shown;
 use crate::sequence_number::{self, SequenceNumber};
+use crate::shown;
 
 /// A stream's shard: where a record's sequence number means something. Its text is the stream's name and the shard's id
 /// with a slash between them, which neither contains: that is checked where events are read.
@@ -178,8 +178,9 @@ impl Records {
 ///
 /// Names are checked because they become part of every cursor's key: one with a slash could be taken for another shard.
 fn shard(origin: &Origin, index: impl Fn() -> usize) -> Result<Shard, EventError> {
-    let wrong =
-        |field, value: &str, expected| Err(EventError::Origin { index: index(), field, value: shown(value), expected });
+    let wrong = |field, value: &str, expected| {
+        Err(EventError::Origin { index: index(), field, value: shown::string(value), expected })
+    };
     let shard_id = origin.shard_id.as_deref().unwrap_or_default();
     if !is_name(shard_id) {
         return wrong("eventID", &origin.event_id, "a shard id, a colon and a sequence number");

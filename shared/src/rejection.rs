@@ -1,23 +1,26 @@
-//! Why a record could not be read: a stable code to count by, and a message for who has to mend it.
+//! Why a record was rejected: a stable code to count by, and a message for the person who fixes its producer.
 //!
 //! A rejection is a value, not an error: the record is kept in the rejected-records table and the batch goes on.
 
 use std::fmt;
 
-use crate::limits::MAX_VALUE_IN_MESSAGE_CHARS;
+use FieldFault::{
+    Empty, InSeconds, InTheFuture, Missing, Mistyped, NotAnInteger, NotUnicode, Null, OutOfRange, Placeholder, TooLong,
+    Unknown,
+};
 
-/// What is wrong with a record, as a closed set: its codes may be counted, alarmed on and stored.
+/// What is wrong with a record, from a closed set: its codes can be counted, alarmed on and stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// The bytes are not UTF-8. Code `not_utf8`.
     NotUtf8,
-    /// Many records packed into one by the Kinesis Producer Library. Code `aggregated_record`.
+    /// The record holds many, packed by the Kinesis Producer Library. Code `aggregated_record`.
     AggregatedRecord,
     /// The text is not one JSON value. Code `not_json`.
     NotJson,
     /// The JSON value is not an object. Code `not_an_object`.
     NotAnObject,
-    /// The sessions table holds an item under the boundary's key that the sink has not written. Code
+    /// The sessions table holds an item under the boundary's key that the sink did not write. Code
     /// `session_item_foreign`.
     SessionItemForeign,
     /// A field of the object is at fault. Code: the field's name, `_`, the fault's code.
@@ -36,20 +39,51 @@ pub enum FieldFault {
     Missing,
     /// It is JSON's null. Code `null`.
     Null,
-    /// It is a text without characters. Code `empty`.
+    /// It is a string without characters. Code `empty`.
     Empty,
+    /// It is a string that stands for no value, such as `undefined` or a blank. Code `placeholder`.
+    Placeholder,
+    /// It is a string with half of a surrogate pair, which is no Unicode character. Code `not_unicode`.
+    NotUnicode,
     /// It is longer than its limit. Code `too_long`.
     TooLong,
-    /// It has another JSON type than the contract names. Code `mistyped`.
+    /// Its JSON type is not the contract's. Code `mistyped`.
     Mistyped,
-    /// It should be a whole number and is not. Code `not_an_integer`.
+    /// It is not a whole number. Code `not_an_integer`.
     NotAnInteger,
     /// It is a number outside its range. Code `out_of_range`.
     OutOfRange,
+    /// It is a time in seconds, most probably, where milliseconds are required. Code `in_seconds`.
+    InSeconds,
     /// It is a time further after the record's arrival than clocks may differ. Code `in_the_future`.
     InTheFuture,
-    /// It is a word that the contract does not know. Code `unknown`.
+    /// It is none of the words in the contract. Code `unknown`.
     Unknown,
+}
+
+/// The faults of each field that can be at fault.
+const FIELD_FAULTS: [(&str, &[FieldFault]); 9] = [
+    ("user_id", &[Missing, Null, Empty, Placeholder, NotUnicode, TooLong, Mistyped]),
+    ("event_timestamp", &[Missing, Null, NotAnInteger, OutOfRange, InSeconds, InTheFuture]),
+    ("session_timestamp", &[Missing, Null, NotAnInteger, OutOfRange]),
+    ("session_time", &[Missing, Empty, NotUnicode, TooLong, Mistyped]),
+    ("session_id", &[Missing, Empty, NotUnicode, TooLong, Mistyped]),
+    ("status", &[Unknown, NotUnicode, Mistyped]),
+    ("session_end", &[Missing, Null, NotAnInteger, OutOfRange]),
+    ("event_count", &[Missing, Null, NotAnInteger, OutOfRange]),
+    ("version", &[Missing, Null, NotAnInteger, OutOfRange]),
+];
+
+impl Reason {
+    /// Every reason for which either function rejects a record.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let of_record =
+            [Self::NotUtf8, Self::AggregatedRecord, Self::NotJson, Self::NotAnObject, Self::SessionItemForeign];
+        let of_fields = FIELD_FAULTS
+            .iter()
+            .flat_map(|(name, faults)| faults.iter().map(move |fault| Self::Field { name, fault: *fault }));
+        of_record.into_iter().chain(of_fields)
+    }
 }
 
 impl FieldFault {
@@ -58,10 +92,13 @@ impl FieldFault {
             Self::Missing => "missing",
             Self::Null => "null",
             Self::Empty => "empty",
+            Self::Placeholder => "placeholder",
+            Self::NotUnicode => "not_unicode",
             Self::TooLong => "too_long",
             Self::Mistyped => "mistyped",
             Self::NotAnInteger => "not_an_integer",
             Self::OutOfRange => "out_of_range",
+            Self::InSeconds => "in_seconds",
             Self::InTheFuture => "in_the_future",
             Self::Unknown => "unknown",
         }
@@ -82,12 +119,12 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A record that cannot be read: the reason to count by and a message that names field, value and limit.
+/// Why a record was rejected: the reason to count by and a message that names field, value and limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// What to count by.
     pub reason: Reason,
-    /// What to read. It may repeat a part of the record, so it belongs into the table, not into logs.
+    /// For a person. It may repeat a part of the record, so it belongs in the table, never in logs.
     pub message: String,
 }
 
@@ -105,12 +142,6 @@ impl Rejection {
     }
 }
 
-/// `value` as it may stand in a message: quoted, control characters escaped, cut to
-/// [`MAX_VALUE_IN_MESSAGE_CHARS`] characters.
-#[must_use]
-pub fn shown(value: &str) -> String {
-    match value.char_indices().nth(MAX_VALUE_IN_MESSAGE_CHARS) {
-        None => format!("{value:?}"),
-        Some((end, _)) => format!("{:?}… ({} bytes)", &value[..end], value.len()),
-    }
-}
+#[cfg(test)]
+#[path = "rejection_tests.rs"]
+mod tests;

@@ -9,7 +9,7 @@ use std::fmt;
 use smol_str::SmolStr;
 
 use crate::limits::MAX_SEQUENCE_NUMBER_DIGITS;
-use crate::rejection::shown;
+use crate::shown;
 
 /// A Kinesis sequence number. Ordered and compared as a number; shown exactly as it came.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct SequenceNumber(SmolStr);
 
 /// Text that is no sequence number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("sequence number {} is not 1 to {MAX_SEQUENCE_NUMBER_DIGITS} decimal digits", shown(.text))]
+#[error("sequence number {} is not 1 to {MAX_SEQUENCE_NUMBER_DIGITS} decimal digits", shown::string(.text))]
 pub struct InvalidSequenceNumber {
     text: String,
 }

@@ -6,11 +6,14 @@ use smol_str::SmolStr;
 
 use crate::limits::{MAX_RECORD_KEY_BYTES, MAX_USER_ID_CHARS};
 
+/// What producers write when they have no user. Each would merge unrelated people into one user.
+const PLACEHOLDERS: [&str; 5] = ["undefined", "null", "NaN", "None", "[object Object]"];
+
 /// A user's id: 1 to [`MAX_USER_ID_CHARS`] Unicode characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(SmolStr);
 
-/// Why a text is no user id.
+/// Why a text is not a user id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidUserId {
     /// It has no characters.
@@ -34,6 +37,14 @@ impl UserId {
             return Err(InvalidUserId::TooLong(text.into()));
         }
         Ok(Self(text))
+    }
+
+    /// Whether it stands for no user: it is blank, or what a language prints for no value.
+    #[must_use]
+    pub fn is_placeholder(&self) -> bool {
+        // The information separators are white space in Unicode's bidirectional algorithm and so to Python.
+        let is_blank = |char: char| char.is_whitespace() || matches!(char, '\u{1c}'..='\u{1f}');
+        self.0.chars().all(is_blank) || PLACEHOLDERS.contains(&self.as_str())
     }
 
     /// The id as text.

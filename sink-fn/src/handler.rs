@@ -10,7 +10,8 @@ use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
 use shared::records::{Extent, Progress, Records};
 use shared::rejected_table::{RejectedRecord, RejectedTable};
-use shared::rejection::{Reason, Rejection, shown};
+use shared::rejection::{Reason, Rejection};
+use shared::shown;
 use tracing::{Instrument, Span};
 
 use crate::batch::{Batch, Newest};
@@ -147,7 +148,7 @@ fn rejected<'r>(
 ) -> impl Iterator<Item = RejectedRecord<'r>> {
     let message = format!(
         "the table holds an item under session_id {} that this sink has not written ({error}): move it away, then redrive",
-        shown(&newest.boundary.session_id)
+        shown::string(&newest.boundary.session_id)
     );
     let rejection = Rejection::of_record(Reason::SessionItemForeign, message);
     newest.indexes.iter().filter_map(move |index| {

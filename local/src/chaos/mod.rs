@@ -158,7 +158,7 @@ fn decoded<'d>(records: impl Iterator<Item = &'d Vec<u8>>) -> (Vec<Click>, Vec<V
     let (mut clicks, mut rejected) = (Vec::new(), Vec::new());
     for data in records {
         match Click::decode(data, latest) {
-            Ok(click) => clicks.push(click),
+            Ok(decoded) => clicks.push(decoded.click),
             Err(_) => rejected.push(data.clone()),
         }
     }

@@ -149,7 +149,9 @@ async fn sessionizers_role_allows_what_it_does_and_nothing_else() {
     sessionizer.warm_up().await;
     // A new user, what is no click, the known user, and all of it again.
     let click = |ms: u64| format!(r#"{{"user_id":"u","event_timestamp":{ms}}}"#);
-    for (first, records) in [(1, [click(100_000), "[]".to_owned()]), (3, [click(200_000), click(300_000)])] {
+    for (first, records) in
+        [(1, [click(1_721_390_100_000), "[]".to_owned()]), (3, [click(1_721_390_200_000), click(1_721_390_300_000)])]
+    {
         for _delivery in 0..2 {
             let event = event("click-stream", first, &records.each_ref().map(String::as_str));
             let answer = sessionizer.handle(event, invocation()).await.unwrap();

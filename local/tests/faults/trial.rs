@@ -26,6 +26,8 @@ use crate::scenarios::{Content, Scenario, Sent};
 use crate::world::{Published, World};
 
 const ARRIVAL_MS: i64 = 1_721_390_500_000;
+/// From where the scenarios count, in Unix milliseconds.
+const BEGIN_MS: u64 = 1_721_390_000_000;
 const GAP: SessionGap = SessionGap::from_ms(10_000);
 
 /// How much faster than the clock the time-outs of calls pass: one that gets no answer fails after half a second.
@@ -167,7 +169,7 @@ impl<'w> Trial<'w> {
                     Record { shard, number: sent.number, key: "none".to_owned(), data }
                 }
                 Content::Click(user, ms) => {
-                    let user = format!("{}-{user}", self.name);
+                    let (user, ms) = (format!("{}-{user}", self.name), BEGIN_MS + ms);
                     let json = format!(
                         r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"{}{}"}}"#,
                         sent.shard, sent.number
@@ -366,7 +368,8 @@ fn done(answer: &KinesisEventResponse, mut sequence_numbers: impl ExactSizeItera
 }
 
 fn decoded(data: &[u8]) -> Result<Click, shared::rejection::Rejection> {
-    Click::decode(data, LatestBelievable::after_arrival(ARRIVAL_MS.unsigned_abs(), 3_600_000))
+    let latest = LatestBelievable::after_arrival(ARRIVAL_MS.unsigned_abs(), 3_600_000);
+    Click::decode(data, latest).map(|decoded| decoded.click)
 }
 
 fn data_of((_, _, data): Published) -> Vec<u8> {

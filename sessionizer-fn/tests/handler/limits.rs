@@ -1,16 +1,20 @@
 //! Records, events and items at the limits of Kinesis, Lambda and DynamoDB.
 
-use shared::limits::{END_OF_EVENT_TIME_MS, MAX_ATTRIBUTE_BYTES, MAX_CURSORS, MAX_USER_ID_CHARS};
+use shared::limits::{END_OF_EVENT_TIME_MS, MAX_ATTRIBUTE_BYTES, MAX_CURSORS, MAX_USER_ID_CHARS, MIN_CLICK_TIME_MS};
 
-use crate::world::{ARRIVAL_MS, Sent, World, click, invoke, named};
+use crate::world::{ARRIVAL_MS, BEGIN_MS, Sent, World, click_at, invoke, named};
+
+/// More sessions with the largest attributes than an outbox holds.
+const SESSIONS_PER_SHARD: u64 = 25;
 
 /// The longest user id there is: 256 characters of 4 bytes.
 fn longest_user_id() -> String {
     "🦀".repeat(MAX_USER_ID_CHARS)
 }
 
-/// A click with the largest attributes there are.
+/// A click with the largest attributes there are, `ms` milliseconds after [`BEGIN_MS`].
 fn largest_click(sequence_number: u64, user: &str, ms: u64) -> Sent {
+    let ms = BEGIN_MS + ms;
     let text = "x".repeat(MAX_ATTRIBUTE_BYTES);
     let json = format!(
         r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"{text}","event_type":"{text}","device_type":"{text}"}}"#
@@ -23,14 +27,16 @@ async fn longest_user_with_the_largest_attributes_on_the_most_shards_is_committe
     let (world, user) = (World::start().await, longest_user_id());
     let sessionizer = world.sessionizer();
     for shard in 0..=MAX_CURSORS as u64 {
-        // Three sessions: more than one outbox holds of this size.
-        let clicks = [0, 1, 2].map(|n| largest_click(n + 1, &user, 100_000 + (3 * shard + n) * 20_000));
+        let clicks: Vec<_> = (0..SESSIONS_PER_SHARD)
+            .map(|n| largest_click(n + 1, &user, (SESSIONS_PER_SHARD * shard + n) * 20_000))
+            .collect();
         let answer = invoke(&sessionizer, &format!("shardId-{shard:012}"), &clicks).await;
-        assert_eq!((named(&answer), answer.report.applied), (None, 3), "shard {shard}");
+        assert_eq!((named(&answer), answer.report.applied), (None, SESSIONS_PER_SHARD), "shard {shard}");
         assert_eq!(answer.report.moved, u64::from(shard > 0), "shard {shard}");
     }
     let state = world.state(&user).await;
-    assert_eq!((state.sessions.ordinal, state.cursors.len()), (3 * MAX_CURSORS as u64 + 2, MAX_CURSORS));
+    let sessions = SESSIONS_PER_SHARD * (MAX_CURSORS as u64 + 1);
+    assert_eq!((state.sessions.ordinal, state.cursors.len()), (sessions - 1, MAX_CURSORS));
     let told = world.told().await;
     for ordinal in 0..state.sessions.ordinal {
         assert!(told.contains(&(format!("{user}_{ordinal}"), "closed")), "session {ordinal} was not closed");
@@ -41,8 +47,8 @@ async fn longest_user_with_the_largest_attributes_on_the_most_shards_is_committe
 async fn click_from_beyond_the_clock_skew_does_not_freeze_its_user() {
     let world = World::start().await;
     let (arrival, skew) = (ARRIVAL_MS.unsigned_abs(), 3_600_000);
-    let sent = [0, END_OF_EVENT_TIME_MS - 1, arrival + skew + 1, arrival, arrival + skew];
-    let clicks: Vec<_> = sent.into_iter().zip(1..).map(|(ms, number)| click(number, "a", ms)).collect();
+    let sent = [MIN_CLICK_TIME_MS, END_OF_EVENT_TIME_MS - 1, arrival + skew + 1, arrival, arrival + skew];
+    let clicks: Vec<_> = sent.into_iter().zip(1..).map(|(ms, number)| click_at(number, "a", ms)).collect();
     let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
     assert_eq!((named(&answer), answer.report.applied, answer.report.rejected), (None, 3, 2));
     for item in world.rejected().await {
@@ -50,7 +56,7 @@ async fn click_from_beyond_the_clock_skew_does_not_freeze_its_user() {
     }
     let state = world.state("a").await;
     assert_eq!((state.sessions.ordinal, state.sessions.current.start.ms()), (2, arrival + skew));
-    assert_eq!(world.published().await[0].session_time, "1970-01-01 00:00:00");
+    assert_eq!(world.published().await[0].session_time, "1973-03-03 09:46:40");
 }
 
 /// 5 records of 900 KiB are 6 MB as base64: what Lambda gives a function at most.
@@ -60,7 +66,7 @@ async fn event_of_six_megabytes_is_processed_whatever_its_records_hold() {
     let filling = 900 * 1_024;
     let user = |n| format!("user{n}");
     let click_with = |n: u64, field: String| {
-        let json = format!(r#"{{"user_id":"user{n}","event_timestamp":100000,"unknown":{field}}}"#);
+        let json = format!(r#"{{"user_id":"user{n}","event_timestamp":{BEGIN_MS},"unknown":{field}}}"#);
         (n, user(n), json.into_bytes())
     };
     let records = [

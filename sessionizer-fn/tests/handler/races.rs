@@ -6,7 +6,7 @@ use embedded::faults::{Call, Fault, FaultyHttpClient, Hold};
 use sessionizer_fn::handler::{Answer, Sessionizer};
 use tokio::sync::oneshot;
 
-use crate::world::{Sent, World, click, invoke, named};
+use crate::world::{BEGIN_MS, Sent, World, click, invoke, named};
 
 /// A sessionizer whose first commit is held.
 struct Slow {
@@ -53,7 +53,7 @@ async fn lost_race_is_computed_again_over_the_winners_state() {
     assert_eq!((named(&answer), answer.report.lost_races, answer.report.applied), (None, 1, 1));
     assert_eq!(http.calls_of("BatchGetItem"), 1, "the failed condition brings the current item along");
     let state = world.state("a").await;
-    assert_eq!((state.sessions.ordinal, state.sessions.current.start.ms()), (1, 115_000));
+    assert_eq!((state.sessions.ordinal, state.sessions.current.start.ms()), (1, BEGIN_MS + 115_000));
     assert_eq!(state.sessions.previous.unwrap().event_count, 2);
     // Over the state that was read first, 115 000 would have closed session 0 with one click.
     assert!(world.published().await.iter().all(|boundary| {
@@ -101,7 +101,10 @@ async fn user_on_two_shards_at_once_loses_no_click() {
     tokio::join!(shard(&one, "s1", 0), shard(&two, "s2", 500));
     let state = world.state("a").await;
     assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (0, 40));
-    assert_eq!((state.sessions.current.start.ms(), state.sessions.current.end.ms()), (100_000, 119_500));
+    assert_eq!(
+        (state.sessions.current.start.ms(), state.sessions.current.end.ms()),
+        (BEGIN_MS + 100_000, BEGIN_MS + 119_500)
+    );
     assert_eq!(state.cursors.len(), 2);
 }
 

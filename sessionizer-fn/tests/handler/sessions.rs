@@ -1,6 +1,6 @@
 //! Nothing goes wrong here.
 
-use crate::world::{World, click, invoke, named};
+use crate::world::{BEGIN_MS, World, click, invoke, named};
 
 #[tokio::test]
 async fn clicks_are_committed_and_their_boundaries_published() {
@@ -59,6 +59,22 @@ async fn first_session_is_left_out_when_it_is_to_be_skipped() {
     let sessionizer = world.sessionizer_with(&[("FIRST_SESSION", "skip")]);
     invoke(&sessionizer, "s1", &[click(1, "a", 100_000), click(2, "a", 120_000), click(3, "b", 120_000)]).await;
     assert_eq!(world.told().await, [("a_1".to_owned(), "open")]);
+}
+
+#[tokio::test]
+async fn odd_attributes_never_cost_a_click_and_are_counted() {
+    let world = World::start().await;
+    let json = format!(
+        r#"{{"user_id":"a","event_timestamp":{BEGIN_MS}.0,"event_name":404,"event_type":"{}","device_type":["mobile"]}}"#,
+        "é".repeat(200)
+    );
+    let odd = (1, "a".to_owned(), json.into_bytes());
+    let answer = invoke(&world.sessionizer(), "s1", &[odd, click(2, "a", 1_000)]).await;
+    assert_eq!((named(&answer), answer.report.applied, answer.report.adjusted_attributes), (None, 2, 3));
+    let attributes = &world.published().await[0].attributes;
+    assert_eq!(attributes.event_name.as_deref(), Some("404"));
+    assert_eq!(attributes.event_type.as_deref(), Some("é".repeat(128).as_str()));
+    assert_eq!(attributes.device_type, None);
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ use shared::statements::Item;
 pub const ARRIVAL_MS: i64 = 1_721_390_500_000;
 pub const NOW_MS: u64 = 1_721_390_600_000;
 
+/// From where most tests count, in Unix milliseconds: a day before the records arrive, so that none is from the future.
+pub const BEGIN_MS: u64 = ARRIVAL_MS.unsigned_abs() - 86_400_000;
+
 pub struct World {
     pub embedded: Embedded,
     environment: BTreeMap<String, String>,
@@ -26,8 +29,13 @@ pub struct World {
 /// A record of click-stream: sequence number, partition key, bytes.
 pub type Sent = (u64, String, Vec<u8>);
 
-/// A click of `user` at `ms`, its partition key the user.
+/// A click of `user`, `ms` milliseconds after [`BEGIN_MS`], its partition key the user.
 pub fn click(sequence_number: u64, user: &str, ms: u64) -> Sent {
+    click_at(sequence_number, user, BEGIN_MS + ms)
+}
+
+/// A click of `user` at `ms` in Unix milliseconds, its partition key the user.
+pub fn click_at(sequence_number: u64, user: &str, ms: u64) -> Sent {
     let json = format!(r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"e{sequence_number}"}}"#);
     (sequence_number, user.to_owned(), json.into_bytes())
 }

@@ -1,0 +1,163 @@
+//! Decimal numbers whose fraction is zero, read exactly.
+//!
+//! Never by way of a floating-point number: those round near the limits. The work is linear in the text's length,
+//! whatever its exponent.
+
+/// What a number with no fraction is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WholeNumber {
+    /// This much.
+    Value(u64),
+    /// Less than zero, or more than a `u64` holds.
+    OutOfRange,
+}
+
+/// Most decimal digits of a `u64`.
+const MAX_U64_DIGITS: i64 = 20;
+
+/// The value of `text`, a number in JSON's notation, leading zeros allowed. `None` when it has a fraction other than
+/// zero or is no number at all.
+pub(crate) fn whole_number(text: &str) -> Option<WholeNumber> {
+    let (is_negative, magnitude) = text.strip_prefix('-').map_or((false, text), |magnitude| (true, magnitude));
+    let (mantissa, exponent) = magnitude.split_once(['e', 'E']).unwrap_or((magnitude, "0"));
+    let exponent = exponent_of(exponent)?;
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if integer.is_empty() || !is_digits(integer) || !is_digits(fraction) {
+        return None;
+    }
+
+    // The number is its significant digits times a power of ten.
+    let fraction = fraction.trim_end_matches('0');
+    let (integer, power) = if fraction.is_empty() {
+        let significant = integer.trim_end_matches('0');
+        (significant, exponent.saturating_add(length(integer) - length(significant)))
+    } else {
+        (integer, exponent.saturating_sub(length(fraction)))
+    };
+    let digits = || integer.bytes().chain(fraction.bytes()).skip_while(|digit| *digit == b'0');
+    let count = i64::try_from(digits().count()).unwrap_or(i64::MAX);
+    if count == 0 {
+        return Some(WholeNumber::Value(0));
+    }
+    let power = u32::try_from(power).ok()?; // negative: digits remain behind the point
+    if is_negative || count.saturating_add(power.into()) > MAX_U64_DIGITS {
+        return Some(WholeNumber::OutOfRange);
+    }
+    let significant = digits().fold(0_u128, |value, digit| value * 10 + u128::from(digit - b'0'));
+    let value = u64::try_from(significant * 10_u128.pow(power));
+    Some(value.map_or(WholeNumber::OutOfRange, WholeNumber::Value))
+}
+
+/// The exponent `text`; beyond an `i32` only its sign matters, because no record has as many digits.
+fn exponent_of(text: &str) -> Option<i64> {
+    let (is_negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if digits.is_empty() || !is_digits(digits) {
+        return None;
+    }
+    let magnitude = digits.parse::<i32>().unwrap_or(i32::MAX);
+    Some(i64::from(if is_negative { -magnitude } else { magnitude }))
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WholeNumber::{OutOfRange, Value};
+    use super::*;
+
+    #[test]
+    fn numbers_without_a_fraction_have_their_exact_value() {
+        for (text, value) in [
+            ("0", 0),
+            ("-0", 0),
+            ("0.000", 0),
+            ("-0.0e5", 0),
+            ("0e999999999999999999999", 0),
+            ("0e-999999999999999999999", 0),
+            ("7", 7),
+            ("0001721390000000", 1_721_390_000_000),
+            ("1721390000000.0", 1_721_390_000_000),
+            ("1721390000000.000", 1_721_390_000_000),
+            ("1.72139E12", 1_721_390_000_000),
+            ("1.72139e+0012", 1_721_390_000_000),
+            ("17213900000000e-1", 1_721_390_000_000),
+            ("0.00172139e15", 1_721_390_000_000),
+            ("1.5e1", 15),
+            ("1500e-2", 15),
+            ("9007199254740993.0", 9_007_199_254_740_993),
+            ("253402300799999.0", 253_402_300_799_999),
+            ("18446744073709551615", u64::MAX),
+            ("1844674407370955161.5e1", u64::MAX),
+        ] {
+            assert_eq!(whole_number(text), Some(Value(value)), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_below_zero_or_beyond_64_bits_are_out_of_range() {
+        for text in [
+            "-1",
+            "-1.0",
+            "-1e400",
+            "18446744073709551616",
+            "18446744073709551615.0e1",
+            "1e20",
+            "1e400",
+            "1e99999999999",
+        ] {
+            assert_eq!(whole_number(text), Some(OutOfRange), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_with_a_fraction_and_other_texts_have_no_value() {
+        for text in [
+            "1721390000123.456",
+            "0.1",
+            "15e-1",
+            "1e-400",
+            "1e-99999999999",
+            "-0.5",
+            "253402300799999.9999999999",
+            "",
+            "-",
+            ".",
+            ".5",
+            "e5",
+            "1e",
+            "1e+",
+            "1e1.0",
+            "1.2.3",
+            "+1",
+            "--1",
+            "NaN",
+            "true",
+            "١",
+            "1 ",
+            "1_000",
+        ] {
+            assert_eq!(whole_number(text), None, "{text}");
+        }
+        assert_eq!(whole_number("5."), Some(Value(5)), "JSON rules it out before");
+    }
+
+    #[test]
+    fn work_is_linear_in_the_digits_whatever_the_exponent() {
+        let zeros = "0".repeat(1_000_000);
+        assert_eq!(whole_number(&format!("172139{zeros}e-1000000")), Some(Value(172_139)));
+        assert_eq!(whole_number(&format!("0.{zeros}172139e1000006")), Some(Value(172_139)));
+        assert_eq!(whole_number(&format!("1{zeros}")), Some(OutOfRange));
+        assert_eq!(whole_number(&format!("1.{zeros}1")), None);
+        assert_eq!(whole_number(&format!("1e{zeros}3")), Some(Value(1_000)));
+    }
+}
