@@ -29,6 +29,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Sessionizes a file and writes the sessions table.
+    #[command(after_help = EXIT_STATUS)]
     Run(RunArgs),
     /// Keeps the pipeline up for the AWS CLI and cargo-lambda, until Ctrl-C.
     Serve(ServeArgs),

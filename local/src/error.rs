@@ -84,6 +84,9 @@ pub enum LocalError {
         /// What the system said.
         source: io::Error,
     },
+    /// The person at the terminal has ended it.
+    #[error("interrupted: the outputs are left empty")]
+    Interrupted,
     /// Standard output could not be written.
     #[error("standard output cannot be written: {0}")]
     Stdout(io::Error),

@@ -18,7 +18,7 @@ use shared::user_id::UserId;
 
 use crate::error::LocalError;
 use crate::line_numbers::LineNumbers;
-use crate::output::Output;
+use crate::output::OutputWriter;
 
 /// All sessions in the table called `table` but the retracted ones, sorted by session id as bytes.
 ///
@@ -38,7 +38,7 @@ pub async fn sessions(client: &Client, table: &str) -> Result<Vec<Boundary>, Loc
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn write_sessions(sessions: &[Boundary], output: &mut Output) -> Result<(), LocalError> {
+pub fn write_sessions(sessions: &[Boundary], output: &OutputWriter) -> Result<(), LocalError> {
     sessions.iter().try_for_each(|session| output.write_line(&serde_json::to_vec(&session.to_row(None))?))
 }
 
@@ -86,8 +86,8 @@ pub async fn boundaries(client: &aws_sdk_kinesis::Client, stream: &str) -> Resul
 /// A rejected record as a line of NDJSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct RejectedRow {
-    /// The line of the input that it came from, from 1; `None` (`null`) if this run did not put it: then it was rejected
-    /// in the sink, or by an earlier run on the same data directory that ended within the second in which this one began.
+    /// The line of the input that it came from, from 1; `None` (`null`) if this run did not put it, which is so of what the
+    /// sink rejects.
     pub line: Option<u64>,
     /// Stream and shard.
     pub source: String,
@@ -145,7 +145,7 @@ pub async fn rejected_data(client: &Client, table: &str) -> Result<Vec<Vec<u8>>,
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn write_rejected(rows: &[RejectedRow], output: &mut Output) -> Result<(), LocalError> {
+pub fn write_rejected(rows: &[RejectedRow], output: &OutputWriter) -> Result<(), LocalError> {
     rows.iter().try_for_each(|row| output.write_line(&serde_json::to_vec(row)?))
 }
 

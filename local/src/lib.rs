@@ -2,9 +2,8 @@
 //!
 //! In the order in which data flows: an [`input`]'s [`lines`] are put into click-stream ([`producer`], which remembers
 //! [`line_numbers`]) no faster than its shards take them ([`pace`]), the handlers are invoked with what the streams bring
-//! ([`functions`], wired up in [`pipeline`]), boundaries are
-//! seen as they land ([`tap`], [`boundary_writer`]), and the tables are read
-//! ([`export`]) and written to an [`output`] or shown ([`display`]). [`run`] does that for a file,
+//! ([`functions`], wired up in [`pipeline`]), boundaries are written as they land ([`tap`], [`boundary_writer`]), and the
+//! tables are read ([`export`]) and written to an [`output`] or shown ([`display`]). [`run`] does that for a file,
 //! [`walkthrough`] for a few minutes of made-up clicks, and [`serve`] for whoever comes; [`chaos`] runs streams under
 //! faults, by another [`staging`] of the functions. [`tables`] and [`redrive`] work on any tables, those in AWS too.
 
@@ -25,6 +24,7 @@ pub mod boundary_writer;
 pub mod display;
 pub mod export;
 pub mod output;
+mod outputs;
 pub mod summary;
 
 pub mod chaos;

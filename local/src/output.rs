@@ -6,21 +6,29 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use same_file::Handle;
 
 use crate::error::LocalError;
 use crate::input::is_regular;
 
-/// An output that was opened. Unless it is [finished](Output::finish), it is empty or as it was.
+/// An output that was opened. Dropped before it is [finished](Output::finish), it is empty or as it was.
 #[derive(Debug)]
 pub struct Output {
-    writer: Option<BufWriter<Sink>>,
-    option: &'static str,
-    path: PathBuf,
+    writer: OutputWriter,
     /// Which file it is; `None` for a pipe, a terminal or a device.
     identity: Option<Handle>,
     state: State,
+}
+
+/// What writes to an [`Output`], from another thread if need be. Once the output is dropped, every write fails.
+#[derive(Clone, Debug)]
+pub struct OutputWriter {
+    option: &'static str,
+    path: PathBuf,
+    /// `None` once the output is dropped.
+    sink: Arc<Mutex<Option<BufWriter<Sink>>>>,
 }
 
 #[derive(Debug)]
@@ -47,12 +55,9 @@ impl Output {
     /// # Errors
     /// When the file cannot be made or must not be written.
     pub fn open(option: &'static str, path: &Path) -> Result<Self, LocalError> {
-        let output = |sink, identity, state| Self {
-            writer: Some(BufWriter::new(sink)),
-            option,
-            path: path.to_owned(),
-            identity,
-            state,
+        let output = |sink, identity, state| {
+            let sink = Arc::new(Mutex::new(Some(BufWriter::new(sink))));
+            Self { writer: OutputWriter { option, path: path.to_owned(), sink }, identity, state }
         };
         if path == Path::new("-") {
             // Without a handle it cannot be compared with other files; it can be written all the same.
@@ -69,9 +74,10 @@ impl Output {
             }
             Err(error) => return Err(failed(error)),
         };
-        // From here on a file that was made is removed again if something fails.
+        let copy = if is_regular(&file) { file.try_clone().map(Some) } else { Ok(None) };
         let mut opened = output(Sink::File(file), None, state);
-        opened.identity = opened.identify().map_err(failed)?;
+        // A failure from here on removes a file that was made.
+        opened.identity = copy.and_then(|copy| copy.map(Handle::from_file).transpose()).map_err(failed)?;
         Ok(opened)
     }
 
@@ -86,13 +92,14 @@ impl Output {
     ) -> Result<(), LocalError> {
         let mut seen: Vec<_> = others.iter().map(|(option, handle)| (*option, None, Some(*handle))).collect();
         for output in outputs {
-            let this = (output.option, Some(output.path.as_path()), output.identity.as_ref());
+            let OutputWriter { option, path, .. } = &output.writer;
+            let this = (*option, Some(path.as_path()), output.identity.as_ref());
             let is_same = |other: &&(&'static str, Option<&Path>, Option<&Handle>)| {
                 let are_stdout = [other.1, this.1].iter().all(|path| *path == Some(Path::new("-")));
                 are_stdout || (this.2.is_some() && other.2 == this.2)
             };
             if let Some((other, ..)) = seen.iter().find(is_same) {
-                return Err(LocalError::SameFile { option: output.option, path: output.path.clone(), other });
+                return Err(LocalError::SameFile { option, path: path.clone(), other });
             }
             seen.push(this);
         }
@@ -104,28 +111,15 @@ impl Output {
     /// # Errors
     /// When the file cannot be emptied.
     pub fn start(&mut self) -> Result<(), LocalError> {
-        self.empty().map_err(self.writing_failed())?;
+        self.empty().map_err(|source| self.writer.failed(source))?;
         self.state = State::Started;
         Ok(())
     }
 
-    /// Writes `line` and a line feed.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn write_line(&mut self, line: &[u8]) -> Result<(), LocalError> {
-        let failed = self.writing_failed();
-        let Some(writer) = &mut self.writer else { return Ok(()) }; // not reached: only `drop` takes it
-        writer.write_all(line).and_then(|()| writer.write_all(b"\n")).map_err(failed)
-    }
-
-    /// Passes on what was written so far, for a reader that follows.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn flush(&mut self) -> Result<(), LocalError> {
-        let failed = self.writing_failed();
-        self.writer.as_mut().map_or(Ok(()), BufWriter::flush).map_err(failed)
+    /// What writes to it.
+    #[must_use]
+    pub fn writer(&self) -> &OutputWriter {
+        &self.writer
     }
 
     /// Declares it complete: it stays as it is.
@@ -133,7 +127,7 @@ impl Output {
     /// # Errors
     /// When the last of it cannot be written.
     pub fn finish(mut self) -> Result<(), LocalError> {
-        self.flush()?;
+        self.writer.flush()?;
         self.state = State::Finished;
         Ok(())
     }
@@ -141,30 +135,19 @@ impl Output {
     /// Whether a person sees it as it is written.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        match self.writer.as_ref().map(BufWriter::get_ref) {
+        match self.writer.lock().as_ref().map(BufWriter::get_ref) {
             Some(Sink::File(file)) => file.is_terminal(),
             Some(Sink::Stdout) => io::stdout().is_terminal(),
             None => false,
         }
     }
 
-    fn identify(&self) -> io::Result<Option<Handle>> {
-        match self.writer.as_ref().map(BufWriter::get_ref) {
-            Some(Sink::File(file)) if is_regular(file) => Ok(Some(Handle::from_file(file.try_clone()?)?)),
-            _ => Ok(None),
-        }
-    }
-
     fn empty(&self) -> io::Result<()> {
-        match self.writer.as_ref().map(BufWriter::get_ref) {
+        // `-` may be a file too, but what else is in it is not ours.
+        match self.writer.lock().as_ref().map(BufWriter::get_ref) {
             Some(Sink::File(file)) if is_regular(file) => file.set_len(0),
             _ => Ok(()),
         }
-    }
-
-    fn writing_failed(&self) -> impl FnOnce(io::Error) -> LocalError + use<> {
-        let (option, path) = (self.option, self.path.clone());
-        move |source| LocalError::Writing { option, path, source }
     }
 }
 
@@ -173,13 +156,46 @@ impl Drop for Output {
     fn drop(&mut self) {
         match self.state {
             State::Untouched | State::Finished => {}
-            State::Created => drop(fs::remove_file(&self.path)),
-            State::Started => {
+            State::Created => drop(fs::remove_file(&self.writer.path)),
+            // Only a regular file can be emptied, and only there is nobody stuck with the lock.
+            State::Started if self.identity.is_some() => {
                 let _ = self.empty();
                 // What the buffer still holds belongs to a result that will not be.
-                self.writer.take().map(BufWriter::into_parts);
+                self.writer.lock().take().map(BufWriter::into_parts);
             }
+            State::Started => {}
         }
+    }
+}
+
+impl OutputWriter {
+    /// Writes `line` and a line feed.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn write_line(&self, line: &[u8]) -> Result<(), LocalError> {
+        self.with(|sink| sink.write_all(line).and_then(|()| sink.write_all(b"\n")))
+    }
+
+    /// Passes on what was written so far, for a reader that follows.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn flush(&self) -> Result<(), LocalError> {
+        self.with(BufWriter::flush)
+    }
+
+    fn with(&self, write: impl FnOnce(&mut BufWriter<Sink>) -> io::Result<()>) -> Result<(), LocalError> {
+        let abandoned = || Err(ErrorKind::BrokenPipe.into());
+        self.lock().as_mut().map_or_else(abandoned, write).map_err(|source| self.failed(source))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<BufWriter<Sink>>> {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, source: io::Error) -> LocalError {
+        LocalError::Writing { option: self.option, path: self.path.clone(), source }
     }
 }
 

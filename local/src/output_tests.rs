@@ -28,11 +28,15 @@ fn output_that_is_started_but_not_finished_is_empty() {
     for path in [existing, folder.path().join("new")] {
         let mut output = Output::open("--sessions", &path).unwrap();
         output.start().unwrap();
-        output.write_line(b"written").unwrap();
-        output.flush().unwrap();
+        output.writer().write_line(b"written").unwrap();
+        output.writer().flush().unwrap();
         assert_eq!(read_to_string(&path).unwrap(), "written\n");
-        output.write_line(b"still in the buffer").unwrap();
+        output.writer().write_line(b"still in the buffer").unwrap();
+        let writer = output.writer().clone();
         drop(output);
+        let late = writer.write_line(b"by a thread that does not know yet").unwrap_err().to_string();
+        assert_eq!(late, format!("--sessions {} cannot be written: broken pipe", path.display()));
+        drop(writer);
         assert_eq!(read_to_string(&path).unwrap(), "");
     }
 }
@@ -42,8 +46,8 @@ fn output_that_is_finished_has_what_was_written_and_nothing_of_before() {
     let (_folder, path) = folder_with("existing", "as it was, and longer than what is written");
     let mut output = Output::open("--sessions", &path).unwrap();
     output.start().unwrap();
-    output.write_line(b"one").unwrap();
-    output.write_line(b"two").unwrap();
+    output.writer().write_line(b"one").unwrap();
+    output.writer().write_line(b"two").unwrap();
     output.finish().unwrap();
     assert_eq!(read_to_string(&path).unwrap(), "one\ntwo\n");
 }
@@ -95,7 +99,7 @@ fn output_that_cannot_be_written_is_refused_when_it_is_opened() {
 fn write_that_fails_names_option_and_path() {
     let mut output = Output::open("--sessions", Path::new("/dev/full")).unwrap();
     output.start().unwrap();
-    output.write_line(b"a session").unwrap();
+    output.writer().write_line(b"a session").unwrap();
     let message = output.finish().unwrap_err().to_string();
     assert!(message.starts_with("--sessions /dev/full cannot be written: No space left on device"), "{message}");
 }

@@ -7,16 +7,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use embedded::DynamoDbServer;
 use indicatif::{ProgressBar, ProgressStyle};
-use same_file::Handle;
 
 use crate::boundary_writer::BoundaryWriter;
 use crate::error::LocalError;
 use crate::export;
-use crate::input::{INPUT_OPTION, Input};
+use crate::input::Input;
 use crate::lines::{Content, Line, MAX_RECORD_BYTES};
 use crate::output::Output;
+use crate::outputs::Outputs;
 use crate::pipeline::{Options, Pipeline};
 use crate::producer::{Producer, Route};
 use crate::summary::{OversizedLine, Summary};
@@ -51,38 +50,18 @@ pub async fn run(run: Run) -> Result<Summary, LocalError> {
     outputs.start()?;
 
     let (began, began_ms) = (Instant::now(), whole_second_ms());
-    let bar = progress_bar(input.length(), outputs.boundaries.as_ref().is_some_and(Output::is_terminal));
-    let boundaries = outputs.boundaries.take().map(|output| BoundaryWriter::start(&pipeline, output));
-    let mut boundaries = boundaries.transpose()?;
     let mut summary = Summary::default();
-    let put = tokio::select! {
-        put = put_all(input, &pipeline, &bar, &mut summary) => put,
-        error = failure_of(&mut boundaries) => Err(error),
-    };
-    bar.finish_and_clear();
+    let producer = put_all(input, &pipeline, outputs.boundaries.as_ref(), &mut summary).await?;
     summary.elapsed = began.elapsed();
-    let producer = match (put, boundaries) {
-        (Ok(producer), None) => producer,
-        (Ok(producer), Some(writer)) => {
-            outputs.boundaries = Some(writer.finish(pipeline.sessionizer_total.now().published).await?);
-            producer
-        }
-        (Err(error), writer) => {
-            if let Some(writer) = writer {
-                writer.abandon().await;
-            }
-            return Err(error);
-        }
-    };
 
     let mut rejected = export::rejected(&pipeline.dynamodb(), &pipeline.rejected_table, began_ms).await?;
     export::number_lines(&mut rejected, &pipeline.click_stream, producer.lines());
-    let sessions = export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?;
-    if let Some(output) = &mut outputs.rejected {
-        export::write_rejected(&rejected, output)?;
+    if let Some(output) = &outputs.rejected {
+        export::write_rejected(&rejected, output.writer())?;
     }
-    if let Some(output) = &mut outputs.sessions {
-        export::write_sessions(&sessions, output)?;
+    let sessions = export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?;
+    if let Some(output) = &outputs.sessions {
+        export::write_sessions(&sessions, output.writer())?;
     }
     for row in rejected {
         *summary.rejected.entry(row.reason).or_default() += 1;
@@ -96,50 +75,30 @@ pub async fn run(run: Run) -> Result<Summary, LocalError> {
     Ok(summary)
 }
 
-/// A run's outputs, as far as they were asked for.
-#[derive(Debug)]
-struct Outputs {
-    sessions: Option<Output>,
-    boundaries: Option<Output>,
-    rejected: Option<Output>,
-}
-
-impl Outputs {
-    fn open(run: &Run, input: &Input) -> Result<Self, LocalError> {
-        let open = |option, path: &Option<PathBuf>| path.as_ref().map(|path| Output::open(option, path)).transpose();
-        let outputs = Self {
-            sessions: open("--sessions", &run.sessions)?,
-            boundaries: open("--boundaries", &run.boundaries)?,
-            rejected: open("--rejected", &run.rejected)?,
-        };
-        let each = [&outputs.sessions, &outputs.boundaries, &outputs.rejected].into_iter().flatten();
-        let database = run.options.data_dir.as_deref().map(DynamoDbServer::database_file);
-        // It need not be there yet.
-        let database = database.and_then(|path| Handle::from_path(path).ok());
-        let others = [(INPUT_OPTION, input.identity()), ("--data-dir", database.as_ref())];
-        let others: Vec<_> = others.into_iter().filter_map(|(option, handle)| Some((option, handle?))).collect();
-        Output::check_distinct(&others, each)?;
-        Ok(outputs)
-    }
-
-    fn each(&mut self) -> impl Iterator<Item = &mut Output> {
-        [&mut self.sessions, &mut self.boundaries, &mut self.rejected].into_iter().flatten()
-    }
-
-    fn start(&mut self) -> Result<(), LocalError> {
-        self.each().try_for_each(Output::start)
-    }
-
-    /// All or none: what can fail is done for each before the first is declared complete.
-    fn finish(mut self) -> Result<(), LocalError> {
-        self.each().try_for_each(Output::flush)?;
-        let Self { sessions, boundaries, rejected } = self;
-        [sessions, boundaries, rejected].into_iter().flatten().try_for_each(Output::finish)
-    }
-}
-
-/// Puts every line of `input` and waits until all of them are done and what they published is stored.
+/// Puts every line of `input` and waits until all of them are done, what they published is stored, and all of it is
+/// written to `boundaries`.
 async fn put_all(
+    input: Input,
+    pipeline: &Pipeline,
+    boundaries: Option<&Output>,
+    summary: &mut Summary,
+) -> Result<Producer, LocalError> {
+    let bar = progress_bar(input.length(), boundaries.is_some_and(Output::is_terminal));
+    let writer = boundaries.map(|output| BoundaryWriter::start(pipeline, output.writer().clone()));
+    let mut writer = writer.transpose()?;
+    let put = tokio::select! {
+        put = put_lines(input, pipeline, &bar, summary) => put,
+        error = failure_of(&mut writer) => Err(error),
+    };
+    bar.finish_and_clear();
+    let producer = put?;
+    if let Some(writer) = writer {
+        writer.finish(pipeline.sessionizer_total.now().published).await?;
+    }
+    Ok(producer)
+}
+
+async fn put_lines(
     input: Input,
     pipeline: &Pipeline,
     bar: &ProgressBar,

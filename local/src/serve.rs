@@ -32,7 +32,7 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
     let exports = exports(&pipeline);
     if let Some(mut output) = output {
         output.start()?;
-        exports.iter().try_for_each(|line| output.write_line(line.as_bytes()))?;
+        exports.iter().try_for_each(|line| output.writer().write_line(line.as_bytes()))?;
         output.finish()?;
     }
     let exports = exports.join("\n");
@@ -40,12 +40,12 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
         .map_err(LocalError::Stdout)?;
     // On a thread: a terminal that is stopped, or that nobody reads, must not keep Ctrl-C from being noticed.
     let (tap, batches) = pipeline.tap_boundaries()?;
-    let show = |stdout: &mut io::Stdout, batch: Vec<Vec<u8>>| {
-        let mut stdout = stdout.lock();
+    let show = |batch: Vec<Vec<u8>>| {
+        let mut stdout = io::stdout().lock();
         let mut lines = batch.iter().map(|boundary| boundary_line(boundary));
         lines.try_for_each(|line| writeln!(stdout, "{line}")).map_err(LocalError::Stdout)
     };
-    let mut showing = on_a_thread(batches, io::stdout(), show)?;
+    let mut showing = on_a_thread(batches, show)?;
     let (clicks, boundaries) = (pipeline.clicks(), pipeline.boundaries());
     // More records than there will ever be: these end when a mapping does, and with its error.
     let (sessionizer, sink) = (clicks.wait_until_done(u64::MAX), boundaries.wait_until_done(u64::MAX));

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -256,6 +257,31 @@ fn run_that_fails_leaves_its_outputs_empty() {
 }
 
 #[test]
+fn ctrl_c_ends_a_run_and_leaves_its_outputs_empty() {
+    let desk = Desk::new();
+    desk.put("sessions", b"of an earlier run");
+    let mut command = desk.command(&["run", "--input", "-", "--sessions", "sessions", "--boundaries", "boundaries"]);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap(); // open for as long as the program runs
+    for number in 0..1_000 {
+        writeln!(stdin, r#"{{"user_id":"user{number}","event_timestamp":1721390000000}}"#).unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !fs::read(desk.path("boundaries")).is_ok_and(|boundaries| !boundaries.is_empty()) {
+        assert!(Instant::now() < deadline, "boundaries are written while the input goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(1), "error: interrupted: the outputs are left empty\n".to_owned())
+    );
+    assert_eq!((desk.text("sessions"), desk.text("boundaries")), (String::new(), String::new()));
+    drop(stdin);
+}
+
+#[test]
 fn outputs_replace_what_an_earlier_run_has_left() {
     let desk = Desk::new();
     for name in ["sessions", "boundaries", "rejected"] {
@@ -299,7 +325,7 @@ fn rejected_records_come_in_the_order_of_their_lines_with_their_partition_keys()
     // What the first run has rejected is not reported by a second one.
     desk.put("mixed", b"  {\n");
     let second = desk.run(&arguments);
-    let rows: Vec<_> = text(&second.stdout).lines().map(row).filter(|(line, ..)| line.is_some()).collect();
+    let rows: Vec<_> = text(&second.stdout).lines().map(row).collect();
     assert_eq!(rows, [(Some(1), "line 1".to_owned(), "not_json".to_owned())]);
 }
 
