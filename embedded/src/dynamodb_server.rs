@@ -4,7 +4,8 @@
 //! project has (see `resources`), and must not be spoken to but over HTTP: whoever uses it goes through the SDK.
 //! The emulator never throttles and deletes nothing by TTL on its own.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use dynoxide::Database;
 
@@ -37,7 +38,12 @@ impl DynamoDbServer {
 
     /// Whether an earlier run has left a database in `data_dir`.
     pub fn has_data(data_dir: &Path) -> bool {
-        data_dir.join(DATABASE_FILE).exists()
+        Self::database_file(data_dir).exists()
+    }
+
+    /// The file in `data_dir` that holds the tables.
+    pub fn database_file(data_dir: &Path) -> PathBuf {
+        data_dir.join(DATABASE_FILE)
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -56,10 +62,13 @@ fn open(data_dir: Option<&Path>) -> Result<Database, EmbeddedError> {
         return Database::memory()
             .map_err(|error| EmbeddedError::OpenDatabase { place: "memory".to_owned(), reason: error.to_string() });
     };
-    std::fs::create_dir_all(data_dir)
-        .map_err(|source| EmbeddedError::DataDir { data_dir: data_dir.to_owned(), source })?;
+    let unusable = |source| EmbeddedError::DataDir { data_dir: data_dir.to_owned(), source };
+    if data_dir.exists() && !data_dir.is_dir() {
+        return Err(unusable(ErrorKind::NotADirectory.into())); // the system would only say that it exists
+    }
+    std::fs::create_dir_all(data_dir).map_err(unusable)?;
 
-    let file = data_dir.join(DATABASE_FILE);
+    let file = DynamoDbServer::database_file(data_dir);
     let open_failed = |reason: String| EmbeddedError::OpenDatabase { place: file.display().to_string(), reason };
     let path = file.to_str().ok_or_else(|| open_failed("its path is not UTF-8".to_owned()))?;
     let database = Database::new(path).map_err(|error| open_failed(error.to_string()))?;

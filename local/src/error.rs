@@ -1,7 +1,7 @@
 //! What can go wrong with a local run, each with what it was about.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use embedded::event_source_mapping::{ConfigError as MappingConfigError, MappingError};
 use embedded::{EmbeddedError, TemplateError};
@@ -43,16 +43,75 @@ pub enum LocalError {
     /// A call to an embedded service failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// A file could not be read or written.
-    #[error("{what} {}: {source}", .path.display())]
-    File {
-        /// What was being done.
-        what: &'static str,
-        /// The file.
+    /// The data directory cannot be used.
+    #[error("--data-dir {} cannot be used", .path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: EmbeddedError,
+    },
+    /// A file that the command line names cannot be opened.
+    #[error("{option} {} cannot be opened for {purpose}: {source}", .path.display())]
+    Open {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// "reading" or "writing".
+        purpose: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An output is a file that another option names, perhaps by another path.
+    #[error("{option} {} is also given as {other}: they must be different files", .path.display())]
+    SameFile {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// The option that names the same file.
+        other: &'static str,
+    },
+    /// An output could not be written.
+    #[error("{option} {} cannot be written: {source}", .path.display())]
+    Writing {
+        /// The option.
+        option: &'static str,
+        /// Its value.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
+    /// The person at the terminal has ended it.
+    #[error("interrupted: the outputs are left empty")]
+    Interrupted,
+    /// Standard output could not be written.
+    #[error("standard output cannot be written: {0}")]
+    Stdout(io::Error),
+    /// The input could not be read to its end.
+    #[error("{}, after line {lines_read}: reading it failed: {source}", .path.display())]
+    Reading {
+        /// The input.
+        path: PathBuf,
+        /// How many lines were read before.
+        lines_read: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The input begins as gzip and does not go on or end as such.
+    #[error("{}, after line {lines_read}: the gzip data are damaged or cut off: {source}", .path.display())]
+    Gzip {
+        /// The input.
+        path: PathBuf,
+        /// How many lines were read before.
+        lines_read: u64,
+        /// What the decompression said.
+        source: io::Error,
+    },
+    /// A thread could not be started, or has ended without a result.
+    #[error("a thread failed: {0}")]
+    Thread(io::Error),
     /// An item of a table is not what the functions write there.
     #[error("table {table}: {fault}")]
     Item {
@@ -73,9 +132,15 @@ pub enum LocalError {
 }
 
 impl LocalError {
-    /// Says what was being done with which file.
-    pub fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::File { what, path, source }
+    /// The embedded services' error: the data directory's, if it is about that.
+    pub(crate) fn of_embedded(source: EmbeddedError, data_dir: Option<&Path>) -> Self {
+        let is_about_data = matches!(
+            source,
+            EmbeddedError::DataDir { .. } | EmbeddedError::OpenDatabase { .. } | EmbeddedError::OtherKeys { .. }
+        );
+        match data_dir.filter(|_| is_about_data) {
+            Some(path) => Self::DataDir { path: path.to_owned(), source },
+            None => Self::Embedded(source),
+        }
     }
 }

@@ -1,9 +1,6 @@
-//! What streams and tables hold, read whole, and written as NDJSON.
+//! What streams and tables hold, read whole into memory, and written as NDJSON.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -20,6 +17,8 @@ use shared::statements::Item;
 use shared::user_id::UserId;
 
 use crate::error::LocalError;
+use crate::line_numbers::LineNumbers;
+use crate::output::OutputWriter;
 
 /// All sessions in the table called `table` but the retracted ones, sorted by session id as bytes.
 ///
@@ -38,10 +37,9 @@ pub async fn sessions(client: &Client, table: &str) -> Result<Vec<Boundary>, Loc
 /// Writes one session a line: the contract's keys in their order, without the version.
 ///
 /// # Errors
-/// When the file cannot be written.
-pub fn write_sessions(sessions: &[Boundary], path: &Path) -> Result<(), LocalError> {
-    let lines = sessions.iter().map(|session| serde_json::to_vec(&session.to_row(None)).map_err(LocalError::from));
-    write_lines(lines, path)
+/// When the output cannot be written.
+pub fn write_sessions(sessions: &[Boundary], output: &OutputWriter) -> Result<(), LocalError> {
+    sessions.iter().try_for_each(|session| output.write_line(&serde_json::to_vec(&session.to_row(None))?))
 }
 
 /// The state of each user in the table called `table`.
@@ -88,10 +86,15 @@ pub async fn boundaries(client: &aws_sdk_kinesis::Client, stream: &str) -> Resul
 /// A rejected record as a line of NDJSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct RejectedRow {
+    /// The line of the input that it came from, from 1; `None` (`null`) if this run did not put it, which is so of what the
+    /// sink rejects.
+    pub line: Option<u64>,
     /// Stream and shard.
     pub source: String,
     /// Its position in the shard.
     pub sequence_number: String,
+    /// Its partition key.
+    pub partition_key: String,
     /// The reason's code.
     pub reason: String,
     /// What is wrong, for a person.
@@ -118,6 +121,16 @@ pub async fn rejected(client: &Client, table: &str, since_ms: u64) -> Result<Vec
     Ok(rows)
 }
 
+/// Gives each of `rows` that was put into `stream` its line, and sorts them by it. Those without one come last, as they
+/// were.
+pub fn number_lines(rows: &mut [RejectedRow], stream: &str, lines: &LineNumbers) {
+    for row in &mut *rows {
+        let shard = row.source.strip_prefix(stream).and_then(|rest| rest.strip_prefix('/'));
+        row.line = shard.and_then(|shard| lines.line_of(shard, &row.sequence_number));
+    }
+    rows.sort_by_key(|row| row.line.unwrap_or(u64::MAX));
+}
+
 /// The bytes of each record in the table of rejected ones.
 ///
 /// # Errors
@@ -131,28 +144,9 @@ pub async fn rejected_data(client: &Client, table: &str) -> Result<Vec<Vec<u8>>,
 /// Writes one rejected record a line.
 ///
 /// # Errors
-/// When the file cannot be written.
-pub fn write_rejected(rows: &[RejectedRow], path: &Path) -> Result<(), LocalError> {
-    write_lines(rows.iter().map(|row| serde_json::to_vec(row).map_err(LocalError::from)), path)
-}
-
-/// Writes each of `lines` and a line feed to the file at `path`, or to standard output when that is `-`.
-///
-/// # Errors
-/// When a line cannot be made or the file cannot be written.
-pub fn write_lines(lines: impl Iterator<Item = Result<Vec<u8>, LocalError>>, path: &Path) -> Result<(), LocalError> {
-    let output: Box<dyn Write> = if path == Path::new("-") {
-        Box::new(io::stdout().lock())
-    } else {
-        Box::new(File::create(path).map_err(LocalError::file("creating", path))?)
-    };
-    let mut output = BufWriter::new(output);
-    for line in lines {
-        let mut line = line?;
-        line.push(b'\n');
-        output.write_all(&line).map_err(LocalError::file("writing", path))?;
-    }
-    output.flush().map_err(LocalError::file("writing", path))
+/// When the output cannot be written.
+pub fn write_rejected(rows: &[RejectedRow], output: &OutputWriter) -> Result<(), LocalError> {
+    rows.iter().try_for_each(|row| output.write_line(&serde_json::to_vec(row)?))
 }
 
 const NOT_REJECTED: &str = "it is no rejected record";
@@ -169,8 +163,10 @@ fn rejected_row(item: &Item) -> Option<RejectedRow> {
     let text = |name: &str| item.get(name)?.as_s().ok().cloned();
     let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
     Some(RejectedRow {
+        line: None,
         source: text("source")?,
         sequence_number: text("sequence_number")?,
+        partition_key: text("partition_key")?,
         reason: text("reason")?,
         message: text("message")?,
         arrival_time: number("arrival_time")?,

@@ -6,7 +6,6 @@ use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_lambda_events::event::kinesis::KinesisEvent;
 use embedded::event_source_mapping::Function;
 use sessionizer_fn::handler::Sessionizer;
 use shared::event::Event;
@@ -80,28 +79,8 @@ impl Function for SinkFunction {
     }
 }
 
-/// Passes every record's bytes on, in the order of its shard: to see what is in a stream.
-#[derive(Debug)]
-pub struct Tap {
-    records: tokio::sync::mpsc::UnboundedSender<Vec<u8>>,
-}
-
-impl Tap {
-    /// Passes records on to `records`.
-    #[must_use]
-    pub fn new(records: tokio::sync::mpsc::UnboundedSender<Vec<u8>>) -> Self {
-        Self { records }
-    }
-}
-
-impl Function for Tap {
-    async fn invoke(&self, event: String, _deadline: Instant) -> Result<String, String> {
-        let event: KinesisEvent = serde_json::from_str(&event).map_err(|error| error.to_string())?;
-        for record in event.records {
-            let _ = self.records.send(record.kinesis.data.0); // an error says that nobody looks any more
-        }
-        Ok("{}".to_owned())
-    }
+pub(crate) fn decoded<'e, E: serde::Deserialize<'e>>(event: &'e str) -> Result<E, String> {
+    serde_json::from_str(event).map_err(|error| format!("the event is no Kinesis event: {error}"))
 }
 
 fn encoded(response: &impl serde::Serialize) -> Result<String, String> {

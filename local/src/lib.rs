@@ -1,13 +1,16 @@
 //! The whole pipeline in one process: the functions' own handlers between embedded streams and tables.
 //!
-//! In the order in which data flows: lines of a file ([`lines`]) are put into click-stream ([`producer`]) no faster than
-//! its shards take them ([`pace`]), the handlers are invoked with what the streams bring ([`functions`], wired up in
-//! [`pipeline`]), and the tables are written out ([`export`]) or shown ([`display`]). [`run`] does that for a file,
+//! In the order in which data flows: an [`input`]'s [`lines`] are put into click-stream ([`producer`], which remembers
+//! [`line_numbers`]) no faster than its shards take them ([`pace`]), the handlers are invoked with what the streams bring
+//! ([`functions`], wired up in [`pipeline`]), boundaries are written as they land ([`tap`], [`boundary_writer`]), and the
+//! tables are read ([`export`]) and written to an [`output`] or shown ([`display`]). [`run`] does that for a file,
 //! [`walkthrough`] for a few minutes of made-up clicks, and [`serve`] for whoever comes; [`chaos`] runs streams under
 //! faults, by another [`staging`] of the functions. [`tables`] and [`redrive`] work on any tables, those in AWS too.
 
 pub mod error;
 
+pub mod input;
+pub mod line_numbers;
 pub mod lines;
 pub mod pace;
 pub mod producer;
@@ -15,9 +18,13 @@ pub mod producer;
 pub mod functions;
 pub mod pipeline;
 pub mod staging;
+pub mod tap;
 
+pub mod boundary_writer;
 pub mod display;
 pub mod export;
+pub mod output;
+mod outputs;
 pub mod summary;
 
 pub mod chaos;

@@ -1,28 +1,20 @@
-//! Lines of a file or of standard input, one record each, read a piece at a time.
+//! Cuts an input into lines, one record each. A line that no stream would take is measured, not held.
 //!
-//! Bytes are passed on as they are; only the line feed is taken off. A line that no stream would take is not held.
+//! A record's bytes are passed on as they are; only the line feed is taken off. A carriage return before it stays: JSON
+//! permits white space there, and what is rejected is kept byte for byte.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, Read};
 
-use tokio::sync::mpsc;
-
-use crate::error::LocalError;
-
-/// Largest record, in bytes, its partition key included. Source: Kinesis quotas (1 MiB).
+/// Largest record, in bytes: its data and its partition key together. Source: Kinesis, PutRecords, Data ("when the data
+/// blob is added to the partition key size, the total size must not exceed the maximum record size"), with a stream's
+/// default MaxRecordSizeInKiB of 1,024. The embedded Kinesis takes no more than that of data alone.
 pub const MAX_RECORD_BYTES: usize = 1_024 * 1_024;
 
-/// How many lines are read ahead of the stream.
-const LINES_AHEAD: usize = 1_000;
-
-/// One line that is not empty.
+/// One line that holds something.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its number in the file, from 1.
+    /// Its number in the input, from 1.
     pub number: u64,
-    /// Where the next line begins, in bytes from the start of the file.
-    pub end: u64,
     /// What it holds.
     pub content: Content,
 }
@@ -32,97 +24,87 @@ pub struct Line {
 pub enum Content {
     /// A record's bytes.
     Record(Vec<u8>),
-    /// More than [`MAX_RECORD_BYTES`]; so many.
+    /// More than [`MAX_RECORD_BYTES`]: this many bytes, the line feed left out.
     TooLong(u64),
 }
 
-/// Lines as they are read; what cannot be read is the last item.
-pub type LineReceiver = mpsc::Receiver<Result<Line, LocalError>>;
-
-/// The lines of `input` (`-` for standard input) as a stream, and the input's length in bytes where it is known.
-///
-/// # Errors
-/// When the file cannot be opened. What cannot be read later comes as the stream's last item.
-pub fn lines_of(input: &Path) -> Result<(LineReceiver, Option<u64>), LocalError> {
-    let (source, length): (Box<dyn Read + Send>, _) = if input == Path::new("-") {
-        (Box::new(io::stdin()), None)
-    } else {
-        let file = File::open(input).map_err(LocalError::file("opening", input))?;
-        let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
-        (Box::new(file), length)
-    };
-    let (sender, receiver) = mpsc::channel(LINES_AHEAD);
-    let path = PathBuf::from(input);
-    tokio::task::spawn_blocking(move || {
-        let mut reader = Lines::new(BufReader::new(source));
-        while let Some(line) = reader.next_line().map_err(LocalError::file("reading", path.clone())).transpose() {
-            let failed = line.is_err();
-            if sender.blocking_send(line).is_err() || failed {
-                return; // nobody reads any more, or there is nothing more to read
-            }
-        }
-    });
-    Ok((receiver, length))
+/// A reader's lines.
+#[derive(Debug)]
+pub struct Lines<R> {
+    reader: R,
+    lines_read: u64,
 }
 
-struct Lines<R> {
-    reader: R,
-    number: u64,
-    end: u64,
+/// The part of a line that was not held.
+struct Skipped {
+    bytes: u64,
+    is_blank: bool,
 }
 
 impl<R: BufRead> Lines<R> {
-    fn new(reader: R) -> Self {
-        Self { reader, number: 0, end: 0 }
+    /// The lines of `reader` from where it is.
+    pub fn new(reader: R) -> Self {
+        Self { reader, lines_read: 0 }
     }
 
-    /// The next line that is not empty; `None` at the end.
-    fn next_line(&mut self) -> io::Result<Option<Line>> {
+    /// How many lines were read to their end, blank ones included.
+    pub fn lines_read(&self) -> u64 {
+        self.lines_read
+    }
+
+    /// The next line that holds more than white space; `None` at the end.
+    ///
+    /// # Errors
+    /// When the reader fails. What it gave of the line it failed in is lost.
+    pub fn next_line(&mut self) -> io::Result<Option<Line>> {
         loop {
             let mut record = Vec::new();
             let at_most = MAX_RECORD_BYTES as u64 + 1;
-            let mut length = self.reader.by_ref().take(at_most).read_until(b'\n', &mut record)? as u64;
-            if length == 0 {
+            if self.reader.by_ref().take(at_most).read_until(b'\n', &mut record)? == 0 {
                 return Ok(None);
             }
-            let whole = record.last() == Some(&b'\n');
-            if !whole && length == at_most {
-                length += self.skip_line()?;
-            }
-            self.number += 1;
-            self.end += length;
-            if whole {
-                record.pop();
-            }
-            let content =
-                if record.len() > MAX_RECORD_BYTES { Content::TooLong(length) } else { Content::Record(record) };
-            if content != Content::Record(Vec::new()) {
-                return Ok(Some(Line { number: self.number, end: self.end, content }));
+            let is_whole = record.pop_if(|byte| *byte == b'\n').is_some();
+            let content = if is_whole || record.len() <= MAX_RECORD_BYTES {
+                (!is_blank(&record)).then_some(Content::Record(record))
+            } else {
+                let rest = self.skip_line()?;
+                (!rest.is_blank || !is_blank(&record)).then(|| Content::TooLong(record.len() as u64 + rest.bytes))
+            };
+            self.lines_read += 1;
+            if let Some(content) = content {
+                return Ok(Some(Line { number: self.lines_read, content }));
             }
         }
     }
 
-    /// Reads to the end of the line; says how many bytes that were.
-    fn skip_line(&mut self) -> io::Result<u64> {
-        let mut skipped = 0;
+    /// Reads to the end of the line.
+    fn skip_line(&mut self) -> io::Result<Skipped> {
+        let mut skipped = Skipped { bytes: 0, is_blank: true };
         loop {
             let available = self.reader.fill_buf()?;
-            let (bytes, found) = match available.iter().position(|byte| *byte == b'\n') {
-                Some(place) => (place + 1, true),
-                None => (available.len(), available.is_empty()),
-            };
-            self.reader.consume(bytes);
-            skipped += bytes as u64;
-            if found {
+            let line_feed = available.iter().position(|byte| *byte == b'\n');
+            let part = &available[..line_feed.unwrap_or(available.len())];
+            skipped.bytes += part.len() as u64;
+            skipped.is_blank &= is_blank(part);
+            let is_end = line_feed.is_some() || available.is_empty();
+            let taken = part.len() + usize::from(line_feed.is_some());
+            self.reader.consume(taken);
+            if is_end {
                 return Ok(skipped);
             }
         }
     }
 }
 
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_whitespace)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::io::BufReader;
+
     use super::*;
 
     fn lines(bytes: &[u8]) -> Vec<Line> {
@@ -130,23 +112,29 @@ mod tests {
         std::iter::from_fn(|| lines.next_line().unwrap()).collect()
     }
 
-    fn record(number: u64, end: u64, bytes: &[u8]) -> Line {
-        Line { number, end, content: Content::Record(bytes.to_vec()) }
+    fn record(number: u64, bytes: &[u8]) -> Line {
+        Line { number, content: Content::Record(bytes.to_vec()) }
     }
 
     #[test]
-    fn empty_lines_are_no_records_and_all_other_bytes_are_kept() {
-        let expected = [record(1, 3, b"a\r"), record(3, 7, b" \xff"), record(4, 8, b"z")];
-        assert_eq!(lines(b"a\r\n\n \xff\nz"), expected);
-        assert_eq!(lines(b"\n\n"), []);
+    fn lines_of_white_space_are_no_records_and_all_other_bytes_are_kept() {
+        let expected = [record(1, b"a\r"), record(4, b" \xff"), record(6, b"z ")];
+        assert_eq!(lines(b"a\r\n\n\r\n \xff\n \t\r\nz "), expected);
+        assert_eq!(lines(b"\n\r\n\n \t"), []);
+        assert_eq!(lines(b""), []);
     }
 
     #[test]
     fn line_that_no_stream_would_take_is_measured_and_the_next_one_read() {
         let mut bytes = vec![b'x'; MAX_RECORD_BYTES + 10];
         bytes.extend_from_slice(b"\nnext\n");
-        let long = Line { number: 1, end: 1_048_587, content: Content::TooLong(1_048_587) };
-        assert_eq!(lines(&bytes), [long, record(2, 1_048_592, b"next")]);
-        assert_eq!(lines(&vec![b'x'; MAX_RECORD_BYTES]), [record(1, 1_048_576, &vec![b'x'; MAX_RECORD_BYTES])]);
+        let long = Line { number: 1, content: Content::TooLong(MAX_RECORD_BYTES as u64 + 10) };
+        assert_eq!(lines(&bytes), [long, record(2, b"next")]);
+        let just_too_long = vec![b'x'; MAX_RECORD_BYTES + 1];
+        assert_eq!(lines(&just_too_long), [Line { number: 1, content: Content::TooLong(MAX_RECORD_BYTES as u64 + 1) }]);
+        let longest = vec![b'x'; MAX_RECORD_BYTES];
+        assert_eq!(lines(&longest), [record(1, &longest)]);
+        assert_eq!(lines(&[&longest[..], b"\n"].concat()), [record(1, &longest)]);
+        assert_eq!(lines(&[&vec![b' '; MAX_RECORD_BYTES * 2], &b"\r\nnext"[..]].concat()), [record(2, b"next")]);
     }
 }

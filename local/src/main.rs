@@ -55,19 +55,26 @@ async fn main() -> ExitCode {
 async fn run_file(args: RunArgs) -> Result<bool, LocalError> {
     let options = args.pipeline.into_options();
     let RunArgs { input, sessions, boundaries, rejected, .. } = args;
-    let summary = run(Run { input, sessions, boundaries, rejected, options }).await?;
+    let summary = tokio::select! {
+        biased; // a file that takes long to open, as a named pipe does, can be interrupted before this listens
+        summary = run(Run { input, sessions, boundaries, rejected, options }) => summary?,
+        () = ctrl_c() => return Err(LocalError::Interrupted),
+    };
     eprintln!("{summary}");
     Ok(summary.is_everything_accounted_for())
 }
 
 async fn serve_until_ctrl_c(args: ServeArgs) -> Result<(), LocalError> {
     let options = args.pipeline.into_options();
-    let ctrl_c = async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            eprintln!("Ctrl-C cannot be waited for: {error}");
-        }
-    };
-    serve(Serve { exports: args.exports, options }, ctrl_c).await
+    serve(Serve { exports: args.exports, options }, ctrl_c()).await
+}
+
+/// Resolves at Ctrl-C.
+async fn ctrl_c() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        eprintln!("Ctrl-C cannot be waited for: {error}");
+        std::future::pending().await
+    }
 }
 
 /// Leads to where the variables say, which must be somewhere.

@@ -13,13 +13,13 @@ use embedded::{Embedded, EmbeddedOptions};
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
 use sink_fn::handler::Sink;
-use tokio::sync::mpsc;
 
 use crate::chaos::verdict::Found;
 use crate::error::LocalError;
 use crate::export;
-use crate::functions::{SessionizerFunction, SinkFunction, Tap, Total};
+use crate::functions::{SessionizerFunction, SinkFunction, Total};
 use crate::staging::Staging;
+use crate::tap::{Batches, BoundaryTap};
 
 /// How long a batch is gathered: long enough for batches to fill while a file streams in, and short enough, where the
 /// service's least above none is a second, not to be felt at a run's end.
@@ -56,20 +56,14 @@ pub struct Pipeline {
     state_table: String,
     /// Name of the table of what could not be read.
     pub rejected_table: String,
+    /// How far a click's event time may lie after its arrival, in milliseconds.
+    pub max_clock_skew_ms: u64,
     sessionizer: EventSourceMapping,
     sink: EventSourceMapping,
     /// What the sessionizer's invocations did, all together.
     pub sessionizer_total: Total<sessionizer_fn::report::Report>,
     /// What the sink's invocations did, all together.
     pub sink_total: Total<sink_fn::report::Report>,
-}
-
-/// A look into session-stream: every boundary, as it lands.
-#[derive(Debug)]
-pub struct BoundaryTap {
-    mapping: EventSourceMapping,
-    /// The boundaries' bytes; in order per user.
-    pub boundaries: mpsc::UnboundedReceiver<Vec<u8>>,
 }
 
 impl Pipeline {
@@ -93,9 +87,11 @@ impl Pipeline {
             sessionizer_spec.mapping.batch_size = batch_size;
         }
 
-        let embedded =
-            Embedded::start(EmbeddedOptions { data_dir: options.data_dir, ..EmbeddedOptions::default() }).await?;
-        embedded.create_resources(&template, options.shards).await?;
+        let data_dir = options.data_dir;
+        let embedded_options = EmbeddedOptions { data_dir: data_dir.clone(), ..EmbeddedOptions::default() };
+        let failed = |source| LocalError::of_embedded(source, data_dir.as_deref());
+        let embedded = Embedded::start(embedded_options).await.map_err(&failed)?;
+        embedded.create_resources(&template, options.shards).await.map_err(&failed)?;
 
         let config = sessionizer_fn::config::Config::from_variables(sessionizer_spec.environment.clone())
             .map_err(|source| LocalError::Config { function: "SessionizerFunction", source })?;
@@ -104,6 +100,7 @@ impl Pipeline {
         let (sessionizer_total, sink_total) = (Total::default(), Total::default());
         let (state_table, rejected_table) = (config.state_table.clone(), config.rejected_table.clone());
         let sessions_table = sink_config.sessions_table.clone();
+        let max_clock_skew_ms = config.max_clock_skew_ms;
 
         let sdk = embedded.client_config();
         let total = sessionizer_total.clone();
@@ -128,6 +125,7 @@ impl Pipeline {
             sessions_table,
             state_table,
             rejected_table,
+            max_clock_skew_ms,
             sessionizer,
             sink,
             sessionizer_total,
@@ -204,18 +202,14 @@ impl Pipeline {
     /// Begins to look into session-stream, from its first boundary on.
     ///
     /// # Errors
-    /// None in practice: the settings are the defaults.
-    pub fn tap_boundaries(&self) -> Result<BoundaryTap, LocalError> {
-        let (sender, boundaries) = mpsc::unbounded_channel();
+    /// None in practice: the settings are constant.
+    pub fn tap_boundaries(&self) -> Result<(BoundaryTap, Batches), LocalError> {
         let config = MappingConfig {
-            batch_size: 10_000,
             poll_interval: POLL_INTERVAL,
             idle_poll_interval: IDLE_POLL_INTERVAL,
             ..MappingConfig::new(&self.session_stream)
         };
-        let mapping = EventSourceMapping::start(self.embedded.kinesis(), config, Tap::new(sender))
-            .map_err(|source| LocalError::MappingConfig { stream: self.session_stream.clone(), source })?;
-        Ok(BoundaryTap { mapping, boundaries })
+        BoundaryTap::start(self.embedded.kinesis(), config)
     }
 
     /// Waits until `clicks` records of click-stream are done and everything they published is stored.
@@ -242,27 +236,6 @@ impl Pipeline {
         self.sessionizer.stop().await?;
         self.sink.stop().await?;
         self.embedded.stop().await;
-        Ok(())
-    }
-}
-
-impl BoundaryTap {
-    /// Waits until `boundaries` of them have been passed on, then ends the look; what was passed on stays readable.
-    ///
-    /// # Errors
-    /// When the tap's own mapping ends before.
-    pub async fn finish(self, boundaries: u64) -> Result<mpsc::UnboundedReceiver<Vec<u8>>, LocalError> {
-        self.mapping.progress().wait_until_done(boundaries).await?;
-        self.mapping.stop().await?;
-        Ok(self.boundaries)
-    }
-
-    /// Ends the look at once.
-    ///
-    /// # Errors
-    /// When the tap's own mapping had ended with an error.
-    pub async fn stop(self) -> Result<(), LocalError> {
-        self.mapping.stop().await?;
         Ok(())
     }
 }

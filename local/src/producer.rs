@@ -11,11 +11,12 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use md5::{Digest, Md5};
 use shared::call_error::CallError;
-use shared::click::{Click, LatestBelievable};
+use shared::click::{Click, DecodedClick, LatestBelievable};
 use shared::invocation::Backoff;
 use shared::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
 use tokio::time::Instant;
 
+use crate::line_numbers::LineNumbers;
 use crate::pace::{Amount, Pace};
 
 const OPERATION: &str = "PutRecords";
@@ -26,9 +27,18 @@ pub struct Producer {
     client: Client,
     stream: String,
     shards: Vec<OpenShard>,
-    waiting: Vec<PutRecordsRequestEntry>,
+    waiting: Vec<Waiting>,
     bytes: usize,
     put: u64,
+    lines: LineNumbers,
+}
+
+/// A record that was gathered.
+#[derive(Debug)]
+struct Waiting {
+    entry: PutRecordsRequestEntry,
+    /// The line to remember its position by.
+    line: Option<u64>,
 }
 
 /// A shard that takes records.
@@ -47,8 +57,8 @@ impl Producer {
     /// # Errors
     /// When its shards cannot be listed.
     pub async fn new(client: Client, stream: impl Into<String>) -> Result<Self, CallError> {
-        let (waiting, shards) = (Vec::new(), Vec::new());
-        let mut producer = Self { client, stream: stream.into(), shards, waiting, bytes: 0, put: 0 };
+        let (stream, lines) = (stream.into(), LineNumbers::default());
+        let mut producer = Self { client, stream, shards: Vec::new(), waiting: Vec::new(), bytes: 0, put: 0, lines };
         producer.learn_shards().await?;
         Ok(producer)
     }
@@ -78,11 +88,30 @@ impl Producer {
         self.put
     }
 
+    /// The lines that [`Self::take_line`] was to remember, of the records that are in the stream.
+    #[must_use]
+    pub fn lines(&self) -> &LineNumbers {
+        &self.lines
+    }
+
     /// Takes a record; puts what was gathered before when the record cannot go with it.
     ///
     /// # Errors
     /// As [`Self::flush`].
     pub async fn take(&mut self, partition_key: String, data: Vec<u8>) -> Result<(), CallError> {
+        self.gather(partition_key, data, None).await
+    }
+
+    /// Takes line `number` of the input, and remembers its number if it may be rejected.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub async fn take_line(&mut self, number: u64, route: Route, data: Vec<u8>) -> Result<(), CallError> {
+        let Route { partition_key, may_be_rejected } = route;
+        self.gather(partition_key, data, may_be_rejected.then_some(number)).await
+    }
+
+    async fn gather(&mut self, partition_key: String, data: Vec<u8>, line: Option<u64>) -> Result<(), CallError> {
         let bytes = data.len() + partition_key.len();
         let own = Amount { records: 1, bytes };
         let place = self.place_of(&partition_key)?;
@@ -91,7 +120,8 @@ impl Producer {
             self.flush().await?;
         }
         let entry = PutRecordsRequestEntry::builder().partition_key(partition_key).data(Blob::new(data)).build();
-        self.waiting.push(entry.map_err(|error| CallError::unbuildable(OPERATION, error))?);
+        let entry = entry.map_err(|error| CallError::unbuildable(OPERATION, error))?;
+        self.waiting.push(Waiting { entry, line });
         let shard = &mut self.shards[place];
         shard.waiting = shard.waiting.plus(own);
         self.bytes += bytes;
@@ -108,24 +138,34 @@ impl Producer {
         tokio::time::sleep_until(free_at.unwrap_or(now)).await;
         let mut backoff = Backoff::new();
         while !self.waiting.is_empty() {
-            let request = self.client.put_records().stream_name(&self.stream);
-            let answer = request.set_records(Some(self.waiting.clone())).send().await;
-            let answer = answer.map_err(|error| CallError::of(OPERATION, &error))?;
+            let entries = self.waiting.iter().map(|waiting| waiting.entry.clone()).collect();
+            let request = self.client.put_records().stream_name(&self.stream).set_records(Some(entries));
+            let answer = request.send().await.map_err(|error| CallError::of(OPERATION, &error))?;
+            if answer.records.len() != self.waiting.len() {
+                let what = format!("{} results for {} records", answer.records.len(), self.waiting.len());
+                return Err(CallError::incomplete_answer(OPERATION, what));
+            }
             let (mut refused, mut refused_keys) = (Vec::new(), HashSet::new());
-            for (entry, result) in self.waiting.drain(..).zip(answer.records) {
+            for (waiting, result) in self.waiting.drain(..).zip(answer.records) {
+                let key = waiting.entry.partition_key.clone();
                 if let Some(code) = result.error_code {
                     let error = CallError::of_part(OPERATION, &code, &result.error_message.unwrap_or_default());
                     if !error.is_transient() {
                         return Err(error);
                     }
-                    refused_keys.insert(entry.partition_key.clone());
-                    refused.push(entry);
-                } else if refused_keys.contains(&entry.partition_key) {
-                    let key = entry.partition_key.unwrap_or_default();
+                    refused_keys.insert(key);
+                    refused.push(waiting);
+                } else if refused_keys.contains(&key) {
+                    let key = key.unwrap_or_default();
                     let message = format!("a record of {key} was taken after one that was not");
                     return Err(CallError::of_part(OPERATION, "OutOfOrder", &message));
                 } else {
                     self.put += 1;
+                    if let (Some(line), Some(shard), Some(number)) =
+                        (waiting.line, &result.shard_id, &result.sequence_number)
+                    {
+                        self.lines.note(shard, number, line);
+                    }
                 }
             }
             self.waiting = refused;
@@ -154,11 +194,45 @@ impl Producer {
     }
 }
 
-/// The partition key for a record of the file: its user, as the contract has it. What is no click has none and is
-/// spread over the shards by its line.
-#[must_use]
-pub fn partition_key(data: &[u8], line_number: u64) -> String {
-    let any_time = LatestBelievable::after_arrival(u64::MAX, 0);
-    Click::decode(data, any_time)
-        .map_or_else(|_| format!("line {line_number}"), |decoded| decoded.click.user_id.partition_key().to_owned())
+/// Where a line of the input goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The click's user, as the contract has it. What is not a click has none, and is spread over the shards by its line
+    /// number.
+    pub partition_key: String,
+    /// Whether the sessionizer may reject it.
+    pub may_be_rejected: bool,
+}
+
+impl Route {
+    /// The route of line `number`, which is `data` and will arrive no earlier than `now_ms` (Unix milliseconds).
+    ///
+    /// The sessionizer decodes it with the same code, so what is decided here without a clock stands. Only the limit on
+    /// times in the future depends on the arrival: a time within `max_clock_skew_ms` of now stays within it later on.
+    #[must_use]
+    pub fn of(number: u64, data: &[u8], now_ms: u64, max_clock_skew_ms: u64) -> Self {
+        match Click::decode(data, LatestBelievable::after_arrival(u64::MAX, 0)) {
+            Ok(DecodedClick { click, .. }) => Self {
+                partition_key: click.user_id.partition_key().to_owned(),
+                may_be_rejected: click.time.ms() > now_ms.saturating_add(max_clock_skew_ms),
+            },
+            Err(_) => Self { partition_key: format!("line {number}"), may_be_rejected: true },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_that_may_be_rejected_are_remembered() {
+        let route = |data: &str| Route::of(7, data.as_bytes(), 1_721_390_000_000, 60_000);
+        let of =
+            |partition_key: &str, may_be_rejected| Route { partition_key: partition_key.to_owned(), may_be_rejected };
+        assert_eq!(route(r#"{"user_id":"a","event_timestamp":1721390060000}"#), of("a", false));
+        assert_eq!(route(r#"{"user_id":"a","event_timestamp":1721390060001}"#), of("a", true));
+        assert_eq!(route(r#"{"user_id":"a"}"#), of("line 7", true));
+        assert_eq!(route("no click"), of("line 7", true));
+    }
 }

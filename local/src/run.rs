@@ -1,6 +1,7 @@
-//! Sessionizes a file: every line a record of click-stream, the sessions table as the result.
+//! Sessionizes an input: every line a record of click-stream, the sessions table as the result.
 //!
-//! The file is streamed: no more than [`MAX_IN_FLIGHT`] records are ahead of what the sessionizer has done.
+//! The input is streamed: no more than [`MAX_IN_FLIGHT`] records are ahead of what the sessionizer has done, and
+//! boundaries are written as they land. Sessions and rejected records are held at the end, to be sorted.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,12 +9,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::boundary_writer::BoundaryWriter;
 use crate::error::LocalError;
 use crate::export;
-use crate::lines::{Content, Line, MAX_RECORD_BYTES, lines_of};
+use crate::input::Input;
+use crate::lines::{Content, Line, MAX_RECORD_BYTES};
+use crate::output::Output;
+use crate::outputs::Outputs;
 use crate::pipeline::{Options, Pipeline};
-use crate::producer::{Producer, partition_key};
-use crate::summary::Summary;
+use crate::producer::{Producer, Route};
+use crate::summary::{OversizedLine, Summary};
 
 /// Most records that are in click-stream and not done yet.
 pub const MAX_IN_FLIGHT: u64 = 20_000;
@@ -21,58 +26,42 @@ pub const MAX_IN_FLIGHT: u64 = 20_000;
 /// What to sessionize, and where to write what.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// NDJSON of clicks; `-` for standard input.
+    /// NDJSON of clicks, plain or gzip; `-` for standard input.
     pub input: PathBuf,
     /// Where the sessions table is written; `-` for standard output.
     pub sessions: Option<PathBuf>,
-    /// Where all boundaries are written as they were published, in order per user.
+    /// Where all boundaries are written as they are published, in order per user.
     pub boundaries: Option<PathBuf>,
-    /// Where the rejected records are written.
+    /// Where the rejected records are written, in the order of their lines.
     pub rejected: Option<PathBuf>,
     /// What differs from template.yaml.
     pub options: Options,
 }
 
-/// Runs the file through the whole pipeline.
+/// Runs the input through the whole pipeline.
 ///
 /// # Errors
-/// When it could not be finished. A record that has no outcome is not an error but shows in the summary.
+/// When a file cannot be used, in which case nothing has happened to any, or when the run could not be finished, which
+/// leaves the outputs empty. A record without an outcome is not an error but shows in the summary.
 pub async fn run(run: Run) -> Result<Summary, LocalError> {
-    let (mut lines, length) = lines_of(&run.input)?;
+    let input = Input::open(&run.input)?;
+    let mut outputs = Outputs::open(&run, &input)?;
     let pipeline = Pipeline::start(run.options).await?;
-    let tap = run.boundaries.as_ref().map(|_| pipeline.tap_boundaries()).transpose()?;
+    outputs.start()?;
+
     let (began, began_ms) = (Instant::now(), whole_second_ms());
-    let bar = progress_bar(length);
-
     let mut summary = Summary::default();
-    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
-    while let Some(line) = lines.recv().await {
-        let line = line?;
-        bar.set_position(line.end);
-        summary.read += 1;
-        feed(&mut producer, line, &mut summary).await?;
-        let allowed = producer.records_put().saturating_sub(MAX_IN_FLIGHT);
-        if pipeline.clicks().counts().records_done < allowed {
-            pipeline.clicks().wait_until_done(allowed).await?;
-        }
-    }
-    producer.flush().await?;
-    bar.set_message("waiting for the last sessions");
-    pipeline.drain(producer.records_put()).await?;
+    let producer = put_all(input, &pipeline, outputs.boundaries.as_ref(), &mut summary).await?;
     summary.elapsed = began.elapsed();
-    bar.finish_and_clear();
 
-    if let (Some(tap), Some(path)) = (tap, &run.boundaries) {
-        let mut boundaries = tap.finish(pipeline.sessionizer_total.now().published).await?;
-        export::write_lines(std::iter::from_fn(|| boundaries.try_recv().ok()).map(Ok), path)?;
-    }
-    let rejected = export::rejected(&pipeline.dynamodb(), &pipeline.rejected_table, began_ms).await?;
-    if let Some(path) = &run.rejected {
-        export::write_rejected(&rejected, path)?;
+    let mut rejected = export::rejected(&pipeline.dynamodb(), &pipeline.rejected_table, began_ms).await?;
+    export::number_lines(&mut rejected, &pipeline.click_stream, producer.lines());
+    if let Some(output) = &outputs.rejected {
+        export::write_rejected(&rejected, output.writer())?;
     }
     let sessions = export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?;
-    if let Some(path) = &run.sessions {
-        export::write_sessions(&sessions, path)?;
+    if let Some(output) = &outputs.sessions {
+        export::write_sessions(&sessions, output.writer())?;
     }
     for row in rejected {
         *summary.rejected.entry(row.reason).or_default() += 1;
@@ -82,7 +71,86 @@ pub async fn run(run: Run) -> Result<Summary, LocalError> {
     summary.sink = pipeline.sink_total.now();
     summary.invocations = pipeline.mapping_counts().map(|counts| counts.invocations);
     pipeline.stop().await?;
+    outputs.finish()?;
     Ok(summary)
+}
+
+/// Puts every line of `input` and waits until all of them are done, what they published is stored, and all of it is
+/// written to `boundaries`.
+async fn put_all(
+    input: Input,
+    pipeline: &Pipeline,
+    boundaries: Option<&Output>,
+    summary: &mut Summary,
+) -> Result<Producer, LocalError> {
+    let bar = progress_bar(input.length(), boundaries.is_some_and(Output::is_terminal));
+    let writer = boundaries.map(|output| BoundaryWriter::start(pipeline, output.writer().clone()));
+    let mut writer = writer.transpose()?;
+    let put = tokio::select! {
+        put = put_lines(input, pipeline, &bar, summary) => put,
+        error = failure_of(&mut writer) => Err(error),
+    };
+    bar.finish_and_clear();
+    let producer = put?;
+    if let Some(writer) = writer {
+        writer.finish(pipeline.sessionizer_total.now().published).await?;
+    }
+    Ok(producer)
+}
+
+async fn put_lines(
+    input: Input,
+    pipeline: &Pipeline,
+    bar: &ProgressBar,
+    summary: &mut Summary,
+) -> Result<Producer, LocalError> {
+    let position = input.position();
+    let mut lines = input.into_lines()?;
+    let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
+    while let Some(line) = lines.recv().await {
+        bar.set_position(position.bytes());
+        summary.read += 1;
+        put(&mut producer, line?, pipeline.max_clock_skew_ms, summary).await?;
+        let allowed = producer.records_put().saturating_sub(MAX_IN_FLIGHT);
+        if pipeline.clicks().counts().records_done < allowed {
+            pipeline.clicks().wait_until_done(allowed).await?;
+        }
+    }
+    producer.flush().await?;
+    bar.set_message("waiting for the last sessions");
+    pipeline.drain(producer.records_put()).await?;
+    Ok(producer)
+}
+
+async fn put(
+    producer: &mut Producer,
+    line: Line,
+    max_clock_skew_ms: u64,
+    summary: &mut Summary,
+) -> Result<(), LocalError> {
+    let Line { number, content } = line;
+    match content {
+        Content::TooLong(bytes) => summary.too_long.add(OversizedLine { number, bytes, partition_key_bytes: None }),
+        Content::Record(data) => {
+            let route = Route::of(number, &data, whole_second_ms(), max_clock_skew_ms);
+            let (bytes, key_bytes) = (data.len(), route.partition_key.len());
+            if bytes + key_bytes > MAX_RECORD_BYTES {
+                let partition_key_bytes = Some(key_bytes as u64);
+                summary.too_long.add(OversizedLine { number, bytes: bytes as u64, partition_key_bytes });
+            } else {
+                producer.take_line(number, route, data).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Resolves when there is a writer and its output can no longer be written.
+async fn failure_of(writer: &mut Option<BoundaryWriter>) -> LocalError {
+    match writer {
+        Some(writer) => writer.failure().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The template's parameters for what the command line names.
@@ -100,28 +168,17 @@ pub fn parameters(
     named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-async fn feed(producer: &mut Producer, line: Line, summary: &mut Summary) -> Result<(), LocalError> {
-    match line.content {
-        Content::TooLong(bytes) => summary.too_long.push((line.number, bytes)),
-        Content::Record(data) => {
-            let key = partition_key(&data, line.number);
-            if data.len() + key.len() > MAX_RECORD_BYTES {
-                summary.too_long.push((line.number, data.len() as u64));
-            } else {
-                producer.take(key, data).await?;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Now in Unix milliseconds, cut to the second as the embedded stream cuts its arrival times.
 fn whole_second_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() * 1_000
 }
 
-/// A bar over the file's bytes, or a spinner where their number is not known; nothing where no terminal is.
-fn progress_bar(length: Option<u64>) -> ProgressBar {
+/// A bar over the input's bytes, or a spinner if their number is unknown. Nothing without a terminal, or if a person
+/// reads `boundaries` there.
+fn progress_bar(length: Option<u64>, boundaries_on_terminal: bool) -> ProgressBar {
+    if boundaries_on_terminal {
+        return ProgressBar::hidden();
+    }
     let (bar, template) = match length {
         Some(length) => {
             (ProgressBar::new(length), "{bar:40} {percent:>3} %  {bytes} of {total_bytes}  {elapsed}  {msg}")

@@ -4,11 +4,13 @@
 //! listened to but loopback ports that the system picks: the exports say which.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::boundary_writer::{on_a_thread, outcome};
 use crate::display::boundary_line;
 use crate::error::LocalError;
-use crate::export::write_lines;
+use crate::output::Output;
 use crate::pipeline::{Options, Pipeline};
 
 /// What to keep up.
@@ -25,14 +27,25 @@ pub struct Serve {
 /// # Errors
 /// When the pipeline cannot be started, the exports cannot be written, or an event source mapping ends.
 pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), LocalError> {
+    let output = serve.exports.as_ref().map(|path| Output::open("--exports", path)).transpose()?;
     let pipeline = Pipeline::start(serve.options).await?;
     let exports = exports(&pipeline);
-    if let Some(path) = &serve.exports {
-        write_lines(exports.iter().map(|line| Ok(line.clone().into_bytes())), path)?;
+    if let Some(mut output) = output {
+        output.start()?;
+        exports.iter().try_for_each(|line| output.writer().write_line(line.as_bytes()))?;
+        output.finish()?;
     }
-    println!("The pipeline is up. In another terminal:\n\n{}\n", exports.join("\n"));
-    println!("{NEXT}\n");
-    let mut tap = pipeline.tap_boundaries()?;
+    let exports = exports.join("\n");
+    writeln!(io::stdout(), "The pipeline is up. In another terminal:\n\n{exports}\n\n{NEXT}\n")
+        .map_err(LocalError::Stdout)?;
+    // On a thread: a terminal that is stopped, or that nobody reads, must not keep Ctrl-C from being noticed.
+    let (tap, batches) = pipeline.tap_boundaries()?;
+    let show = |batch: Vec<Vec<u8>>| {
+        let mut stdout = io::stdout().lock();
+        let mut lines = batch.iter().map(|boundary| boundary_line(boundary));
+        lines.try_for_each(|line| writeln!(stdout, "{line}")).map_err(LocalError::Stdout)
+    };
+    let mut showing = on_a_thread(batches, show)?;
     let (clicks, boundaries) = (pipeline.clicks(), pipeline.boundaries());
     // More records than there will ever be: these end when a mapping does, and with its error.
     let (sessionizer, sink) = (clicks.wait_until_done(u64::MAX), boundaries.wait_until_done(u64::MAX));
@@ -42,13 +55,13 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
             () = &mut stop => break,
             ended = &mut sessionizer => drop(ended?),
             ended = &mut sink => drop(ended?),
-            boundary = tap.boundaries.recv() => match boundary {
-                Some(data) => println!("{}", boundary_line(&data)),
-                None => break, // the tap's mapping has ended; stopping it says why
-            },
+            shown = outcome(&mut showing) => {
+                tap.stop().await?; // if the tap has ended, this says why
+                shown?;
+                break;
+            }
         }
     }
-    tap.stop().await?;
     pipeline.stop().await
 }
 

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::lines::MAX_RECORD_BYTES;
+
 /// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Records that were read: lines that are not empty.
+    /// Records that were read: lines that hold more than white space.
     pub read: u64,
-    /// Numbers of the lines that no Kinesis record can hold, and how many bytes they have.
-    pub too_long: Vec<(u64, u64)>,
+    /// Lines that were not put because no Kinesis record can hold them.
+    pub too_long: Oversized,
     /// What the sessionizer's invocations did.
     pub sessionizer: sessionizer_fn::report::Report,
     /// What the sink's invocations did.
@@ -25,11 +27,44 @@ pub struct Summary {
     pub elapsed: Duration,
 }
 
+/// Lines over [`MAX_RECORD_BYTES`]; only the first [`MAX_LINES_SHOWN`] are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Oversized {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<OversizedLine>,
+}
+
+/// A line over [`MAX_RECORD_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OversizedLine {
+    /// Its number in the input, from 1.
+    pub number: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The length of its partition key in bytes; `None` if the line is too long without one.
+    pub partition_key_bytes: Option<u64>,
+}
+
+/// Most lines that are listed one by one: as many as can be read at a glance.
+pub const MAX_LINES_SHOWN: usize = 5;
+
+impl Oversized {
+    /// Counts `line`, and keeps it if it is one of the first.
+    pub fn add(&mut self, line: OversizedLine) {
+        self.count += 1;
+        if self.first.len() < MAX_LINES_SHOWN {
+            self.first.push(line);
+        }
+    }
+}
+
 impl Summary {
-    /// Whether every record that was read is applied, late or kept as rejected, and nothing else was done.
+    /// Whether every record that was read is applied, late or kept as rejected, and the sink rejected nothing.
     #[must_use]
     pub fn is_everything_accounted_for(&self) -> bool {
-        self.accounted_for() == self.read && self.too_long.is_empty() && self.sink.rejected == 0
+        self.accounted_for() == self.read && self.too_long.count == 0 && self.sink.rejected == 0
     }
 
     fn accounted_for(&self) -> u64 {
@@ -59,8 +94,8 @@ impl fmt::Display for Summary {
         writeln!(f, "table      {:>9} sessions", self.sessions)?;
         let [clicks, boundaries] = self.invocations;
         write!(f, "functions  {clicks:>9} invocations of the sessionizer, {boundaries} of the sink")?;
-        for (line, bytes) in &self.too_long {
-            write!(f, "\nline {line} has {bytes} bytes, more than a Kinesis record holds: it was not put")?;
+        if self.too_long.count > 0 {
+            write!(f, "\n{}", self.too_long)?;
         }
         if !self.is_everything_accounted_for() {
             let accounted = self.accounted_for();
@@ -71,5 +106,54 @@ impl fmt::Display for Summary {
             )?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Oversized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "not put    {:>9} lines: a Kinesis record holds {MAX_RECORD_BYTES} bytes, its partition key included",
+            self.count
+        )?;
+        for OversizedLine { number, bytes, partition_key_bytes } in &self.first {
+            write!(f, "\n                     line {number} has {bytes} bytes")?;
+            if let Some(key_bytes) = partition_key_bytes {
+                write!(f, " and a partition key of {key_bytes}")?;
+            }
+        }
+        match self.count.saturating_sub(self.first.len() as u64) {
+            0 => Ok(()),
+            more => write!(f, "\n                     and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_over_the_limit_are_counted_and_the_first_are_listed() {
+        let mut too_long = Oversized::default();
+        too_long.add(OversizedLine { number: 3, bytes: 1_100_000, partition_key_bytes: None });
+        too_long.add(OversizedLine { number: 7, bytes: 1_048_570, partition_key_bytes: Some(12) });
+        let listed = "lines: a Kinesis record holds 1048576 bytes, its partition key included
+                     line 3 has 1100000 bytes
+                     line 7 has 1048570 bytes and a partition key of 12";
+        assert_eq!(too_long.to_string(), format!("not put            2 {listed}"));
+        for number in 10..1_000_000 {
+            too_long.add(OversizedLine { number, bytes: 2_000_000, partition_key_bytes: None });
+        }
+        assert_eq!(too_long.first.len(), MAX_LINES_SHOWN);
+        let (text, more) = (too_long.to_string(), "has 2000000 bytes");
+        let expected = format!(
+            "not put       999992 {listed}
+                     line 10 {more}
+                     line 11 {more}
+                     line 12 {more}
+                     and 999987 more"
+        );
+        assert_eq!(text, expected);
     }
 }

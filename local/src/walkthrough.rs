@@ -32,7 +32,7 @@ const MAX_QUIET_SECONDS: u64 = 25;
 pub async fn run() -> Result<(), LocalError> {
     println!("Three users click through a shop. A session ends after 10 s without a click of its user.\n");
     let pipeline = Pipeline::start(Options::default()).await?;
-    let mut tap = pipeline.tap_boundaries()?;
+    let (tap, mut batches) = pipeline.tap_boundaries()?;
     let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
     let bar = progress_bar();
 
@@ -47,16 +47,19 @@ pub async fn run() -> Result<(), LocalError> {
         let quiet = fastrand::u32(..10) == 0;
         event_ms += 1_000 * fastrand::u64(0..=if quiet { MAX_QUIET_SECONDS } else { MAX_PAUSE_SECONDS });
         let deadline = tokio::time::Instant::now() + PAUSE;
-        while let Ok(Some(data)) = tokio::time::timeout_at(deadline, tap.boundaries.recv()).await {
-            bar.suspend(|| println!("{}", boundary_line(&data)));
+        while let Ok(Some(batch)) = tokio::time::timeout_at(deadline, batches.recv()).await {
+            show(&bar, &batch);
         }
     }
     pipeline.drain(CLICKS).await?;
     let published = pipeline.sessionizer_total.now().published;
-    let mut rest = tap.finish(published).await?;
-    while let Ok(data) = rest.try_recv() {
-        bar.suspend(|| println!("{}", boundary_line(&data)));
-    }
+    let rest = async {
+        while let Some(batch) = batches.recv().await {
+            show(&bar, &batch);
+        }
+    };
+    let (finished, ()) = tokio::join!(tap.finish(published), rest);
+    finished?;
     bar.finish_and_clear();
     println!("\nThe sessions table:\n");
     print!("{}", sessions_table(&export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?));
@@ -74,6 +77,10 @@ What to try next:
       Records that are no clicks are kept with their reasons; the others are not held up.
   cargo run --release -p local -- run --help
       All options. README.md tells how to deploy this to AWS.";
+
+fn show(bar: &ProgressBar, batch: &[Vec<u8>]) {
+    bar.suspend(|| batch.iter().for_each(|boundary| println!("{}", boundary_line(boundary))));
+}
 
 /// The walkthrough's producer quotes the timestamp.
 fn click(user: &str, event_ms: u64) -> Vec<u8> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use local::pipeline::Options;
 use local::run::{Run, parameters, run};
-use local::summary::Summary;
+use local::summary::{Oversized, OversizedLine, Summary};
 use tempfile::TempDir;
 
 const CONTRACT_KEYS: [&str; 6] =
@@ -146,7 +146,9 @@ async fn boundaries_and_rejected_records_are_written_where_they_are_asked_for() 
     })
     .await
     .unwrap();
-    assert_eq!((summary.read, summary.sessionizer.applied, summary.too_long.as_slice()), (4, 2, &[(3, 1_100_001)][..]));
+    let too_long = OversizedLine { number: 3, bytes: 1_100_000, partition_key_bytes: None };
+    let too_long = Oversized { count: 1, first: vec![too_long] };
+    assert_eq!((summary.read, summary.sessionizer.applied, &summary.too_long), (4, 2, &too_long));
     assert!(!summary.is_everything_accounted_for(), "a line that no stream takes has no outcome");
     let boundaries = fs::read_to_string(path("boundaries")).unwrap();
     assert_eq!(boundaries.matches("\"status\":\"open\"").count(), 2, "{boundaries}");

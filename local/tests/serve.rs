@@ -4,15 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
 /// What takes longer than this will never come.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many printed lines are read before a test asks for them; the program then waits, as at a terminal that is stopped.
+const LINES_READ_AHEAD: usize = 100;
 
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
@@ -29,7 +33,7 @@ impl Served {
         let mut serve = Command::new(LOCAL);
         serve.args(["serve", "--shards", "2", "--exports", exports_file]).stdout(Stdio::piped());
         let mut child = serve.spawn().unwrap();
-        let (sender, lines) = mpsc::channel();
+        let (sender, lines) = mpsc::sync_channel(LINES_READ_AHEAD);
         let stdout = BufReader::new(child.stdout.take().unwrap());
         // Ends with the program, or with the test.
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -42,6 +46,23 @@ impl Served {
             }
         }
         served
+    }
+
+    /// Has nothing read of what is printed from now on, until the result is dropped. The pipe stays open.
+    fn stop_reading(&mut self) -> Receiver<String> {
+        let (_, none) = mpsc::channel();
+        std::mem::replace(&mut self.lines, none)
+    }
+
+    async fn ends(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it goes on");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     fn line(&self) -> String {
@@ -127,13 +148,35 @@ async fn it_ends_with_an_error_when_what_it_serves_has_ended() {
     let folder = tempfile::TempDir::new().unwrap();
     let mut served = Served::start(folder.path().join("exports").to_str().unwrap());
     served.kinesis().delete_stream().stream_name("click-stream").send().await.unwrap();
+    assert_eq!(served.ends().await.code(), Some(1));
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it_although_nobody_reads_what_it_prints() {
+    const CLICKS: usize = 2_000;
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut served = Served::start(folder.path().join("exports").to_str().unwrap());
+    let unread = served.stop_reading();
+    let kinesis = served.kinesis();
+    for first in (0..CLICKS).step_by(500) {
+        // Boundaries of users with long names fill the pipe and the tap.
+        let entry = |number: usize| {
+            let user = format!("user{number:0>200}");
+            let click = format!(r#"{{"user_id":"{user}","event_timestamp":1721390000000}}"#);
+            PutRecordsRequestEntry::builder().partition_key(user).data(Blob::new(click)).build().unwrap()
+        };
+        let entries = (first..first + 500).map(entry).collect();
+        let put = kinesis.put_records().stream_name("click-stream").set_records(Some(entries)).send().await.unwrap();
+        assert_eq!(put.failed_record_count, Some(0));
+        tokio::time::sleep(Duration::from_millis(600)).await; // two shards take 2,000 records a second
+    }
+    // The pipeline goes on: what nobody reads is in the table all the same.
     let deadline = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = served.child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(Instant::now() < deadline, "it goes on without its stream");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
-    assert_eq!(status.code(), Some(1));
+    while !served.output_of(&["tables"]).contains(&format!("sessions: {CLICKS}\n")) {
+        assert!(Instant::now() < deadline, "the pipeline waits for a reader");
+    }
+    let pid = served.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(served.ends().await.code(), Some(0));
+    drop(unread);
 }

@@ -30,9 +30,10 @@ use crate::chaos::mortal::{Mortal, Zombies};
 use crate::chaos::stream::{Phase, Sent, Size};
 use crate::chaos::verdict::Found;
 use crate::error::LocalError;
-use crate::lines::{Content, lines_of};
+use crate::input::Input;
+use crate::lines::Content;
 use crate::pipeline::{Options, Pipeline};
-use crate::producer::{Producer, partition_key};
+use crate::producer::{Producer, Route};
 use crate::run::parameters;
 use crate::staging::Staging;
 
@@ -138,13 +139,14 @@ impl Script {
 
     /// The file's records in their order; the rule itself says what they give.
     async fn of_file(path: &std::path::Path) -> Result<Self, LocalError> {
-        let (mut lines, _) = lines_of(path)?;
+        let mut lines = Input::open(path)?.into_lines()?;
         let mut phase = Phase::new();
         while let Some(line) = lines.recv().await {
             let line = line?;
             // A line that no Kinesis record holds can be put by nobody.
             if let Content::Record(data) = line.content {
-                phase.push(Sent { user: Some(partition_key(&data, line.number)), data });
+                let route = Route::of(line.number, &data, 0, MAX_CLOCK_SKEW_MS);
+                phase.push(Sent { user: Some(route.partition_key), data });
             }
         }
         let (clicks, rejected) = decoded(phase.iter().map(|sent| &sent.data));

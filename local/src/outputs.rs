@@ -1,0 +1,61 @@
+//! The outputs of a run, opened, emptied and finished together.
+
+use std::path::PathBuf;
+
+use embedded::DynamoDbServer;
+use same_file::Handle;
+
+use crate::error::LocalError;
+use crate::input::{INPUT_OPTION, Input};
+use crate::output::Output;
+use crate::run::Run;
+
+/// A run's outputs, as far as they were asked for.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    pub(crate) sessions: Option<Output>,
+    pub(crate) boundaries: Option<Output>,
+    pub(crate) rejected: Option<Output>,
+}
+
+impl Outputs {
+    /// Opens those that `run` names and compares them with each other and with what else it names.
+    ///
+    /// # Errors
+    /// When one cannot be written, or is a file that another option names.
+    pub(crate) fn open(run: &Run, input: &Input) -> Result<Self, LocalError> {
+        let open = |option, path: &Option<PathBuf>| path.as_ref().map(|path| Output::open(option, path)).transpose();
+        let outputs = Self {
+            sessions: open("--sessions", &run.sessions)?,
+            boundaries: open("--boundaries", &run.boundaries)?,
+            rejected: open("--rejected", &run.rejected)?,
+        };
+        let each = [&outputs.sessions, &outputs.boundaries, &outputs.rejected].into_iter().flatten();
+        let database = run.options.data_dir.as_deref().map(DynamoDbServer::database_file);
+        // It need not be there yet.
+        let database = database.and_then(|path| Handle::from_path(path).ok());
+        let others = [(INPUT_OPTION, input.identity()), ("--data-dir", database.as_ref())];
+        let others: Vec<_> = others.into_iter().filter_map(|(option, handle)| Some((option, handle?))).collect();
+        Output::check_distinct(&others, each)?;
+        Ok(outputs)
+    }
+
+    /// Empties all of them.
+    ///
+    /// # Errors
+    /// When one cannot be emptied.
+    pub(crate) fn start(&mut self) -> Result<(), LocalError> {
+        [&mut self.sessions, &mut self.boundaries, &mut self.rejected].into_iter().flatten().try_for_each(Output::start)
+    }
+
+    /// Declares them complete. What can fail is done for each before the first one is declared.
+    ///
+    /// # Errors
+    /// When the last of one cannot be written.
+    pub(crate) fn finish(self) -> Result<(), LocalError> {
+        let Self { sessions, boundaries, rejected } = self;
+        let outputs: Vec<_> = [sessions, boundaries, rejected].into_iter().flatten().collect();
+        outputs.iter().try_for_each(|output| output.writer().flush())?;
+        outputs.into_iter().try_for_each(Output::finish)
+    }
+}
