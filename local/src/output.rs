@@ -111,7 +111,12 @@ impl Output {
     /// # Errors
     /// When the file cannot be emptied.
     pub fn start(&mut self) -> Result<(), LocalError> {
-        self.empty().map_err(|source| self.writer.failed(source))?;
+        // Standard output may be a file too, but what else is in it is not ours.
+        if self.identity.is_some()
+            && let Some(Sink::File(file)) = self.writer.lock().as_ref().map(BufWriter::get_ref)
+        {
+            file.set_len(0).map_err(|source| self.writer.failed(source))?;
+        }
         self.state = State::Started;
         Ok(())
     }
@@ -141,14 +146,6 @@ impl Output {
             None => false,
         }
     }
-
-    fn empty(&self) -> io::Result<()> {
-        // `-` may be a file too, but what else is in it is not ours.
-        match self.writer.lock().as_ref().map(BufWriter::get_ref) {
-            Some(Sink::File(file)) if is_regular(file) => file.set_len(0),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Drop for Output {
@@ -159,9 +156,11 @@ impl Drop for Output {
             State::Created => drop(fs::remove_file(&self.writer.path)),
             // Only a regular file can be emptied, and only there is nobody stuck with the lock.
             State::Started if self.identity.is_some() => {
-                let _ = self.empty();
-                // What the buffer still holds belongs to a result that will not be.
-                self.writer.lock().take().map(BufWriter::into_parts);
+                // Taken first: what the buffer still holds, or a thread still brings, belongs to a result that will not be.
+                let taken = self.writer.lock().take().map(BufWriter::into_parts);
+                if let Some((Sink::File(file), _)) = taken {
+                    let _ = file.set_len(0);
+                }
             }
             State::Started => {}
         }
