@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
         Some(Command::Run(args)) => run_file(args).await,
         Some(Command::Serve(args)) => serve_until_ctrl_c(args).await.map(|()| true),
         Some(Command::Tables) => show_tables().await.map(|()| true),
-        Some(Command::Redrive(args)) => put_back(args).await.map(|()| true),
+        Some(Command::Redrive(args)) => put_back(args).await,
         Some(Command::Chaos(args)) => run_under_faults(args).await,
     };
     match outcome {
@@ -85,7 +85,8 @@ async fn show_tables() -> Result<(), LocalError> {
     Ok(())
 }
 
-async fn put_back(args: RedriveArgs) -> Result<(), LocalError> {
+/// Says whether every record that was asked for is back in its stream.
+async fn put_back(args: RedriveArgs) -> Result<bool, LocalError> {
     let sdk = sdk_config()?;
     let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
     let RedriveArgs { reasons, dry_run } = args;
@@ -101,8 +102,11 @@ async fn put_back(args: RedriveArgs) -> Result<(), LocalError> {
     .await;
     bar.finish_and_clear();
     let done = outcome.as_ref().unwrap_or(&so_far);
+    if let (Err(_), true) = (&outcome, so_far == Redriven::default()) {
+        return outcome.map(|_| false); // nothing was done, so there is nothing to tell but the error
+    }
     println!("{}{done}", if dry_run { "Nothing was changed. There would be " } else { "" });
-    outcome.map(|_| ())
+    outcome.map(|done| done.is_complete())
 }
 
 /// Says whether the tables were right every time.

@@ -29,6 +29,7 @@ pub mod concurrency;
 pub mod invocation;
 pub mod metrics;
 pub mod put_requests;
+pub mod rejected_batch;
 pub mod rejected_table;
 pub mod runtime;
 pub mod statements;

@@ -7,6 +7,7 @@ use shared::event::Event;
 use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
 use shared::records::{EventError, Extent, Progress, Records};
+use shared::rejected_batch::RejectedBatch;
 use shared::rejected_table::RejectedTable;
 use tracing::{Instrument, Span};
 
@@ -62,16 +63,17 @@ impl Sink {
         let extent = records.extent();
         let batch = Batch::decode(&records);
 
-        let mut report =
-            Report { records: records.len() as u64, rejected: batch.rejected.len() as u64, ..Report::default() };
+        let mut report = Report { records: records.len() as u64, ..Report::default() };
+        let rejected = RejectedBatch::new(batch.rejected);
         let work = async {
             tokio::join!(
-                self.rejected.write(&batch.rejected, invocation, &progress),
+                self.rejected.write(&rejected, invocation, &progress),
                 self.store(batch.sessions, invocation, &progress, &mut report),
             )
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
-        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span)).await.is_ok();
+        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();
+        report.rejected = span.in_scope(|| rejected.log(&progress));
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
         let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod logs;
 mod world;
 
 mod faults;
+mod flood;
 mod limits;
 mod races;
 mod redelivery;

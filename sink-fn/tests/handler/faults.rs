@@ -74,7 +74,7 @@ async fn rejected_record_is_kept_and_holds_up_nobody() {
     assert_eq!((named(&answer), answer.report.rejected, answer.report.written), (None, 1, 2));
     let items = world.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap().items.unwrap();
     assert_eq!(items.len(), 1);
-    assert_eq!(items[0]["source"].as_s().unwrap(), "session-stream/s1");
+    assert_eq!(items[0]["position"].as_s().unwrap(), "session-stream/s1/2");
     assert_eq!(items[0]["reason"].as_s().unwrap(), "session_timestamp_missing");
 }
 
@@ -88,5 +88,6 @@ async fn rejected_record_that_cannot_be_kept_is_not_done() {
     let mut records = bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)]);
     records.insert(1, b"[]".to_vec());
     let answer = invoke(&sink, &records).await;
-    assert_eq!((named(&answer), answer.report.undone, answer.report.written), (Some("2"), 1, 2));
+    let report = answer.report;
+    assert_eq!((named(&answer), report.undone, report.rejected, report.written), (Some("2"), 1, 0, 2));
 }
