@@ -202,7 +202,7 @@ pub(crate) fn operation(request: &HttpRequest) -> &str {
     target.split_once('.').map_or(target, |(_, operation)| operation)
 }
 
-fn error(status: u16, code: &str, message: &str) -> HttpResponse {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> HttpResponse {
     response(status, &json!({ "__type": code, "message": message }))
 }
 
