@@ -104,10 +104,10 @@ impl Sessionizer {
         let mut reports = vec![Report::default(); lanes.len()];
         let work = async {
             let lanes = lanes.into_iter().zip(&mut reports);
-            tokio::join!(
-                self.rejected.write(&rejected, invocation, &progress),
-                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, &progress, report))),
-            )
+            tokio::join!(self.rejected.write(&rejected, invocation, &progress), async {
+                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, &progress, report))).await;
+                rejected.good_records_are_done();
+            },)
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
         let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();

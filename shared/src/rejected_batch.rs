@@ -6,12 +6,22 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use crate::call_error::CallError;
 use crate::records::{Progress, Record};
 use crate::rejection::{Reason, Rejection};
 
 /// How many positions a log line shows: enough to look at a few items, short enough for a line.
 const POSITIONS_PER_LINE: usize = 3;
+
+/// How many requests are under way at once while good records are being processed. More would compete with them for the
+/// one thread: measured in docs/performance.md, "A flood of unreadable records".
+const REQUESTS_BESIDE_GOOD_RECORDS: usize = 1;
+
+/// How many requests are under way at once when there is nothing else to do. A shard delivers at most 1,000 records a
+/// second, that is 40 requests; at 20 ms each, four catch up with a backlog five times as fast as it can grow.
+pub(crate) const CONCURRENT_REQUESTS: usize = 4;
 
 /// A record that could not be read.
 #[derive(Clone, Debug)]
@@ -28,6 +38,7 @@ pub struct RejectedRecord<'r> {
 #[derive(Debug)]
 pub struct RejectedBatch<'r> {
     records: Vec<RejectedRecord<'r>>,
+    room: Semaphore,
     refusals: Mutex<Refusals>,
 }
 
@@ -44,7 +55,18 @@ impl<'r> RejectedBatch<'r> {
     /// A batch of which nothing is written yet.
     #[must_use]
     pub fn new(records: Vec<RejectedRecord<'r>>) -> Self {
-        Self { records, refusals: Mutex::default() }
+        Self { records, room: Semaphore::new(REQUESTS_BESIDE_GOOD_RECORDS), refusals: Mutex::default() }
+    }
+
+    /// To be called once the batch's good records are done, or given up: from then on, more requests at once may write
+    /// the rejected ones.
+    pub fn good_records_are_done(&self) {
+        self.room.add_permits(CONCURRENT_REQUESTS - REQUESTS_BESIDE_GOOD_RECORDS);
+    }
+
+    /// Waits until a request may be made; it may take as long as the permit is held.
+    pub(crate) async fn room_for_a_request(&self) -> Option<SemaphorePermit<'_>> {
+        self.room.acquire().await.ok() // it is never closed
     }
 
     /// The records.

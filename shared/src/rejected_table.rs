@@ -19,18 +19,12 @@ use crate::limits::{
     MAX_REJECTED_MESSAGE_BYTES, SECONDS_PER_DAY,
 };
 use crate::records::Progress;
-use crate::rejected_batch::{RejectedBatch, RejectedRecord};
+use crate::rejected_batch::{CONCURRENT_REQUESTS, RejectedBatch, RejectedRecord};
 
 const OPERATION: &str = "BatchWriteItem";
 
 /// The attribute that is the table's key: `stream/shard/sequence number`.
 pub const KEY: &str = "position";
-
-/// How many requests are under way at once, within one invocation.
-///
-/// A shard delivers at most 1,000 records a second, that is 40 requests; at 20 ms each, one at a time would nearly do.
-/// Four catch up with a backlog, and are few enough not to crowd out the requests for good records.
-const CONCURRENT_REQUESTS: usize = 4;
 
 // A full request of the largest items fits, bytes in base64 included: 25 × 400 KiB × 4/3 = 13.3 MiB. So the number of
 // items is the only limit to cut by.
@@ -51,8 +45,9 @@ impl RejectedTable {
         Self { client, name: name.into(), retention_days }
     }
 
-    /// Writes the records of `batch`, several requests at once, and notes each record that is written as done in
-    /// `progress`. Logs nothing; see [`RejectedBatch::log`].
+    /// Writes the records of `batch` and notes each record that is written as done in `progress`. One request is under
+    /// way at a time until [`RejectedBatch::good_records_are_done`], then several. Logs nothing; see
+    /// [`RejectedBatch::log`].
     ///
     /// Refused items are written again, behind those not tried yet, until all are in or this future is dropped at the
     /// deadline. An error that no retry cures (a missing permission or table) ends the writing: it would meet every other
@@ -68,12 +63,16 @@ impl RejectedTable {
     async fn write_from(&self, queue: &Queue, batch: &RejectedBatch<'_>, invocation: Invocation, progress: &Progress) {
         let mut backoff = Backoff::new();
         loop {
+            // Let go of before each pause, so that a refused request holds up no other.
+            let Some(room) = batch.room_for_a_request().await else { return };
             let places = queue.take();
             let chunk: Vec<_> = places.iter().filter_map(|place| batch.records().get(*place)).collect();
             if chunk.is_empty() {
                 return;
             }
-            let (refused, error) = match self.put(&chunk, invocation).await {
+            let outcome = self.put(&chunk, invocation).await;
+            drop(room);
+            let (refused, error) = match outcome {
                 Ok(refused) => (refused, None),
                 Err(error) if error.is_passing() => (vec![true; chunk.len()], Some(error)),
                 Err(error) => {

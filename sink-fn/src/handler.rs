@@ -66,10 +66,10 @@ impl Sink {
         let mut report = Report { records: records.len() as u64, ..Report::default() };
         let rejected = RejectedBatch::new(batch.rejected);
         let work = async {
-            tokio::join!(
-                self.rejected.write(&rejected, invocation, &progress),
-                self.store(batch.sessions, invocation, &progress, &mut report),
-            )
+            tokio::join!(self.rejected.write(&rejected, invocation, &progress), async {
+                self.store(batch.sessions, invocation, &progress, &mut report).await;
+                rejected.good_records_are_done();
+            },)
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
         let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();

@@ -1,8 +1,9 @@
 //! A producer gone wrong: thousands of records that cannot be read, between clicks that can.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use embedded::faults::{Call, Fault};
+use embedded::faults::{Call, Fault, Hold};
 use serde_json::{Value, json};
 
 use crate::logs::Logs;
@@ -130,6 +131,76 @@ async fn write_that_hangs_holds_up_no_other() {
     // It took effect, which nobody knows.
     assert_eq!((named(&answer), answer.report.rejected, answer.report.undone), (Some("1"), 275, 25));
     assert_eq!(world.rejected().await.len(), 300);
+}
+
+/// Good clicks between records that cannot be read, while the first call of `operation` hangs: waits until `happened`, and
+/// lets the call go on.
+async fn invoke_while_held(world: &World, operation: &'static str, happened: impl Future<Output = ()>) {
+    let (hold, is_there, let_go) = Hold::new();
+    let mut hold = Some(Fault::Held(hold));
+    let (sessionizer, _) = world.faulty(move |call| match call.operation == operation {
+        true => hold.take().unwrap_or(Fault::None),
+        false => Fault::None,
+    });
+    let mut records = vec![click(1, "a", 100_000)];
+    records.extend(poison(2, 300));
+    let mut invocation = pin!(invoke_for(Duration::from_secs(60), &sessionizer, "s1", &records));
+    tokio::select! {
+        () = async { is_there.await.unwrap(); happened.await } => {}
+        answer = &mut invocation => panic!("it ended while a call was held: {answer:?}"),
+    }
+    let_go.send(()).unwrap();
+    let answer = invocation.await;
+    assert_eq!((named(&answer), answer.report.applied, answer.report.rejected), (None, 1, 300));
+}
+
+#[tokio::test]
+async fn good_clicks_are_published_while_a_write_of_rejected_records_hangs() {
+    let world = World::start().await;
+    let published = async {
+        while world.told().await != [("a_0".to_owned(), "open")] {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    invoke_while_held(&world, "BatchWriteItem", published).await;
+}
+
+#[tokio::test]
+async fn rejected_records_are_written_while_a_commit_of_good_clicks_hangs() {
+    let world = World::start().await;
+    let written = async {
+        while world.rejected().await.len() < 300 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    invoke_while_held(&world, "BatchExecuteStatement", written).await;
+}
+
+#[tokio::test]
+async fn rejected_records_get_one_request_at_a_time_until_the_good_clicks_are_done_and_then_several() {
+    let world = World::start().await;
+    let (commit, commit_is_there, let_commit_go) = Hold::new();
+    let (write, write_is_there, let_write_go) = Hold::new();
+    let (mut commit, mut write) = (Some(Fault::Held(commit)), Some(Fault::Held(write)));
+    let (sessionizer, http) = world.faulty(move |call| match call.operation.as_str() {
+        "BatchExecuteStatement" => commit.take().unwrap_or(Fault::None),
+        "BatchWriteItem" => write.take().unwrap_or(Fault::None),
+        _ => Fault::None,
+    });
+    let mut records = poison(1, 300);
+    records.push(click(301, "a", 100_000));
+    let others = async {
+        write_is_there.await.unwrap();
+        commit_is_there.await.unwrap();
+        assert_eq!(http.calls_of("BatchWriteItem"), 1);
+        let_commit_go.send(()).unwrap();
+        while world.rejected().await.len() < 275 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let_write_go.send(()).unwrap();
+    };
+    let (answer, ()) = tokio::join!(invoke_for(Duration::from_secs(60), &sessionizer, "s1", &records), others);
+    assert_eq!((named(&answer), answer.report.applied, answer.report.rejected), (None, 1, 300));
 }
 
 /// Each invocation gets one request through, as far as it can tell, and the next one goes on behind it.
