@@ -255,7 +255,8 @@ async fn store_states(
         .await
 }
 
-fn time_enough() -> Invocation {
+/// An invocation that begins now and has time for whatever is measured.
+pub(crate) fn time_enough() -> Invocation {
     // The commits' versions must be higher than those stored; the clock is.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);

@@ -4,7 +4,7 @@
 //! their own, so that a function's part can be told from theirs. In the order in which they are needed: what clicks
 //! there are ([`workload`]), as events ([`event`]) and as states stored before ([`stored`]); the services
 //! ([`services`]) and what is asked of them ([`meter`]); the measurements themselves ([`records`], [`invocation`],
-//! [`coldstart`], [`latency`]). Nothing here may be needed by the functions.
+//! [`coldstart`], [`latency`], [`poison`]). Nothing here may be needed by the functions.
 
 pub mod cpu;
 pub mod error;
@@ -21,4 +21,5 @@ pub mod services;
 pub mod coldstart;
 pub mod invocation;
 pub mod latency;
+pub mod poison;
 pub mod records;

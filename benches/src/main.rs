@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use benches::coldstart::{self, BINARIES};
 use benches::error::BenchError;
 use benches::invocation::{self, Figures, Job};
+use benches::poison::{self, PartitionedBy, Stream};
 use benches::records::{Input, STAGES};
 use benches::table::{Table, median, quantile};
 use benches::workload::{WORKLOADS, Workload};
@@ -46,6 +47,12 @@ enum Command {
         /// How many clicks.
         #[arg(long, default_value_t = 500)]
         clicks: usize,
+    },
+    /// When good clicks are published, and all is done, of 8,000 records that are half or all unreadable.
+    Poison {
+        /// How often each is run; medians are shown.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
     },
     /// This program's invocations against those of another build of it, turn by turn: ratios of CPU per click.
     Compare {
@@ -121,6 +128,7 @@ async fn run(command: Command) -> Result<(), BenchError> {
         Command::Units(workloads) => units(&workloads).await,
         Command::Coldstart { folder, starts } => cold_starts(folder, starts).await,
         Command::Latency { clicks } => latencies(clicks).await,
+        Command::Poison { rounds } => poison(rounds).await,
         Command::Compare { other, rounds, workloads } => compare(&other, rounds, &workloads).await,
         Command::Serve => services::serve().await,
         Command::Measure { job } => {
@@ -260,6 +268,52 @@ async fn latencies(clicks: usize) -> Result<(), BenchError> {
     let took = latency::measure(clicks).await?;
     let mut table = Table::new(&["click to session", "median ms", "p99 ms"]);
     table.row([format!("{clicks} clicks"), format!("{:.1}", median(&took)), format!("{:.1}", quantile(&took, 0.99))]);
+    println!("{table}");
+    Ok(())
+}
+
+async fn poison(rounds: u32) -> Result<(), BenchError> {
+    let mut table = Table::new(&[
+        "medians, ms",
+        "batches",
+        "good clicks",
+        "rejected",
+        "published",
+        "to clean",
+        "last published after",
+        "all done after",
+        "writes refused",
+    ]);
+    let cases = [
+        ("clean", Stream::Clean, PartitionedBy::Position),
+        ("half unreadable", Stream::HalfPoison, PartitionedBy::Position),
+        ("all unreadable", Stream::AllPoison, PartitionedBy::Position),
+        ("half unreadable, a partition per shard", Stream::HalfPoison, PartitionedBy::Shard),
+    ];
+    let mut clean = None;
+    for (name, stream, partitioned_by) in cases {
+        let mut runs = Vec::new();
+        for _ in 0..rounds.max(1) {
+            runs.push(poison::measure(stream, partitioned_by).await?);
+        }
+        let ms = |of: fn(&poison::Figures) -> std::time::Duration| {
+            median(&runs.iter().map(|figures| of(figures).as_secs_f64() * 1e3).collect::<Vec<_>>())
+        };
+        let published = ms(|figures| figures.published);
+        let (first, has_clicks) = (runs[0], runs[0].clicks > 0);
+        let shown = |text: String| if has_clicks { text } else { String::new() };
+        table.row([
+            name.to_owned(),
+            first.events.to_string(),
+            first.clicks.to_string(),
+            first.rejected.to_string(),
+            shown(format!("{published:.0}")),
+            shown(format!("{:.2}", published / *clean.get_or_insert(published))),
+            shown(format!("{:.0}", ms(|figures| figures.last_published))),
+            format!("{:.0}", ms(|figures| figures.done)),
+            runs.iter().map(|figures| figures.refused).sum::<u64>().div_ceil(u64::from(rounds.max(1))).to_string(),
+        ]);
+    }
     println!("{table}");
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! The child is this program itself. It says where it listens, and ends when its standard input is closed: that is, at
 //! the latest, with the process that started it.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use embedded::{Embedded, EmbeddedOptions, KinesisServerOptions, Template};
@@ -53,22 +54,33 @@ impl Services {
         Ok(Self { child, urls })
     }
 
-    /// Sets the variables by which the AWS SDK finds these services, and nothing else, and those of both functions.
+    /// The variables by which the AWS SDK finds these services, and nothing else, and those of both functions.
     ///
     /// # Errors
     /// When the template cannot be read.
-    pub fn environment(&self, command: &mut Command) -> Result<(), BenchError> {
+    pub fn variables(&self) -> Result<BTreeMap<String, String>, BenchError> {
         let template = Template::of_this_project()?;
+        let mut variables = BTreeMap::new();
         for function in ["SessionizerFunction", "SinkFunction"] {
-            command.envs(&template.function(function)?.environment);
+            variables.extend(template.function(function)?.environment.clone());
         }
-        command.envs([
+        let sdk = [
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_ENDPOINT_URL_DYNAMODB", &self.urls.dynamodb),
             ("AWS_ENDPOINT_URL_KINESIS", &self.urls.kinesis),
-        ]);
+        ];
+        variables.extend(sdk.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Ok(variables)
+    }
+
+    /// Gives [`Services::variables`] to a process.
+    ///
+    /// # Errors
+    /// When the template cannot be read.
+    pub fn environment(&self, command: &mut Command) -> Result<(), BenchError> {
+        command.envs(self.variables()?);
         Ok(())
     }
 

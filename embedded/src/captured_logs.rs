@@ -23,12 +23,21 @@ impl CapturedLogs {
         Self { buffer, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// The lines so far, each as JSON; one that is none is a JSON text.
+    /// Everything that was written.
     #[must_use]
-    pub fn lines(&self) -> Vec<Value> {
-        let bytes = self.buffer.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let text = String::from_utf8_lossy(&bytes);
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.into())).collect()
+    pub fn text(&self) -> String {
+        let bytes = self.buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The level and the fields of each line; a line that is not JSON is shown as an error.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(String, Value)> {
+        let line = |line: &str| match serde_json::from_str::<Value>(line) {
+            Ok(mut json) => (json["level"].as_str().unwrap_or_default().to_owned(), json["fields"].take()),
+            Err(error) => ("not JSON".to_owned(), Value::String(format!("{error}: {line}"))),
+        };
+        self.text().lines().map(line).collect()
     }
 }
 

@@ -58,6 +58,9 @@ pub enum Fault {
     PartsThrottled(Vec<usize>),
     /// It is made, and the items of failed conditions are left out of its answer, as DynamoDB Local does.
     ItemsLeftOut,
+    /// Kinesis refuses these entries of a PutRecords, by their place from 0, with this error code. The others take
+    /// effect.
+    EntriesRefused(Vec<usize>, &'static str),
     /// It waits until it is released, then it is made.
     Held(Hold),
     /// It is made, and its answer waits until it is released.
@@ -164,8 +167,9 @@ impl HttpConnector for FaultyConnector {
                     tokio::time::sleep(time).await;
                     inner.call(request).await
                 }
-                Fault::PartsThrottled(parts) => throttle_parts(&inner, request, &parts).await,
+                Fault::PartsThrottled(parts) => refuse_parts(&inner, request, &parts, PUT_THROTTLED).await,
                 Fault::ItemsLeftOut => leave_items_out(&inner, request).await,
+                Fault::EntriesRefused(entries, code) => refuse_parts(&inner, request, &entries, code).await,
                 Fault::Held(hold) => {
                     hold.pass().await;
                     inner.call(request).await
@@ -196,12 +200,12 @@ impl Shared {
 }
 
 /// `DynamoDB_20120810.PutItem` is a call of `PutItem`.
-fn operation(request: &HttpRequest) -> &str {
+pub(crate) fn operation(request: &HttpRequest) -> &str {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     target.split_once('.').map_or(target, |(_, operation)| operation)
 }
 
-fn error(status: u16, code: &str, message: &str) -> HttpResponse {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> HttpResponse {
     response(status, &json!({ "__type": code, "message": message }))
 }
 
@@ -220,11 +224,16 @@ fn unreadable(what: impl fmt::Display) -> ConnectorError {
     ConnectorError::other(format!("a fault could not be injected: {what}").into(), None)
 }
 
-/// Makes the call without `parts` and puts what the service answers for a throttled part in their places.
-async fn throttle_parts(
+/// The code of an entry of a PutRecords that its shard throttles.
+pub(crate) const PUT_THROTTLED: &str = "ProvisionedThroughputExceededException";
+
+/// Makes the call without `parts` and puts what the service answers for a throttled part in their places; for an entry
+/// of a PutRecords, that is `code`.
+pub(crate) async fn refuse_parts(
     inner: &SharedHttpConnector,
     mut request: HttpRequest,
     parts: &[usize],
+    code: &str,
 ) -> Result<HttpResponse, ConnectorError> {
     let operation = operation(&request).to_owned();
     let bytes = request.body().bytes().ok_or_else(|| unreadable("the request's body is a stream"))?;
@@ -252,7 +261,7 @@ async fn throttle_parts(
         serde_json::from_slice(&bytes.into_bytes()).map_err(unreadable)?
     };
     let refusals: Vec<_> = parts.iter().copied().zip(refused).collect();
-    put_refusals(&operation, &body, &mut answer, refusals);
+    put_refusals(&operation, &body, &mut answer, refusals, code);
     Ok(response(200, &answer))
 }
 
@@ -276,7 +285,7 @@ async fn leave_items_out(inner: &SharedHttpConnector, request: HttpRequest) -> R
 }
 
 /// The list of a request's parts.
-fn parts_of<'b>(operation: &str, body: &'b mut Value) -> Option<&'b mut Vec<Value>> {
+pub(crate) fn parts_of<'b>(operation: &str, body: &'b mut Value) -> Option<&'b mut Vec<Value>> {
     let first_table = |body: &'b mut Value| body.get_mut("RequestItems")?.as_object_mut()?.values_mut().next();
     match operation {
         "BatchExecuteStatement" => body.get_mut("Statements")?.as_array_mut(),
@@ -288,7 +297,7 @@ fn parts_of<'b>(operation: &str, body: &'b mut Value) -> Option<&'b mut Vec<Valu
 }
 
 /// Tells of `refusals`, each with its place and its part of the request, as the service does.
-fn put_refusals(operation: &str, request: &Value, answer: &mut Value, refusals: Vec<(usize, Value)>) {
+fn put_refusals(operation: &str, request: &Value, answer: &mut Value, refusals: Vec<(usize, Value)>, code: &str) {
     let table = request["RequestItems"].as_object().and_then(|tables| tables.keys().next().cloned());
     let refused: Vec<_> = refusals.iter().map(|(_, part)| part.clone()).collect();
     match (operation, table) {
@@ -297,8 +306,7 @@ fn put_refusals(operation: &str, request: &Value, answer: &mut Value, refusals: 
         _ => {
             let (list, refusal) = if operation == "PutRecords" {
                 answer["FailedRecordCount"] = json!(refusals.len());
-                let code = "ProvisionedThroughputExceededException";
-                ("Records", json!({ "ErrorCode": code, "ErrorMessage": "Rate exceeded for shard" }))
+                ("Records", json!({ "ErrorCode": code, "ErrorMessage": "Refused" }))
             } else {
                 let message = "The level of configured provisioned throughput was exceeded";
                 ("Responses", json!({ "Error": { "Code": "ProvisionedThroughputExceeded", "Message": message } }))

@@ -3,7 +3,8 @@
 //! For a local run without an AWS account and for tests of the functions against services that behave like the real
 //! ones. In the order in which things come about: `template` says what there is, the two servers are started,
 //! `clients` reach them, `resources` makes what the template says, `event_source_mapping` calls a function with what
-//! a stream brings; `hand_made_event`, `faults`, `scaled_time` and `captured_logs` are for tests. No AWS account is ever spoken to, and no rule of the
+//! a stream brings; `hand_made_event`, `faults`, `partition_limits`, `scaled_time` and `captured_logs` are for tests and
+//! measurements. No AWS account is ever spoken to, and no rule of the
 //! pipeline lives here.
 
 mod captured_logs;
@@ -14,6 +15,7 @@ pub mod event_source_mapping;
 pub mod faults;
 mod hand_made_event;
 pub mod kinesis_server;
+pub mod partition_limits;
 mod resources;
 mod running_server;
 mod scaled_time;

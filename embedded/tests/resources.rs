@@ -39,7 +39,7 @@ async fn tables_have_their_keys_and_the_index_by_user() {
     assert!(state.global_secondary_indexes().is_empty());
 
     let rejected = table(&embedded, "rejected-records").await;
-    assert_eq!(keys(rejected.key_schema()), [("source", &KeyType::Hash), ("sequence_number", &KeyType::Range)]);
+    assert_eq!(keys(rejected.key_schema()), [("position", &KeyType::Hash)]);
 
     let sessions = table(&embedded, "sessions").await;
     assert_eq!(keys(sessions.key_schema()), [("session_id", &KeyType::Hash)]);

@@ -63,7 +63,7 @@ fn tables_have_the_keys_indexes_and_ttl_of_the_design() {
         },
         TableSpec {
             name: "rejected-records".to_owned(),
-            key: key(text("source"), Some(text("sequence_number"))),
+            key: key(text("position"), None),
             indexes: vec![],
             ttl_attribute: Some("expires_at".to_owned()),
         },
@@ -229,12 +229,12 @@ fn what_is_missing_or_of_the_wrong_form_is_named_with_its_place() {
 #[test]
 fn keys_and_their_definitions_must_agree() {
     assert_eq!(
-        error_after("- {AttributeName: source, KeyType: HASH}", "- {AttributeName: src, KeyType: HASH}"),
-        "RejectedRecords: Properties.KeySchema.0: src is not in AttributeDefinitions"
+        error_after("- {AttributeName: position, KeyType: HASH}", "- {AttributeName: place, KeyType: HASH}"),
+        "RejectedRecords: Properties.KeySchema.0: place is not in AttributeDefinitions"
     );
     assert_eq!(
-        error_after("        - {AttributeName: sequence_number, KeyType: RANGE}\n", ""),
-        "RejectedRecords: Properties.AttributeDefinitions: sequence_number is in no key"
+        error_after("            - {AttributeName: session_timestamp, KeyType: RANGE}\n", ""),
+        "Sessions: Properties.AttributeDefinitions: session_timestamp is in no key"
     );
     assert_eq!(
         error_after("{ProjectionType: ALL}", "{ProjectionType: KEYS_ONLY}"),

@@ -118,7 +118,8 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RedriveArgs {
-    /// Only records rejected for these reasons, separated by commas; all of them without it.
+    /// Only records rejected for these reasons, separated by commas; all of them without it. An unknown reason is an
+    /// error that lists those there are.
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     pub(crate) reasons: Vec<String>,
     /// Only counts what would be put back.

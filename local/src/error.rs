@@ -123,6 +123,26 @@ pub enum LocalError {
     /// A record of session-stream is not what the sessionizer publishes.
     #[error("a record of session-stream is no boundary: {0}")]
     NotABoundary(String),
+    /// A redrive was asked for reasons that no record is rejected for.
+    #[error("no such reason: {unknown}. There are: {known}")]
+    UnknownReasons {
+        /// The reasons asked for in vain, each in quotes.
+        unknown: String,
+        /// All reasons there are.
+        known: String,
+    },
+    /// Records are back in their stream, but their items could not be deleted.
+    #[error(
+        "table {table}: {records} records are back in their stream but still in the table; the next redrive would put them again: {source}"
+    )]
+    Undeleted {
+        /// The table's name.
+        table: String,
+        /// How many items, at most.
+        records: usize,
+        /// What failed.
+        source: CallError,
+    },
     /// A value could not be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),

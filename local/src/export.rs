@@ -153,7 +153,7 @@ const NOT_REJECTED: &str = "it is no rejected record";
 
 /// The error of an item that the functions did not write, with its key.
 fn not_ours(table: &str, item: &Item, fault: &str) -> LocalError {
-    let keys = ["session_id", "user_id", "source", "sequence_number"];
+    let keys = ["session_id", "user_id", shared::rejected_table::KEY];
     let key = keys.iter().filter_map(|name| Some(format!("{name} {:?}", item.get(*name)?.as_s().ok()?)));
     let key: Vec<_> = key.collect();
     LocalError::Item { table: table.to_owned(), fault: format!("the item with {}: {fault}", key.join(", ")) }

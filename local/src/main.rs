@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
         Some(Command::Run(args)) => run_file(args).await,
         Some(Command::Serve(args)) => serve_until_ctrl_c(args).await.map(|()| true),
         Some(Command::Tables) => show_tables().await.map(|()| true),
-        Some(Command::Redrive(args)) => put_back(args).await.map(|()| true),
+        Some(Command::Redrive(args)) => put_back(args).await,
         Some(Command::Chaos(args)) => run_under_faults(args).await,
     };
     match outcome {
@@ -77,19 +77,19 @@ async fn ctrl_c() {
     }
 }
 
-/// Leads to where the variables say, which must be somewhere.
+/// Leads to where the AWS SDK's variables say.
 fn sdk_config() -> Result<SdkConfig, LocalError> {
-    let sdk = shared::aws::sdk_config(std::env::vars()).map_err(LocalError::Aws)?;
-    Ok(shared::aws::with_sdk_retries(&sdk))
+    shared::aws::sdk_config(std::env::vars()).map_err(LocalError::Aws)
 }
 
 async fn show_tables() -> Result<(), LocalError> {
-    let sdk = sdk_config()?;
+    let sdk = shared::aws::with_sdk_retries(&sdk_config()?);
     print!("{}", tables::shown(&aws_sdk_dynamodb::Client::new(&sdk), &TableNames::from_environment()).await?);
     Ok(())
 }
 
-async fn put_back(args: RedriveArgs) -> Result<(), LocalError> {
+/// Says whether every record that was asked for is back in its stream.
+async fn put_back(args: RedriveArgs) -> Result<bool, LocalError> {
     let sdk = sdk_config()?;
     let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
     let RedriveArgs { reasons, dry_run } = args;
@@ -105,8 +105,11 @@ async fn put_back(args: RedriveArgs) -> Result<(), LocalError> {
     .await;
     bar.finish_and_clear();
     let done = outcome.as_ref().unwrap_or(&so_far);
+    if let (Err(_), true) = (&outcome, so_far == Redriven::default()) {
+        return outcome.map(|_| false); // nothing was done, so there is nothing to tell but the error
+    }
     println!("{}{done}", if dry_run { "Nothing was changed. There would be " } else { "" });
-    outcome.map(|_| ())
+    outcome.map(|done| done.is_complete())
 }
 
 /// Says whether the tables were right every time.

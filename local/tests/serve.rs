@@ -134,6 +134,11 @@ async fn clicks_put_through_the_api_come_out_as_sessions_and_show_in_the_tables(
     let dry = served.output_of(&["redrive", "--dry-run", "--reasons", "not_json,not_utf8"]);
     assert!(dry.contains("1 records put back") && dry.contains("1 not_json"), "{dry}");
 
+    let bogus = Command::new(LOCAL).args(["redrive", "--reasons", "bogus"]).envs(&served.exports).output().unwrap();
+    let told = String::from_utf8_lossy(&bogus.stderr);
+    assert!(!bogus.status.success() && told.contains("no such reason: \"bogus\". There are: not_utf8, "), "{told}");
+    assert!(bogus.stdout.is_empty(), "nothing was done");
+
     let exports = std::fs::read_to_string(&file).unwrap();
     for (name, value) in &served.exports {
         assert!(exports.contains(&format!("export {name}={value}\n")), "{name} is not in\n{exports}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use shared::click::{Click, DecodedClick, LatestBelievable};
 use shared::records::{Record, Records};
-use shared::rejected_table::RejectedRecord;
+use shared::rejected_batch::RejectedRecord;
 use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;
 

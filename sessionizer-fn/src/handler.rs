@@ -14,6 +14,7 @@ use shared::failures::Failures;
 use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
 use shared::records::{Extent, Progress, Records};
+use shared::rejected_batch::RejectedBatch;
 use shared::rejected_table::RejectedTable;
 use tracing::{Instrument, Span};
 
@@ -102,24 +103,25 @@ impl Sessionizer {
         let mut report = Report {
             records: records.len() as u64,
             users: batch.users.len() as u64,
-            rejected: batch.rejected.len() as u64,
             adjusted_attributes: batch.adjusted_attributes,
             ..Report::default()
         };
+        let rejected = RejectedBatch::new(batch.rejected);
         let lanes = lanes(batch.users);
         let mut reports = vec![Report::default(); lanes.len()];
         let work = async {
             let ledger = |report| Ledger { progress: &progress, failures: &failures, report };
             let lanes = lanes.into_iter().zip(&mut reports);
-            tokio::join!(
-                self.rejected.write(&batch.rejected, invocation, &progress),
-                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, ledger(report)))),
-            )
+            tokio::join!(self.rejected.write(&rejected, invocation, &progress), async {
+                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, ledger(report)))).await;
+                rejected.good_records_are_done();
+            })
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
         let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();
         span.in_scope(|| failures.log());
         reports.into_iter().for_each(|of_lane| report += of_lane);
+        report.rejected = span.in_scope(|| rejected.log(&progress));
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
         let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };

@@ -90,7 +90,7 @@ fn result(entry: &PutRecordsResultEntry) -> Result<(), CallError> {
     }
 }
 
-/// What a message takes of a request's bytes. One boundary is far smaller than a request.
+/// A message's size as PutRecords counts it.
 fn bytes_of(message: &&Message) -> usize {
     message.data.len() + message.user_id.partition_key().len()
 }
@@ -100,24 +100,8 @@ fn bytes_of(message: &&Message) -> usize {
 mod tests {
     use super::*;
 
-    fn lengths(messages: &[Message]) -> Vec<usize> {
-        requests(&messages.iter().collect::<Vec<_>>(), bytes_of).map(<[_]>::len).collect()
-    }
-
-    fn messages(count: usize, bytes: usize) -> Vec<Message> {
-        vec![Message { user_id: UserId::new("u").unwrap(), data: vec![0; bytes - 1] }; count]
-    }
-
     #[test]
-    fn a_request_holds_at_most_500_records() {
-        assert_eq!(lengths(&messages(1_001, 100)), [500, 500, 1]);
-        assert_eq!(lengths(&messages(500, 100)), [500]);
-        assert_eq!(lengths(&[]), Vec::<usize>::new());
-    }
-
-    #[test]
-    fn a_request_holds_at_most_5_mib_partition_keys_included() {
-        assert_eq!(lengths(&messages(11, 1_024 * 1_024)), [5, 5, 1]);
-        assert_eq!(lengths(&messages(6, 1_024 * 1_024 + 1)), [4, 2]);
+    fn the_partition_key_counts_towards_the_size_of_a_request() {
+        assert_eq!(bytes_of(&&Message { user_id: UserId::new("u").unwrap(), data: vec![0; 99] }), 100);
     }
 }

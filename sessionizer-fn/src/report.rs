@@ -19,7 +19,7 @@ pub struct Report {
     pub late: u64,
     /// Clicks that an earlier delivery, or another invocation, had committed.
     pub already_applied: u64,
-    /// Records that could not be read.
+    /// Records that could not be read and are kept in the table of rejected ones.
     pub rejected: u64,
     /// Attributes of clicks that were not strings, not Unicode or too long, and were adjusted to what is kept of them.
     pub adjusted_attributes: u64,

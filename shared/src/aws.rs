@@ -7,7 +7,7 @@
 //!   how much of the invocation's time is left, so they retry themselves, with the pauses of
 //!   [`crate::invocation::Backoff`]. Retries inside the SDK would multiply with those, and hide throttling.
 //! * **A failed attempt ends soon**: see [`CONNECT_TIMEOUT`] and [`ATTEMPT_TIMEOUT`].
-//! * Command-line tools have neither rounds nor a deadline; they use [`with_sdk_retries`].
+//! * Command-line tools that do not retry by themselves use [`with_sdk_retries`].
 //!
 //! Region, credentials and endpoints come from the SDK's own variables, which Lambda sets. There is no branch for local
 //! runs: `AWS_ENDPOINT_URL` leads there. Profiles and other credential sources are left out: a function has no use for
@@ -95,7 +95,8 @@ pub fn sdk_config(variables: impl IntoIterator<Item = (String, String)>) -> Resu
     variables.finish(config)
 }
 
-/// `config` with the SDK's standard retries (three attempts, pauses of up to 1 and 2 s), for command-line tools.
+/// `config` with the SDK's standard retries (three attempts, pauses of up to 1 and 2 s), for command-line tools that do not
+/// retry by themselves.
 #[must_use]
 pub fn with_sdk_retries(config: &SdkConfig) -> SdkConfig {
     config.to_builder().retry_config(RetryConfig::standard()).build()

@@ -38,6 +38,7 @@ pub mod invocation;
 pub mod logs;
 pub mod metrics;
 pub mod put_requests;
+pub mod rejected_batch;
 pub mod rejected_table;
 pub mod runtime;
 pub mod statements;

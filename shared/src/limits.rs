@@ -48,6 +48,9 @@ pub const MAX_KEYS_PER_READ: usize = 100;
 /// Most puts in one BatchWriteItem request. Source: DynamoDB API reference.
 pub const MAX_PUTS_PER_REQUEST: usize = 25;
 
+/// Most bytes of one BatchWriteItem request on the wire. Source: DynamoDB API reference (16 MB).
+pub const MAX_BYTES_PER_BATCH_WRITE: usize = 16 * 1_000 * 1_000;
+
 /// Most records in one PutRecords request. Source: Kinesis API reference.
 pub const MAX_RECORDS_PER_PUT: usize = 500;
 
@@ -69,6 +72,9 @@ pub const MAX_KEY_IN_MESSAGE_CHARS: usize = 32;
 
 /// Most bytes of a rejected record that are kept: an item less room for its keys, reason and message.
 pub const MAX_REJECTED_DATA_BYTES: usize = MAX_ITEM_BYTES - 8 * 1_024;
+
+/// Most bytes of a rejection's message that are kept, so that the room left beside the data always suffices.
+pub const MAX_REJECTED_MESSAGE_BYTES: usize = 2 * 1_024;
 
 /// Seconds in a day: the unit of retentions.
 pub const SECONDS_PER_DAY: u64 = 86_400;

@@ -61,6 +61,12 @@ impl Record<'_> {
     pub fn sequence_number(&self) -> SequenceNumber {
         SequenceNumber::of_digits(self.sequence_number)
     }
+
+    /// Where it lies: stream, shard and sequence number with slashes between them. No other record has the same.
+    #[must_use]
+    pub fn position(&self) -> String {
+        format!("{}/{}", self.shard, self.sequence_number)
+    }
 }
 
 /// The records of an event in the order of their shard, each once.
@@ -220,6 +226,12 @@ impl Progress {
         if let Some(done) = self.done.get(index) {
             done.store(true, Relaxed);
         }
+    }
+
+    /// Whether the record at `index` of the batch is done.
+    #[must_use]
+    pub fn is_done(&self, index: usize) -> bool {
+        self.done.get(index).is_some_and(|done| done.load(Relaxed))
     }
 
     /// How many records are not done.

@@ -1,30 +1,34 @@
 //! The rejected-records table: what neither function could read, kept with its reason.
 //!
-//! An item's key is the record's position, so a redelivery writes the same item again and never a second one. Reading
-//! and redriving them is not done here.
+//! An item's key is the record's position, so a redelivery writes the same item again and never a second one, and each
+//! record is a partition key value of its own, so a flood of them spreads over the table's partitions. Reading and
+//! redriving them is not done here.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures_util::future::join_all;
 
 use crate::call_error::CallError;
 use crate::invocation::{Backoff, Invocation};
-use crate::limits::{MAX_PUTS_PER_REQUEST, MAX_REJECTED_DATA_BYTES, SECONDS_PER_DAY};
-use crate::records::{Progress, Record};
-use crate::rejection::Rejection;
+use crate::limits::{
+    MAX_BYTES_PER_BATCH_WRITE, MAX_ITEM_BYTES, MAX_PUTS_PER_REQUEST, MAX_REJECTED_DATA_BYTES,
+    MAX_REJECTED_MESSAGE_BYTES, SECONDS_PER_DAY,
+};
+use crate::records::Progress;
+use crate::rejected_batch::{CONCURRENT_REQUESTS, RejectedBatch, RejectedRecord};
 
 const OPERATION: &str = "BatchWriteItem";
 
-/// A record that could not be read.
-#[derive(Clone, Debug)]
-pub struct RejectedRecord<'r> {
-    /// Its place in the batch, from 0.
-    pub index: usize,
-    /// The record, bytes included.
-    pub record: Record<'r>,
-    /// Why it could not be read.
-    pub rejection: Rejection,
-}
+/// The attribute that is the table's key: `stream/shard/sequence number`.
+pub const KEY: &str = "position";
+
+// A full request of the largest items fits, bytes in base64 included: 25 × 400 KiB × 4/3 = 13.3 MiB. So the number of
+// items is the only limit to cut by.
+const _: () = assert!(MAX_PUTS_PER_REQUEST * MAX_ITEM_BYTES / 3 * 4 < MAX_BYTES_PER_BATCH_WRITE);
 
 /// Writes rejected records.
 #[derive(Clone, Debug)]
@@ -41,67 +45,88 @@ impl RejectedTable {
         Self { client, name: name.into(), retention_days }
     }
 
-    /// Writes `rejected` and notes each record that is written as done in `progress`.
+    /// Writes the records of `batch` and notes each record that is written as done in `progress`. One request is under
+    /// way at a time until [`RejectedBatch::good_records_are_done`], then several. Logs nothing; see
+    /// [`RejectedBatch::log`].
     ///
-    /// Throttled items are tried again until `invocation` is dropped at its deadline; a record whose write cannot
-    /// succeed stays undone, so the batch comes again.
-    pub async fn write(&self, rejected: &[RejectedRecord<'_>], invocation: Invocation, progress: &Progress) {
-        for chunk in rejected.chunks(MAX_PUTS_PER_REQUEST) {
-            match self.write_chunk(chunk, invocation).await {
-                Ok(()) => {
-                    for rejected in chunk {
-                        progress.set_done(rejected.index);
-                        tracing::warn!(
-                            shard = %rejected.record.shard,
-                            sequence_number = %rejected.record.sequence_number(),
-                            reason = %rejected.rejection.reason,
-                            "record rejected"
-                        );
-                    }
+    /// Refused items are written again, behind those not tried yet, until all are in or this future is dropped at the
+    /// deadline. An error that no retry cures (a missing permission or table) ends the writing: it would meet every other
+    /// request as well. Records not written stay undone, so the batch is redelivered.
+    pub async fn write(&self, batch: &RejectedBatch<'_>, invocation: Invocation, progress: &Progress) {
+        let queue = Queue::of(batch.records().len());
+        let writers = (0..CONCURRENT_REQUESTS).map(|_| self.write_from(&queue, batch, invocation, progress));
+        join_all(writers).await;
+    }
+
+    /// Makes one request after the other. Requests are built one at a time: all of them at once would be a second copy
+    /// of the batch, and would keep the single thread from everything else.
+    async fn write_from(&self, queue: &Queue, batch: &RejectedBatch<'_>, invocation: Invocation, progress: &Progress) {
+        let mut backoff = Backoff::new();
+        loop {
+            // Let go of before each pause, so that a refused request holds up no other.
+            let Some(room) = batch.room_for_a_request().await else { return };
+            let places = queue.take();
+            let chunk: Vec<_> = places.iter().filter_map(|place| batch.records().get(*place)).collect();
+            if chunk.is_empty() {
+                return;
+            }
+            let outcome = self.put(&chunk, invocation).await;
+            drop(room);
+            let (refused, error) = match outcome {
+                Ok(refused) => (refused, None),
+                Err(error) if error.is_transient() => (vec![true; chunk.len()], Some(error)),
+                Err(error) => {
+                    batch.note_failure(error);
+                    queue.clear();
+                    return;
                 }
-                Err(error) => tracing::error!(%error, table = self.name, "rejected records could not be kept"),
+            };
+            let mut again = Vec::new();
+            for ((place, rejected), is_refused) in places.iter().zip(&chunk).zip(refused) {
+                if is_refused {
+                    again.push(*place);
+                } else {
+                    progress.set_done(rejected.index);
+                }
+            }
+            if again.len() < places.len() {
+                backoff.reset();
+            }
+            if !again.is_empty() {
+                batch.note_retry(again.len(), error);
+                queue.put_back(again);
+                backoff.pause().await;
             }
         }
     }
 
-    async fn write_chunk(&self, chunk: &[RejectedRecord<'_>], invocation: Invocation) -> Result<(), CallError> {
-        let mut requests =
-            chunk.iter().map(|rejected| self.request(rejected, invocation)).collect::<Result<Vec<_>, _>>()?;
-        let mut backoff = Backoff::new();
-        loop {
-            let sent = requests.len();
-            match self.client.batch_write_item().request_items(&self.name, requests.clone()).send().await {
-                Ok(answer) => {
-                    requests =
-                        answer.unprocessed_items.and_then(|mut items| items.remove(&self.name)).unwrap_or_default();
-                }
-                Err(error) => {
-                    let error = CallError::of(OPERATION, &error);
-                    if !error.is_transient() {
-                        return Err(error);
-                    }
-                    tracing::warn!(%error, "trying again");
-                }
-            }
-            if requests.is_empty() {
-                return Ok(());
-            }
-            if requests.len() < sent {
-                backoff.reset();
-            }
-            backoff.pause().await;
+    /// Tries once to put `chunk`; says of each record whether DynamoDB left it unprocessed.
+    async fn put(&self, chunk: &[&RejectedRecord<'_>], invocation: Invocation) -> Result<Vec<bool>, CallError> {
+        let requests = chunk.iter().map(|rejected| self.request(rejected, invocation)).collect::<Result<_, _>>()?;
+        let answer = self.client.batch_write_item().request_items(&self.name, requests).send().await;
+        let answer = answer.map_err(|error| CallError::of(OPERATION, &error))?;
+        let unprocessed = answer.unprocessed_items.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
+        let keys: Vec<_> = unprocessed.iter().filter_map(key).collect();
+        let refused: Vec<_> =
+            chunk.iter().map(|rejected| keys.contains(&rejected.record.position().as_str())).collect();
+        if refused.iter().filter(|is_refused| **is_refused).count() == unprocessed.len() {
+            Ok(refused)
+        } else {
+            Err(CallError::incomplete_answer(OPERATION, "unprocessed items that were not in the request"))
         }
     }
 
     fn request(&self, rejected: &RejectedRecord<'_>, invocation: Invocation) -> Result<WriteRequest, CallError> {
         let RejectedRecord { record, rejection, .. } = rejected;
         let kept = &record.data[..record.data.len().min(MAX_REJECTED_DATA_BYTES)];
+        let message = &rejection.message[..rejection.message.floor_char_boundary(MAX_REJECTED_MESSAGE_BYTES)];
         let expires_at = invocation.now_ms / 1_000 + self.retention_days * SECONDS_PER_DAY;
         let put = PutRequest::builder()
+            .item(KEY, AttributeValue::S(record.position()))
             .item("source", AttributeValue::S(record.shard.to_string()))
             .item("sequence_number", AttributeValue::S(record.sequence_number().to_string()))
             .item("reason", AttributeValue::S(rejection.reason.to_string()))
-            .item("message", AttributeValue::S(rejection.message.clone()))
+            .item("message", AttributeValue::S(message.to_owned()))
             .item("data", AttributeValue::B(Blob::new(kept)))
             .item("data_length", AttributeValue::N(record.data.len().to_string()))
             .item("partition_key", AttributeValue::S(record.partition_key.to_owned()))
@@ -110,5 +135,34 @@ impl RejectedTable {
             .build()
             .map_err(|error| CallError::unbuildable(OPERATION, error))?;
         Ok(WriteRequest::builder().put_request(put).build())
+    }
+}
+
+/// The key of the item that `request` puts.
+fn key(request: &WriteRequest) -> Option<&str> {
+    request.put_request()?.item().get(KEY)?.as_s().ok().map(String::as_str)
+}
+
+/// The places in the batch of the records that are still to be written, shared by the writers.
+struct Queue(Mutex<VecDeque<usize>>);
+
+impl Queue {
+    fn of(records: usize) -> Self {
+        Self(Mutex::new((0..records).collect()))
+    }
+
+    /// The next places, as many as a request takes.
+    fn take(&self) -> Vec<usize> {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = places.len().min(MAX_PUTS_PER_REQUEST);
+        places.drain(..count).collect()
+    }
+
+    fn put_back(&self, refused: Vec<usize>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(refused);
+    }
+
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use shared::boundary::Boundary;
 use shared::records::Records;
-use shared::rejected_table::RejectedRecord;
+use shared::rejected_batch::RejectedRecord;
 
 /// The newest boundary of a session within a batch.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use shared::failures::Failures;
 use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
 use shared::metrics::Course;
 use shared::records::{Extent, Progress, Records};
-use shared::rejected_table::{RejectedRecord, RejectedTable};
+use shared::rejected_batch::{RejectedBatch, RejectedRecord};
+use shared::rejected_table::RejectedTable;
 use shared::rejection::{Reason, Rejection};
 use shared::shown;
 use tracing::{Instrument, Span};
@@ -74,18 +75,19 @@ impl Sink {
         let extent = records.extent();
         let batch = Batch::decode(&records);
 
-        let mut report =
-            Report { records: records.len() as u64, rejected: batch.rejected.len() as u64, ..Report::default() };
+        let mut report = Report { records: records.len() as u64, ..Report::default() };
+        let rejected = RejectedBatch::new(batch.rejected);
         let mut ledger = Ledger { progress: &progress, failures: &failures, report: &mut report };
         let work = async {
-            tokio::join!(
-                self.rejected.write(&batch.rejected, invocation, &progress),
-                self.store(batch.sessions, &records, invocation, &mut ledger),
-            )
+            tokio::join!(self.rejected.write(&rejected, invocation, &progress), async {
+                self.store(batch.sessions, &records, invocation, &mut ledger).await;
+                rejected.good_records_are_done();
+            })
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
         let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();
         span.in_scope(|| failures.log());
+        report.rejected += span.in_scope(|| rejected.log(&progress));
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
         let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
@@ -127,8 +129,7 @@ impl Sink {
                     }
                 }
             }
-            ledger.report.rejected += foreign.len() as u64;
-            self.rejected.write(&foreign, invocation, ledger.progress).await;
+            ledger.report.rejected += self.reject(foreign, invocation, ledger).await;
             // Without progress, two answers may contradict each other: no reason to ask faster.
             if held_up || again.len() == tried {
                 backoff.pause().await;
@@ -137,6 +138,13 @@ impl Sink {
             }
             waiting = again;
         }
+    }
+
+    /// Keeps records whose sessions cannot be stored; gives how many are written.
+    async fn reject(&self, records: Vec<RejectedRecord<'_>>, invocation: Invocation, ledger: &Ledger<'_>) -> u64 {
+        let batch = RejectedBatch::new(records);
+        self.rejected.write(&batch, invocation, ledger.progress).await;
+        batch.log(ledger.progress)
     }
 }
 

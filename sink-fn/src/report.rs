@@ -9,7 +9,7 @@ use shared::metrics::Metric;
 pub struct Report {
     /// Records in the batch.
     pub records: u64,
-    /// Records that could not be read.
+    /// Records that could not be read and are kept in the table of rejected ones.
     pub rejected: u64,
     /// Sessions written.
     pub written: u64,

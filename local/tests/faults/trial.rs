@@ -323,10 +323,10 @@ impl<'w> Trial<'w> {
     }
 
     async fn rejected_of(&self, shard: &str) -> Vec<Vec<u8>> {
-        let query = self.world.embedded.dynamodb().query().table_name("rejected-records");
-        let query = query.key_condition_expression("#source = :source").expression_attribute_names("#source", "source");
-        let query = query.expression_attribute_values(":source", AttributeValue::S(format!("click-stream/{shard}")));
-        let items = query.send().await.unwrap().items.unwrap();
+        let scan = self.world.embedded.dynamodb().scan().table_name("rejected-records").consistent_read(true);
+        let scan = scan.filter_expression("#source = :source").expression_attribute_names("#source", "source");
+        let scan = scan.expression_attribute_values(":source", AttributeValue::S(format!("click-stream/{shard}")));
+        let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
         items.iter().map(|item| item["data"].as_b().unwrap().as_ref().to_vec()).collect()
     }
 }

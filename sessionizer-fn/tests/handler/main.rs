@@ -5,6 +5,7 @@
 mod world;
 
 mod faults;
+mod flood;
 mod limits;
 mod races;
 mod redelivery;

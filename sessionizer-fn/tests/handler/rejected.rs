@@ -23,6 +23,7 @@ async fn rejected_record_is_kept_with_its_reason_and_holds_up_nobody() {
     assert_eq!(items.len(), 1, "a redelivery writes the same item");
     let text = |name: &str| items[0][name].as_s().unwrap().as_str();
     let number = |name: &str| items[0][name].as_n().unwrap().parse::<u64>().unwrap();
+    assert_eq!(text("position"), "click-stream/shardId-7/2");
     assert_eq!((text("source"), text("sequence_number")), ("click-stream/shardId-7", "2"));
     assert_eq!(text("reason"), "not_utf8");
     assert!(text("message").contains("UTF-8"));
@@ -65,7 +66,7 @@ async fn rejected_record_that_cannot_be_kept_is_not_done() {
     });
     let records = [click(1, "a", 100_000), poison(2, b"[]"), click(3, "a", 101_000)];
     let answer = invoke(&denied, "s1", &records).await;
-    assert_eq!((named(&answer), answer.report.undone), (Some("2"), 1));
+    assert_eq!((named(&answer), answer.report.undone, answer.report.rejected), (Some("2"), 1, 0));
 }
 
 #[tokio::test]

@@ -1,0 +1,238 @@
+//! The items of the rejected-records table, as a redrive lists, reads and deletes them.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
+use shared::call_error::CallError;
+use shared::limits::MAX_PUTS_PER_REQUEST;
+use shared::rejected_table::KEY;
+use shared::statements::Item;
+
+use super::attempts::Attempts;
+use crate::error::LocalError;
+
+/// The table.
+#[derive(Clone, Copy)]
+pub(super) struct Items<'a> {
+    pub(super) dynamodb: &'a aws_sdk_dynamodb::Client,
+    pub(super) table: &'a str,
+}
+
+/// What is listed of an item.
+pub(super) struct Key {
+    /// `stream/shard/sequence number`: the item's key.
+    position: String,
+    arrival_ms: u64,
+}
+
+/// The keys of what is to be redriven, stream by stream in the order of arrival.
+pub(super) struct Listed {
+    pub(super) keys: Vec<Key>,
+    /// Items that are not rejected records.
+    pub(super) foreign: u64,
+}
+
+/// A rejected record as its item has it.
+pub(super) struct Kept {
+    position: String,
+    pub(super) stream: String,
+    partition_key: String,
+    pub(super) reason: String,
+    pub(super) data: Vec<u8>,
+    /// Whether `data` is all of the record.
+    pub(super) is_whole: bool,
+}
+
+/// Some of the items, in the order of their keys.
+pub(super) struct Read {
+    pub(super) records: Vec<Kept>,
+    /// Items that are not rejected records.
+    pub(super) foreign: u64,
+}
+
+impl Items<'_> {
+    /// Lists the items with one of `reasons`, or all of them where there is none.
+    pub(super) async fn list(&self, reasons: &[String]) -> Result<Listed, CallError> {
+        let mut listed = Listed { keys: Vec::new(), foreign: 0 };
+        let (mut from, mut attempts) = (None, Attempts::new());
+        loop {
+            let scan = self.dynamodb.scan().table_name(self.table).consistent_read(true);
+            let scan = scan.projection_expression("#position, #reason, #arrival_time");
+            let scan = scan.expression_attribute_names("#position", KEY);
+            let scan = scan.expression_attribute_names("#reason", "reason");
+            let scan = scan.expression_attribute_names("#arrival_time", "arrival_time");
+            let page = match scan.set_exclusive_start_key(from.clone()).send().await {
+                Ok(page) => page,
+                Err(error) => {
+                    let error = CallError::of("Scan", &error);
+                    if error.is_transient() && attempts.again().await {
+                        continue;
+                    }
+                    return Err(error);
+                }
+            };
+            attempts = Attempts::new();
+            for item in page.items() {
+                match Key::of(item) {
+                    None => listed.foreign += 1,
+                    Some((key, reason)) if reasons.is_empty() || reasons.contains(reason) => listed.keys.push(key),
+                    Some(_) => {}
+                }
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+        listed.keys.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        Ok(listed)
+    }
+
+    /// Reads the items with `keys`, no more than one request takes. One that has gone since it was listed is left out.
+    pub(super) async fn read(&self, keys: &[Key]) -> Result<Read, CallError> {
+        const OPERATION: &str = "BatchGetItem";
+
+        let mut items: HashMap<String, Item> = HashMap::with_capacity(keys.len());
+        let mut waiting: Vec<Item> = keys.iter().map(|key| key_item(&key.position)).collect();
+        let mut attempts = Attempts::new();
+        loop {
+            let request = KeysAndAttributes::builder().set_keys(Some(waiting.clone())).consistent_read(true).build();
+            let request = request.map_err(|error| CallError::unbuildable(OPERATION, error))?;
+            let answer = self.dynamodb.batch_get_item().request_items(self.table, request).send().await;
+            let error = match answer.map_err(|error| CallError::of(OPERATION, &error)) {
+                Ok(answer) => {
+                    let found = answer.responses.and_then(|mut tables| tables.remove(self.table)).unwrap_or_default();
+                    let position = |item: &Item| item.get(KEY)?.as_s().ok().cloned();
+                    items.extend(found.into_iter().filter_map(|item| Some((position(&item)?, item))));
+                    let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(self.table));
+                    let left = left.map(|left| left.keys).unwrap_or_default();
+                    if left.len() < waiting.len() {
+                        attempts = Attempts::new();
+                    }
+                    waiting = left;
+                    CallError::incomplete_answer(OPERATION, format!("{} keys stay unprocessed", waiting.len()))
+                }
+                Err(error) => error,
+            };
+            if waiting.is_empty() {
+                break;
+            }
+            if !(error.is_transient() && attempts.again().await) {
+                return Err(error);
+            }
+        }
+        let mut read = Read { records: Vec::with_capacity(items.len()), foreign: 0 };
+        for key in keys {
+            match items.remove(&key.position).map(|item| Kept::of(&key.position, &item)) {
+                Some(Some(record)) => read.records.push(record),
+                Some(None) => read.foreign += 1,
+                None => {}
+            }
+        }
+        Ok(read)
+    }
+
+    /// Deletes the items of `records`, which are back in their stream.
+    pub(super) async fn delete(&self, records: &[&Kept]) -> Result<(), LocalError> {
+        for (place, chunk) in records.chunks(MAX_PUTS_PER_REQUEST).enumerate() {
+            self.delete_chunk(chunk).await.map_err(|source| LocalError::Undeleted {
+                table: self.table.to_owned(),
+                records: records.len() - place * MAX_PUTS_PER_REQUEST,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn delete_chunk(&self, records: &[&Kept]) -> Result<(), CallError> {
+        const OPERATION: &str = "BatchWriteItem";
+
+        let request = |record: &&Kept| {
+            let request = DeleteRequest::builder().set_key(Some(key_item(&record.position))).build();
+            let request = request.map_err(|error| CallError::unbuildable(OPERATION, error))?;
+            Ok::<_, CallError>(WriteRequest::builder().delete_request(request).build())
+        };
+        let mut waiting = records.iter().map(request).collect::<Result<Vec<_>, _>>()?;
+        let mut attempts = Attempts::new();
+        loop {
+            let answer = self.dynamodb.batch_write_item().request_items(self.table, waiting.clone()).send().await;
+            let error = match answer.map_err(|error| CallError::of(OPERATION, &error)) {
+                Ok(answer) => {
+                    let left = answer.unprocessed_items.and_then(|mut tables| tables.remove(self.table));
+                    let left = left.unwrap_or_default();
+                    if left.is_empty() {
+                        return Ok(());
+                    }
+                    if left.len() < waiting.len() {
+                        attempts = Attempts::new();
+                    }
+                    waiting = left;
+                    CallError::incomplete_answer(OPERATION, format!("{} items stay unprocessed", waiting.len()))
+                }
+                Err(error) => error,
+            };
+            if !(error.is_transient() && attempts.again().await) {
+                return Err(error);
+            }
+        }
+    }
+}
+
+fn key_item(position: &str) -> Item {
+    [(KEY.to_owned(), AttributeValue::S(position.to_owned()))].into()
+}
+
+/// The parts of a position: stream, shard, sequence number.
+fn parts(position: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = position.split('/');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(stream), Some(shard), Some(number), None) => Some((stream, shard, number)),
+        _ => None,
+    }
+}
+
+impl Key {
+    /// The key that `item` has, and its reason.
+    fn of(item: &Item) -> Option<(Self, &String)> {
+        let position = item.get(KEY)?.as_s().ok()?;
+        let arrival_ms = item.get("arrival_time")?.as_n().ok()?.parse().ok()?;
+        parts(position)?;
+        Some((Self { position: position.clone(), arrival_ms }, item.get("reason")?.as_s().ok()?))
+    }
+
+    /// Stream, arrival, shard and sequence number: a number without leading zeros, so that the longer one is larger.
+    fn order(&self) -> (&str, u64, &str, usize, &str) {
+        let (stream, shard, number) = parts(&self.position).unwrap_or_default();
+        (stream, self.arrival_ms, shard, number.len(), number)
+    }
+}
+
+impl Kept {
+    fn of(position: &str, item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+        let data = item.get("data")?.as_b().ok()?.as_ref().to_vec();
+        let length: usize = item.get("data_length")?.as_n().ok()?.parse().ok()?;
+        Some(Self {
+            position: position.to_owned(),
+            stream: parts(position)?.0.to_owned(),
+            partition_key: text("partition_key")?,
+            reason: text("reason")?,
+            is_whole: data.len() == length,
+            data,
+        })
+    }
+
+    /// A partition key that Kinesis accepts: that of the record, or its sequence number where it is empty, which only a
+    /// record that did not come from Kinesis can have.
+    pub(super) fn accepted_partition_key(&self) -> &str {
+        match (self.partition_key.is_empty(), parts(&self.position)) {
+            (true, Some((_, _, sequence_number))) => sequence_number,
+            _ => &self.partition_key,
+        }
+    }
+
+    /// Its size as PutRecords counts it.
+    pub(super) fn bytes(&self) -> usize {
+        self.data.len() + self.accepted_partition_key().len()
+    }
+}

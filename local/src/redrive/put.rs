@@ -1,0 +1,60 @@
+//! Puts rejected records into a stream, one request at a time.
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::error::ProvideErrorMetadata;
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
+use shared::call_error::CallError;
+
+use super::items::Kept;
+
+const OPERATION: &str = "PutRecords";
+
+/// What stands for an error's code where the service gave none: it did not answer, or not in a way that can be read.
+const NO_CODE: &str = "no error code";
+
+/// Why Kinesis did not take a record.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    /// The error's code.
+    pub(super) code: String,
+    /// Whether the same record may be taken later.
+    pub(super) is_transient: bool,
+}
+
+/// Tries once to put `records` into `stream`; says in their order which are in. Fails when the request as a whole does.
+pub(super) async fn put(
+    kinesis: &Client,
+    stream: &str,
+    records: &[&Kept],
+) -> Result<Vec<Result<(), Refusal>>, Refusal> {
+    let entries = records.iter().map(|record| entry(record)).collect::<Result<_, _>>()?;
+    let answer = kinesis.put_records().stream_name(stream).set_records(Some(entries)).send().await;
+    let answer = answer.map_err(|error| {
+        let is_transient = CallError::of(OPERATION, &error).is_transient();
+        Refusal { code: error.code().unwrap_or(NO_CODE).to_owned(), is_transient }
+    })?;
+    if answer.records.len() != records.len() {
+        return Err(Refusal { code: "an incomplete answer".to_owned(), is_transient: true });
+    }
+    Ok(answer.records.iter().map(result).collect())
+}
+
+fn entry(record: &Kept) -> Result<PutRecordsRequestEntry, Refusal> {
+    let entry = PutRecordsRequestEntry::builder()
+        .partition_key(record.accepted_partition_key())
+        .data(Blob::new(record.data.clone()));
+    entry.build().map_err(|error| Refusal { code: error.to_string(), is_transient: false })
+}
+
+fn result(entry: &PutRecordsResultEntry) -> Result<(), Refusal> {
+    match (&entry.error_code, &entry.sequence_number) {
+        (None, Some(_)) => Ok(()),
+        (code, _) => {
+            let code = code.as_deref().unwrap_or(NO_CODE);
+            let message = entry.error_message.as_deref().unwrap_or_default();
+            let is_transient = CallError::of_part(OPERATION, code, message).is_transient();
+            Err(Refusal { code: code.to_owned(), is_transient })
+        }
+    }
+}
