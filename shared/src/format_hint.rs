@@ -111,10 +111,11 @@ fn is_json_begin(data: &[u8]) -> bool {
     }
 }
 
-/// Whether `data` is text whose first line has three fields or more.
+/// Whether `data` is text whose first line has three fields or more, and no part of a JSON object.
 fn is_csv(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else { return false };
-    let line = text.lines().next().unwrap_or_default();
+    let line = text.trim_start().lines().next().unwrap_or_default();
     let has_fields = |separator: char| line.split(separator).nth(2).is_some();
-    !text.starts_with(['{', '[']) && !line.contains(is_no_text) && [',', ';', '\t'].into_iter().any(has_fields)
+    let is_json = line.starts_with('[') || line.contains(['{', '}']);
+    !is_json && !line.contains(is_no_text) && [',', ';', '\t'].into_iter().any(has_fields)
 }

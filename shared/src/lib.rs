@@ -14,14 +14,16 @@ pub mod event_error;
 pub mod records;
 pub mod sequence_number;
 
-mod fields;
-mod format_hint;
 mod json_object;
 mod json_string;
 mod python_constants;
+
+mod fields;
+mod whole_number;
+
+mod format_hint;
 pub mod rejection;
 pub mod shown;
-mod whole_number;
 
 pub mod attributes;
 pub mod boundary;

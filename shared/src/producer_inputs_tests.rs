@@ -373,6 +373,12 @@ fn other_formats() -> Vec<Case> {
                 .to_owned(),
         ),
         case(
+            "JSON with a comma too many",
+            b" {\"a\":1,\"b\":2,\"c\":3,}".to_vec(),
+            "not_json",
+            "the record is not JSON; trailing comma at line 1 column 21, near:  {\"a\":1,\"b\":2,\"c\":3,}".to_owned(),
+        ),
+        case(
             "text",
             b"hello".to_vec(),
             "not_json",
