@@ -70,7 +70,7 @@ echo '{\"user_id\":\"user7\",\"event_timestamp\":\"1721390000000\",\"event_name\
     aws kinesis put-record --stream-name click-stream --partition-key user7 --data fileb:///dev/stdin
 cargo lambda watch                # compiles at the first call; in a third terminal, with the same exports:
 cargo lambda invoke sessionizer-fn --data-file events/clicks.json
-cargo run --release -p local -- tables
+cargo run -p local -- tables
 
 Ctrl-C ends it. Boundaries, as they land:";
 

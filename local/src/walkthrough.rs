@@ -70,12 +70,12 @@ pub async fn run() -> Result<(), LocalError> {
 
 const NEXT: &str = "
 What to try next:
-  cargo run --release -p local -- run --input testdata/disorder.clicks.ndjson --sessions /tmp/sessions.ndjson
+  cargo run -p local -- run --input testdata/disorder.clicks.ndjson --sessions /tmp/sessions.ndjson
   cmp /tmp/sessions.ndjson testdata/disorder.sessions.ndjson && echo the same, byte for byte
       10,000 clicks, each up to 9.9 s late, give the sessions of the sorted stream.
-  cargo run --release -p local -- run --input testdata/hostile.clicks.ndjson --sessions - --rejected /tmp/rejected.ndjson
+  cargo run -p local -- run --input testdata/hostile.clicks.ndjson --sessions - --rejected /tmp/rejected.ndjson
       Records that are no clicks are kept with their reasons; the others are not held up.
-  cargo run --release -p local -- run --help
+  cargo run -p local -- run --help
       All options. README.md tells how to deploy this to AWS.";
 
 fn show(bar: &ProgressBar, batch: &[Vec<u8>]) {
