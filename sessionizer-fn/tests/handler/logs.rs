@@ -1,22 +1,27 @@
 //! The log lines of this project's own crates, as the function would write them.
+//!
+//! One subscriber for the whole process writes to the thread's own collection, if it has one. A subscriber for each
+//! thread would miss lines: whether a line is of interest is cached for all threads, by the first one that comes to it.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
-use lambda_runtime::tracing::{self, subscriber};
+use lambda_runtime::tracing::subscriber;
 use serde_json::Value;
 
-/// Collects the lines of the current thread until it is dropped.
-pub struct Logs {
-    written: Arc<Mutex<Vec<u8>>>,
-    _guard: tracing::dispatcher::DefaultGuard,
+thread_local! {
+    static COLLECTED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-struct Writer(Arc<Mutex<Vec<u8>>>);
+/// Collects the lines of the current thread, which is that of the test and of its services, until it is dropped.
+pub struct Logs(());
+
+struct Writer;
 
 impl io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        COLLECTED.with_borrow_mut(|collected| collected.iter_mut().for_each(|lines| lines.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
@@ -28,16 +33,19 @@ impl io::Write for Writer {
 impl Logs {
     /// Begins to collect.
     pub fn collect() -> Self {
-        let written = Arc::<Mutex<Vec<u8>>>::default();
-        let writer = Arc::clone(&written);
-        let lines = subscriber::fmt().json().without_time().with_writer(move || Writer(Arc::clone(&writer)));
-        let guard = subscriber::util::SubscriberInitExt::set_default(lines.finish());
-        Self { written, _guard: guard }
+        static SUBSCRIBED: Once = Once::new();
+        SUBSCRIBED.call_once(|| {
+            subscriber::fmt().json().without_time().with_writer(|| Writer).init();
+            // A thread may have come to a line just before the subscriber was in place.
+            lambda_runtime::tracing::callsite::rebuild_interest_cache();
+        });
+        COLLECTED.set(Some(Vec::new()));
+        Self(())
     }
 
     /// Everything that was written, as text.
     pub fn text(&self) -> String {
-        String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
+        String::from_utf8(COLLECTED.with_borrow(Clone::clone).unwrap()).unwrap()
     }
 
     /// The level and the fields of each line so far.
@@ -49,5 +57,11 @@ impl Logs {
             ["shared", "sessionizer_fn"].iter().any(|name| target.starts_with(name))
         });
         own.map(|mut line| (line["level"].as_str().unwrap().to_owned(), line["fields"].take())).collect()
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        COLLECTED.set(None);
     }
 }
