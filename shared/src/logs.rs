@@ -60,7 +60,7 @@ pub(crate) fn captured(work: impl FnOnce()) -> Vec<serde_json::Value> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, PoisonError};
 
     use super::*;
 
@@ -77,7 +77,11 @@ mod tests {
         }
     }
 
+    /// One at a time: whether a line is of interest is cached for all threads.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
     pub(super) fn captured_at(level: &str, work: impl FnOnce()) -> Vec<serde_json::Value> {
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let subscriber = json_lines_to(move || writer.clone(), Some(level), None);

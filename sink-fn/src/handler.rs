@@ -143,6 +143,7 @@ impl Sink {
     /// Keeps records whose sessions cannot be stored; gives how many are written.
     async fn reject(&self, records: Vec<RejectedRecord<'_>>, invocation: Invocation, ledger: &Ledger<'_>) -> u64 {
         let batch = RejectedBatch::new(records);
+        batch.good_records_are_done(); // those of this round are
         self.rejected.write(&batch, invocation, ledger.progress).await;
         batch.log(ledger.progress)
     }
