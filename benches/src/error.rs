@@ -25,13 +25,13 @@ pub enum BenchError {
     Failed(String),
     /// The embedded services.
     #[error(transparent)]
-    Embedded(#[from] embedded::EmbeddedError),
+    LocalAws(#[from] local_aws::LocalAwsError),
     /// The variables that lead to the services.
     #[error(transparent)]
-    Config(#[from] shared::config::ConfigError),
+    Config(#[from] kinesis_function::config::ConfigError),
     /// The template.
     #[error(transparent)]
-    Template(#[from] embedded::TemplateError),
+    Template(#[from] local_aws::TemplateError),
     /// JSON.
     #[error("JSON")]
     Json(#[from] serde_json::Error),

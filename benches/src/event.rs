@@ -1,8 +1,8 @@
 //! Batches of clicks and boundaries as the events that Lambda hands over.
 
-use embedded::{HandMadeRecord, hand_made_event};
+use kinesis_function::event::Event;
+use local_aws::{HandMadeRecord, hand_made_event};
 use shared::boundary::Boundary;
-use shared::event::Event;
 
 use crate::error::BenchError;
 use crate::workload::SimulatedClick;

@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use embedded::faults::{Fault, FaultyHttpClient};
 use futures_util::stream::{self, TryStreamExt};
+use kinesis_function::invocation::Invocation;
+use local_aws::faults::{Fault, FaultyHttpClient};
 use serde::{Deserialize, Serialize};
 use sessionizer_fn::handler::Sessionizer;
 use sessionizer_fn::state_item;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
-use shared::invocation::Invocation;
 use shared::session_rule::{Status, TouchedSession};
 use shared::user_id::UserId;
 use sink_fn::handler::Sink;
@@ -217,7 +217,7 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
 }
 
 fn clients(job: &Job) -> Result<(Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client), BenchError> {
-    let mut sdk = shared::aws::sdk_config(std::env::vars())?;
+    let mut sdk = kinesis_function::aws::sdk_config(std::env::vars())?;
     if let (Some(http), true) = (sdk.http_client(), job.latency_ms > 0) {
         let latency = Duration::from_millis(job.latency_ms);
         let slow = FaultyHttpClient::new(http, move |_| Fault::Slow(latency));
@@ -244,7 +244,7 @@ async fn store_states(
         Ok(WriteRequest::builder().put_request(put).build())
     };
     let users: Vec<_> = shard.before().iter().copied().enumerate().collect();
-    let chunks = users.chunks(shared::limits::MAX_PUTS_PER_REQUEST).map(Ok::<_, BenchError>);
+    let chunks = users.chunks(kinesis_function::limits::MAX_PUTS_PER_REQUEST).map(Ok::<_, BenchError>);
     stream::iter(chunks)
         .try_for_each_concurrent(8, |chunk| async move {
             let puts = chunk.iter().copied().map(put).collect::<Result<Vec<_>, _>>()?;

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_kinesis::primitives::Blob;
-use embedded::event_source_mapping::{EventSourceMapping, Function, MappingConfig};
-use embedded::{Embedded, EmbeddedOptions, Template};
+use kinesis_function::invocation::Invocation;
+use kinesis_function::records::Records;
+use local_aws::event_source_mapping::{EventSourceMapping, Function, MappingConfig};
+use local_aws::{LocalAws, LocalAwsOptions, Template};
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
-use shared::invocation::Invocation;
-use shared::records::Records;
 use sink_fn::handler::Sink;
 use tokio::time::Instant;
 
@@ -61,7 +61,7 @@ impl Function for SinkFunction {
 /// When the pipeline does not do its work.
 pub async fn measure(clicks: usize) -> Result<Vec<f64>, BenchError> {
     let template = Template::of_this_project()?;
-    let embedded = Embedded::start(EmbeddedOptions::default()).await?;
+    let embedded = LocalAws::start(LocalAwsOptions::default()).await?;
     embedded.create_resources(&template, Some(1)).await?;
     let (sessionizer, sink) = (template.function("SessionizerFunction")?, template.function("SinkFunction")?);
     let (click_stream, session_stream) = (&sessionizer.mapping.stream, &sink.mapping.stream);

@@ -1,6 +1,6 @@
 //! Batches that are clean, half unreadable or all unreadable: when the good clicks are published, and when all is done.
 //!
-//! The table of rejected records takes what a partition of DynamoDB takes ([`embedded::partition_limits`]). The layer
+//! The table of rejected records takes what a partition of DynamoDB takes ([`local_aws::partition_limits`]). The layer
 //! that sees to it, which reads every request once more, runs in this process and counts against batches with
 //! unreadable records. The services run in another one.
 
@@ -10,8 +10,8 @@ use std::time::Duration;
 use aws_sdk_kinesis::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_kinesis::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kinesis::error::BoxError;
-use embedded::partition_limits::{PartitionLimits, UNITS_PER_SECOND};
-use embedded::{HandMadeRecord, hand_made_event};
+use local_aws::partition_limits::{PartitionLimits, UNITS_PER_SECOND};
+use local_aws::{HandMadeRecord, hand_made_event};
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
 use tokio::time::Instant;
@@ -80,9 +80,9 @@ pub struct Figures {
 pub async fn measure(stream: Stream, partitioned_by: PartitionedBy) -> Result<Figures, BenchError> {
     let services = Services::start().await?;
     let variables = services.variables()?;
-    let sdk = shared::aws::sdk_config(variables.clone())?;
+    let sdk = kinesis_function::aws::sdk_config(variables.clone())?;
     let key = match partitioned_by {
-        PartitionedBy::Position => shared::rejected_table::KEY,
+        PartitionedBy::Position => kinesis_function::rejected_table::KEY,
         PartitionedBy::Shard => "source",
     };
     let config = Config::from_variables(variables).map_err(BenchError::failed)?;

@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use kinesis_function::records::Records;
 use sessionizer_fn::batch::{Batch, UserClicks};
 use sessionizer_fn::config::FirstSession;
 use sessionizer_fn::state::UserState;
 use sessionizer_fn::state_item;
 use sessionizer_fn::step::{Commit, Published, Rule, Step, next_step};
 use shared::boundary::Boundary;
-use shared::records::Records;
 use shared::session_rule::SessionGap;
 
 use crate::cpu::process_cpu;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::process::Stdio;
 
-use embedded::{Embedded, EmbeddedOptions, KinesisServerOptions, Template};
+use local_aws::{KinesisServerOptions, LocalAws, LocalAwsOptions, Template};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -102,7 +102,7 @@ impl Services {
 pub async fn serve() -> Result<(), BenchError> {
     // A shard's limits would stretch a run without changing what it costs.
     let kinesis = KinesisServerOptions { enforce_limits: false };
-    let embedded = Embedded::start(EmbeddedOptions { kinesis, ..EmbeddedOptions::default() }).await?;
+    let embedded = LocalAws::start(LocalAwsOptions { kinesis, ..LocalAwsOptions::default() }).await?;
     embedded.create_resources(&Template::of_this_project()?, Some(SHARDS)).await?;
     println!(
         "{}",

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use embedded::event_source_mapping::limits::{MAX_BATCH_RECORDS, MAX_PARALLELIZATION_FACTOR};
 use local::chaos::fault_kind::FaultKind;
 use local::pipeline::Options;
 use local::run::parameters;
+use local_aws::event_source_mapping::limits::{MAX_BATCH_RECORDS, MAX_PARALLELIZATION_FACTOR};
 use shared::limits::MAX_SESSION_GAP_SECONDS;
 
 const EXIT_STATUS: &str = "\

@@ -3,16 +3,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use embedded::event_source_mapping::{ConfigError as MappingConfigError, MappingError};
-use embedded::{EmbeddedError, TemplateError};
-use shared::call_error::CallError;
+use kinesis_function::call_error::CallError;
+use local_aws::event_source_mapping::{ConfigError as MappingConfigError, MappingError};
+use local_aws::{LocalAwsError, TemplateError};
 
 /// A local run that could not be finished.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// The embedded services could not be started or did not take the template's resources.
     #[error(transparent)]
-    Embedded(#[from] EmbeddedError),
+    LocalAws(#[from] LocalAwsError),
     /// The template has a fault, or does not allow a parameter's value.
     #[error("template.yaml: {0}")]
     Template(#[from] TemplateError),
@@ -22,7 +22,7 @@ pub enum LocalError {
         /// The function's logical id.
         function: &'static str,
         /// All that is wrong.
-        source: shared::config::ConfigError,
+        source: kinesis_function::config::ConfigError,
     },
     /// A setting of an event source mapping is out of range.
     #[error("the event source mapping of {stream}: {source}")]
@@ -36,7 +36,7 @@ pub enum LocalError {
     #[error(
         "{0} read in what `serve` exports, or take `aws configure export-credentials --format env` (profiles are not read)"
     )]
-    Aws(shared::config::ConfigError),
+    Aws(kinesis_function::config::ConfigError),
     /// An event source mapping ended before its work was done.
     #[error("an event source mapping ended: {0}")]
     Mapping(#[from] MappingError),
@@ -49,7 +49,7 @@ pub enum LocalError {
         /// The directory.
         path: PathBuf,
         /// What is wrong with it.
-        source: EmbeddedError,
+        source: LocalAwsError,
     },
     /// A file that the command line names cannot be opened.
     #[error("{option} {} cannot be opened for {purpose}: {source}", .path.display())]
@@ -153,14 +153,14 @@ pub enum LocalError {
 
 impl LocalError {
     /// The embedded services' error: the data directory's, if it is about that.
-    pub(crate) fn of_embedded(source: EmbeddedError, data_dir: Option<&Path>) -> Self {
+    pub(crate) fn of_embedded(source: LocalAwsError, data_dir: Option<&Path>) -> Self {
         let is_about_data = matches!(
             source,
-            EmbeddedError::DataDir { .. } | EmbeddedError::OpenDatabase { .. } | EmbeddedError::OtherKeys { .. }
+            LocalAwsError::DataDir { .. } | LocalAwsError::OpenDatabase { .. } | LocalAwsError::OtherKeys { .. }
         );
         match data_dir.filter(|_| is_about_data) {
             Some(path) => Self::DataDir { path: path.to_owned(), source },
-            None => Self::Embedded(source),
+            None => Self::LocalAws(source),
         }
     }
 }

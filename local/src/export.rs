@@ -7,13 +7,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use kinesis_function::call_error::CallError;
+use kinesis_function::statements::Item;
 use serde::Serialize;
 use sessionizer_fn::state::UserState;
 use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
-use shared::call_error::CallError;
 use shared::session_rule::Status;
-use shared::statements::Item;
 use shared::user_id::UserId;
 
 use crate::error::LocalError;
@@ -153,7 +153,7 @@ const NOT_REJECTED: &str = "it is no rejected record";
 
 /// The error of an item that the functions did not write, with its key.
 fn not_ours(table: &str, item: &Item, fault: &str) -> LocalError {
-    let keys = ["session_id", "user_id", shared::rejected_table::KEY];
+    let keys = ["session_id", "user_id", kinesis_function::rejected_table::KEY];
     let key = keys.iter().filter_map(|name| Some(format!("{name} {:?}", item.get(*name)?.as_s().ok()?)));
     let key: Vec<_> = key.collect();
     LocalError::Item { table: table.to_owned(), fault: format!("the item with {}: {fault}", key.join(", ")) }

@@ -6,10 +6,10 @@ use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use embedded::event_source_mapping::Function;
+use kinesis_function::event::Event;
+use kinesis_function::invocation::Invocation;
+use local_aws::event_source_mapping::Function;
 use sessionizer_fn::handler::Sessionizer;
-use shared::event::Event;
-use shared::invocation::Invocation;
 use sink_fn::handler::Sink;
 use tokio::time::Instant;
 

@@ -79,11 +79,11 @@ async fn ctrl_c() {
 
 /// Leads to where the AWS SDK's variables say.
 fn sdk_config() -> Result<SdkConfig, LocalError> {
-    shared::aws::sdk_config(std::env::vars()).map_err(LocalError::Aws)
+    kinesis_function::aws::sdk_config(std::env::vars()).map_err(LocalError::Aws)
 }
 
 async fn show_tables() -> Result<(), LocalError> {
-    let sdk = shared::aws::with_sdk_retries(&sdk_config()?);
+    let sdk = kinesis_function::aws::with_sdk_retries(&sdk_config()?);
     print!("{}", tables::shown(&aws_sdk_dynamodb::Client::new(&sdk), &TableNames::from_environment()).await?);
     Ok(())
 }

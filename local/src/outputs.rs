@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use embedded::DynamoDbServer;
+use local_aws::DynamoDbServer;
 use same_file::Handle;
 
 use crate::error::LocalError;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use embedded::event_source_mapping::{
+use local_aws::event_source_mapping::{
     Counts, DeliveryPolicy, EventSourceMapping, Function, LikeLambda, MappingConfig, Progress,
 };
-use embedded::template::{FunctionSpec, Template};
-use embedded::{Embedded, EmbeddedOptions};
+use local_aws::template::{FunctionSpec, Template};
+use local_aws::{LocalAws, LocalAwsOptions};
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
 use sink_fn::handler::Sink;
@@ -46,7 +46,7 @@ pub struct Options {
 /// The running pipeline. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Pipeline {
-    embedded: Embedded,
+    embedded: LocalAws,
     environment: BTreeMap<String, String>,
     /// Name of the stream that clicks go into.
     pub click_stream: String,
@@ -88,9 +88,9 @@ impl Pipeline {
         }
 
         let data_dir = options.data_dir;
-        let embedded_options = EmbeddedOptions { data_dir: data_dir.clone(), ..EmbeddedOptions::default() };
+        let embedded_options = LocalAwsOptions { data_dir: data_dir.clone(), ..LocalAwsOptions::default() };
         let failed = |source| LocalError::of_embedded(source, data_dir.as_deref());
-        let embedded = Embedded::start(embedded_options).await.map_err(&failed)?;
+        let embedded = LocalAws::start(embedded_options).await.map_err(&failed)?;
         embedded.create_resources(&template, options.shards).await.map_err(&failed)?;
 
         let config = sessionizer_fn::config::Config::from_variables(sessionizer_spec.environment.clone())
@@ -242,7 +242,7 @@ impl Pipeline {
 
 /// A mapping with the template's settings, except that it waits for [`BATCHING_WINDOW`] only to fill a batch.
 fn start_mapping(
-    embedded: &Embedded,
+    embedded: &LocalAws,
     spec: &FunctionSpec,
     function: impl Function,
     policy: impl DeliveryPolicy,

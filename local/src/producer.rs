@@ -9,11 +9,11 @@ use std::ops::RangeInclusive;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use kinesis_function::call_error::CallError;
+use kinesis_function::invocation::Backoff;
+use kinesis_function::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
 use md5::{Digest, Md5};
-use shared::call_error::CallError;
 use shared::click::{Click, DecodedClick, LatestBelievable};
-use shared::invocation::Backoff;
-use shared::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
 use tokio::time::Instant;
 
 use crate::line_numbers::LineNumbers;

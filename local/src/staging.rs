@@ -1,7 +1,7 @@
 //! How the functions of a pipeline are run: as Lambda runs them as a rule, or with more that can happen to them.
 
 use aws_types::SdkConfig;
-use embedded::event_source_mapping::{DeliveryPolicy, Function, LikeLambda};
+use local_aws::event_source_mapping::{DeliveryPolicy, Function, LikeLambda};
 
 /// Chooses where batches are cut, what is delivered again, and what becomes of invocations and their calls.
 pub trait Staging {

@@ -4,8 +4,8 @@
 //! fixed number of batches and reads no further until one is taken.
 
 use aws_lambda_events::event::kinesis::KinesisEvent;
-use embedded::event_source_mapping::limits::MAX_FUNCTION_TIMEOUT;
-use embedded::event_source_mapping::{EventSourceMapping, Function, MappingConfig, Progress};
+use local_aws::event_source_mapping::limits::MAX_FUNCTION_TIMEOUT;
+use local_aws::event_source_mapping::{EventSourceMapping, Function, MappingConfig, Progress};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -90,8 +90,8 @@ impl Function for PassOn {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use embedded::{HandMadeRecord, hand_made_event};
     use futures_util::FutureExt;
+    use local_aws::{HandMadeRecord, hand_made_event};
 
     use super::*;
 

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use embedded::{Embedded, EmbeddedOptions, Template};
-use shared::invocation::Invocation;
+use kinesis_function::invocation::Invocation;
+use local_aws::{LocalAws, LocalAwsOptions, Template};
 
 fn event<T: serde::de::DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name);
@@ -18,8 +18,8 @@ fn invocation() -> Invocation {
     Invocation::lasting(1_721_390_600_000, Duration::from_secs(10))
 }
 
-async fn embedded() -> (Embedded, Template) {
-    let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+async fn embedded() -> (LocalAws, Template) {
+    let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
     let template = Template::of_this_project().unwrap();
     embedded.create_resources(&template, Some(1)).await.unwrap();
     (embedded, template)

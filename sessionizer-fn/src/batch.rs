@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use kinesis_function::records::{Record, Records};
+use kinesis_function::rejected_batch::RejectedRecord;
 use shared::click::{Click, DecodedClick, LatestBelievable};
-use shared::records::{Record, Records};
-use shared::rejected_batch::RejectedRecord;
 use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;
 

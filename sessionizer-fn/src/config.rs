@@ -1,6 +1,6 @@
 //! The sessionizer's settings, read once from its environment variables.
 
-use shared::config::{ConfigError, Variables};
+use kinesis_function::config::{ConfigError, Variables};
 use shared::limits::MAX_SESSION_GAP_SECONDS;
 use shared::session_rule::SessionGap;
 

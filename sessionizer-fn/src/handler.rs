@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 
 use aws_lambda_events::streams::KinesisEventResponse;
 use futures_util::future::join_all;
-use shared::event::Event;
-use shared::event_error::EventError;
-use shared::failures::Failures;
-use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
-use shared::metrics::Course;
-use shared::records::{Extent, Progress, Records};
-use shared::rejected_batch::RejectedBatch;
-use shared::rejected_table::RejectedTable;
+use kinesis_function::event::Event;
+use kinesis_function::event_error::EventError;
+use kinesis_function::failures::Failures;
+use kinesis_function::invocation::{Backoff, Invocation, WARM_UP_TIME};
+use kinesis_function::metrics::Course;
+use kinesis_function::records::{Extent, Progress, Records};
+use kinesis_function::rejected_batch::RejectedBatch;
+use kinesis_function::rejected_table::RejectedTable;
 use tracing::{Instrument, Span};
 
 use crate::batch::{Batch, UserClicks};
@@ -27,7 +27,7 @@ use crate::step::{Commit, Rule};
 use crate::user_work::{Ledger, Phase, UserWork};
 
 /// Most users of a round: their boundaries fill one PutRecords request.
-const USERS_PER_ROUND: usize = shared::limits::MAX_RECORDS_PER_PUT;
+const USERS_PER_ROUND: usize = kinesis_function::limits::MAX_RECORDS_PER_PUT;
 
 /// Rounds under way at once: one lane reads and decides while another commits or publishes. With calls that take 10 ms a
 /// full batch is done in 0.6 of the time that one lane takes; a third one brings little more, and more connections.

@@ -7,9 +7,9 @@
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
-use shared::call_error::CallError;
-use shared::concurrency::in_order;
-use shared::put_requests::requests;
+use kinesis_function::call_error::CallError;
+use kinesis_function::concurrency::in_order;
+use kinesis_function::put_requests::requests;
 use shared::user_id::UserId;
 
 const OPERATION: &str = "PutRecords";

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use shared::metrics::Metric;
+use kinesis_function::metrics::Metric;
 
 /// Counts of one invocation.
 ///

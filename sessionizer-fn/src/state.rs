@@ -10,6 +10,9 @@ use shared::session_rule::{TouchedSession, UserSessions};
 
 use crate::batch::CursorKey;
 
+/// Most shards of which a user's state remembers the last sequence number. Source: design, section 3.
+pub const MAX_CURSORS: usize = 16;
+
 /// A user's state as of one commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserState {

@@ -7,9 +7,9 @@
 //! times the CPU in the SDK, for every click where users click rarely.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_function::statements::Item;
 use shared::boundary::Version;
 use shared::limits::MAX_SAFE_INTEGER;
-use shared::statements::Item;
 
 use crate::state::UserState;
 use crate::state_text;

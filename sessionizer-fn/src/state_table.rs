@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use shared::call_error::CallError;
-use shared::concurrency::in_order;
-use shared::limits::{MAX_KEYS_PER_READ, MAX_STATEMENTS_PER_REQUEST};
-use shared::statements::{self, Item, Outcome, Statement};
+use kinesis_function::call_error::CallError;
+use kinesis_function::concurrency::in_order;
+use kinesis_function::limits::{MAX_KEYS_PER_READ, MAX_STATEMENTS_PER_REQUEST};
+use kinesis_function::statements::{self, Item, Outcome, Statement};
 use shared::user_id::UserId;
 
 use crate::state::UserState;

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use crate::state::MAX_CURSORS;
 use shared::attributes::Attributes;
 use shared::boundary::Version;
-use shared::limits::MAX_CURSORS;
 use shared::sequence_number::SequenceNumber;
 use shared::session_rule::{self, Outcome, SessionGap, Status, TouchedSession, UserSessions};
 
@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::state::{Cursor, OutboxEntry, UserState};
 
 /// Most bytes of an outbox, estimated as [`entry_bytes`]. With [`MAX_CURSORS`] of them an item stays below
-/// [`shared::limits::MAX_ITEM_BYTES`]; one holds the two boundaries of any single click.
+/// [`kinesis_function::limits::MAX_ITEM_BYTES`]; one holds the two boundaries of any single click.
 pub const MAX_OUTBOX_BYTES: usize = 20 * 1_024;
 
 /// What an outbox entry takes besides its attributes: names, numbers and DynamoDB's overhead of a nested map.

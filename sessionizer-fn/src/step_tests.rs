@@ -2,9 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+use kinesis_function::limits::MAX_ITEM_BYTES;
 use shared::click::Click;
 use shared::event_time::EventTime;
-use shared::limits::{MAX_ATTRIBUTE_BYTES, MAX_ITEM_BYTES};
+use shared::limits::MAX_ATTRIBUTE_BYTES;
 use shared::user_id::UserId;
 
 use super::*;

@@ -4,10 +4,10 @@
 
 use std::mem;
 
+use kinesis_function::call_error::CallError;
+use kinesis_function::failures::Failures;
+use kinesis_function::records::Progress;
 use shared::boundary::{Boundary, Version};
-use shared::call_error::CallError;
-use shared::failures::Failures;
-use shared::records::Progress;
 use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;
 

@@ -1,18 +1,9 @@
-//! What both functions share, in the order in which data flows through them.
+//! The domain: what a click, a session and a boundary are, how they are read, and the rule that makes sessions of clicks.
 //!
-//! Where comments name sections of the design, they mean `docs/design.md`.
-//!
-//! Nothing here decides about a particular function's work: the sessionizer's state lives in `sessionizer-fn`,
-//! the sessions table in `sink-fn`.
+//! Pure and synchronous: no clock, no I/O, no AWS type. The modules stand in the order in which data flows through them.
+//! Sections of the design named in comments are those of `docs/design.md`.
 
 pub mod limits;
-
-pub mod config;
-
-pub mod event;
-pub mod event_error;
-pub mod records;
-pub mod sequence_number;
 
 mod json_object;
 mod json_string;
@@ -25,22 +16,13 @@ mod format_hint;
 pub mod rejection;
 pub mod shown;
 
+pub mod sequence_number;
+
 pub mod attributes;
-pub mod boundary;
-pub mod click;
 pub mod event_time;
-pub mod session_rule;
 pub mod user_id;
 
-pub mod aws;
-pub mod call_error;
-pub mod concurrency;
-pub mod failures;
-pub mod invocation;
-pub mod logs;
-pub mod metrics;
-pub mod put_requests;
-pub mod rejected_batch;
-pub mod rejected_table;
-pub mod runtime;
-pub mod statements;
+pub mod click;
+pub mod session_rule;
+
+pub mod boundary;

@@ -33,15 +33,19 @@ impl SequenceNumber {
         Ok(Self::of_digits(text))
     }
 
-    /// Fails where [`Self::parse`] fails, and makes nothing.
-    pub(crate) fn check(text: &str) -> Result<(), InvalidSequenceNumber> {
+    /// Checks what [`Self::parse`] checks, without making anything.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn check(text: &str) -> Result<(), InvalidSequenceNumber> {
         let is_number =
             (1..=MAX_SEQUENCE_NUMBER_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         if is_number { Ok(()) } else { Err(InvalidSequenceNumber { text: text.to_owned() }) }
     }
 
-    /// The sequence number with these digits, which were checked before.
-    pub(crate) fn of_digits(digits: &str) -> Self {
+    /// The sequence number with these digits, which [`Self::check`] has accepted.
+    #[must_use]
+    pub fn of_digits(digits: &str) -> Self {
         debug_assert!(Self::check(digits).is_ok(), "{digits:?} was not checked");
         Self(SmolStr::new(digits))
     }
@@ -54,7 +58,8 @@ impl SequenceNumber {
 }
 
 /// Compares numbers by their digits, of which there may be more than any integer has.
-pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+#[must_use]
+pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }

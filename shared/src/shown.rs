@@ -16,7 +16,8 @@ pub fn string(text: &str) -> String {
 }
 
 /// An object's key as JSON, cut to `max_chars` characters.
-pub(crate) fn key(name: &str, max_chars: usize) -> String {
+#[must_use]
+pub fn key(name: &str, max_chars: usize) -> String {
     cut(name, max_chars, quoted)
 }
 

@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
+use kinesis_function::records::Records;
+use kinesis_function::rejected_batch::RejectedRecord;
 use shared::boundary::Boundary;
-use shared::records::Records;
-use shared::rejected_batch::RejectedRecord;
 
 /// The newest boundary of a session within a batch.
 #[derive(Clone, Debug)]

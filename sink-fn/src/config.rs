@@ -1,6 +1,6 @@
 //! The sink's settings, read once from its environment variables.
 
-use shared::config::{ConfigError, Variables};
+use kinesis_function::config::{ConfigError, Variables};
 
 /// The settings of design section 6.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,14 +3,14 @@
 //! Idempotent and indifferent to order: what a redelivery or an older boundary brings is found superseded.
 
 use aws_lambda_events::streams::KinesisEventResponse;
-use shared::event::Event;
-use shared::event_error::EventError;
-use shared::failures::Failures;
-use shared::invocation::{Backoff, Invocation, WARM_UP_TIME};
-use shared::metrics::Course;
-use shared::records::{Extent, Progress, Records};
-use shared::rejected_batch::{RejectedBatch, RejectedRecord};
-use shared::rejected_table::RejectedTable;
+use kinesis_function::event::Event;
+use kinesis_function::event_error::EventError;
+use kinesis_function::failures::Failures;
+use kinesis_function::invocation::{Backoff, Invocation, WARM_UP_TIME};
+use kinesis_function::metrics::Course;
+use kinesis_function::records::{Extent, Progress, Records};
+use kinesis_function::rejected_batch::{RejectedBatch, RejectedRecord};
+use kinesis_function::rejected_table::RejectedTable;
 use shared::rejection::{Reason, Rejection};
 use shared::shown;
 use tracing::{Instrument, Span};

@@ -3,13 +3,16 @@
 //! The only place that knows the item's form. A text that the boundary does not have is no attribute of the item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_function::limits::SECONDS_PER_DAY;
+use kinesis_function::statements::Item;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
-use shared::limits::{SECONDS_PER_DAY, TOMBSTONE_SECONDS};
 use shared::session_rule::Status;
-use shared::statements::Item;
 use shared::user_id::UserId;
+
+/// How long a retracted session stays as a tombstone, in seconds: one day. Source: design, section 2.
+pub const TOMBSTONE_SECONDS: u64 = SECONDS_PER_DAY;
 
 /// The name of the key attribute.
 pub const KEY: &str = "session_id";

@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_function::call_error::CallError;
+use kinesis_function::concurrency::in_order;
+use kinesis_function::limits::MAX_STATEMENTS_PER_REQUEST;
+use kinesis_function::statements::{self, Outcome, Statement};
 use shared::boundary::Boundary;
-use shared::call_error::CallError;
-use shared::concurrency::in_order;
-use shared::limits::MAX_STATEMENTS_PER_REQUEST;
 use shared::session_rule::Status;
-use shared::statements::{self, Outcome, Statement};
 
 use crate::session_item::{self, KEY, SessionItemError, VERSION};
 

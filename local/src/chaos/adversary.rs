@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use embedded::event_source_mapping::DeliveryPolicy;
-use embedded::faults::{Call, Fault};
 use fastrand::Rng;
+use local_aws::event_source_mapping::DeliveryPolicy;
+use local_aws::faults::{Call, Fault};
 
 use crate::chaos::fault_kind::{FaultKind, Tally};
 

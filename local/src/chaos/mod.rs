@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_types::SdkConfig;
-use embedded::event_source_mapping::Function;
 use fastrand::Rng;
 use futures_util::stream::{StreamExt, iter};
 use indicatif::{ProgressBar, ProgressStyle};
+use local_aws::event_source_mapping::Function;
 use shared::click::{Click, LatestBelievable};
 use shared::session_rule::SessionGap;
 

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_types::SdkConfig;
-use embedded::event_source_mapping::Function;
-use embedded::faults::{Call, Fault, FaultyHttpClient, Hold};
-use embedded::with_time_scaled;
+use local_aws::event_source_mapping::Function;
+use local_aws::faults::{Call, Fault, FaultyHttpClient, Hold};
+use local_aws::with_time_scaled;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
-use shared::call_error::CallError;
-use shared::limits::MAX_PUTS_PER_REQUEST;
-use shared::rejected_table::KEY;
-use shared::statements::Item;
+use kinesis_function::call_error::CallError;
+use kinesis_function::limits::MAX_PUTS_PER_REQUEST;
+use kinesis_function::rejected_table::KEY;
+use kinesis_function::statements::Item;
 
 use super::attempts::Attempts;
 use crate::error::LocalError;

@@ -15,8 +15,8 @@ mod redriven;
 
 use std::collections::BTreeMap;
 
-use shared::limits::MAX_KEYS_PER_READ;
-use shared::put_requests::requests;
+use kinesis_function::limits::MAX_KEYS_PER_READ;
+use kinesis_function::put_requests::requests;
 
 use crate::error::LocalError;
 use attempts::Attempts;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use kinesis_function::metrics::{COLD_STARTS, DIMENSION, NAMESPACE};
 use serde_json::Value;
-use shared::metrics::{COLD_STARTS, DIMENSION, NAMESPACE};
 
 use crate::template::{file, properties, resources};
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use embedded::faults::{Call, Fault, FaultyHttpClient};
-use embedded::{Embedded, EmbeddedOptions, HandMadeRecord, Template, hand_made_event};
+use kinesis_function::invocation::Invocation;
+use local_aws::faults::{Call, Fault, FaultyHttpClient};
+use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template, hand_made_event};
 use serde_json::Value;
 use sessionizer_fn::handler::Sessionizer;
-use shared::invocation::Invocation;
 use sink_fn::handler::Sink;
 
 use crate::template::{properties, resources};
@@ -70,7 +70,7 @@ fn resource(value: &Value) -> String {
 }
 
 /// A client configuration that keeps every call made with it.
-fn recording(embedded: &Embedded) -> (SdkConfig, Arc<Mutex<Vec<Call>>>) {
+fn recording(embedded: &LocalAws) -> (SdkConfig, Arc<Mutex<Vec<Call>>>) {
     let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
     let kept = Arc::clone(&calls);
     let config = embedded.client_config();
@@ -131,8 +131,8 @@ fn invocation() -> Invocation {
     Invocation::lasting(NOW_MS, Duration::from_secs(10))
 }
 
-async fn embedded() -> (Embedded, Template) {
-    let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+async fn embedded() -> (LocalAws, Template) {
+    let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
     let template = Template::of_this_project().unwrap();
     embedded.create_resources(&template, Some(1)).await.unwrap();
     (embedded, template)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::config::Variables;
+use kinesis_function::config::Variables;
 
 use crate::template::{file, properties};
 

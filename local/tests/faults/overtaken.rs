@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use embedded::faults::{Fault, Hold};
-use shared::invocation::Invocation;
+use kinesis_function::invocation::Invocation;
+use local_aws::faults::{Fault, Hold};
 
 use crate::scenarios::{ALL, Scenario};
 use crate::trial::{Script, Trial, click_event, faulty, functions};

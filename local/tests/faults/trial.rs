@@ -7,16 +7,16 @@ use std::time::Duration;
 use aws_lambda_events::streams::KinesisEventResponse;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
-use embedded::faults::{Call, Fault, FaultyHttpClient, Hold};
-use embedded::{HandMadeRecord, hand_made_event, with_time_scaled};
+use kinesis_function::event::Event;
+use kinesis_function::invocation::Invocation;
 use local::chaos::expected::Expected;
 use local::chaos::verdict::{Found, compare};
+use local_aws::faults::{Call, Fault, FaultyHttpClient, Hold};
+use local_aws::{HandMadeRecord, hand_made_event, with_time_scaled};
 use sessionizer_fn::handler::Sessionizer;
 use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
 use shared::click::{Click, LatestBelievable};
-use shared::event::Event;
-use shared::invocation::Invocation;
 use shared::session_rule::{SessionGap, Status};
 use shared::user_id::UserId;
 use sink_fn::handler::Sink;
@@ -307,7 +307,7 @@ impl<'w> Trial<'w> {
         }
     }
 
-    async fn state_item(&self, user: &UserId) -> Option<shared::statements::Item> {
+    async fn state_item(&self, user: &UserId) -> Option<kinesis_function::statements::Item> {
         let key = AttributeValue::S(user.as_str().to_owned());
         let get = self.world.embedded.dynamodb().get_item().table_name("session-state").key("user_id", key);
         get.consistent_read(true).send().await.unwrap().item

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_kinesis::types::ShardIteratorType;
 use aws_types::SdkConfig;
-use embedded::{Embedded, EmbeddedOptions, Template};
+use local_aws::{LocalAws, LocalAwsOptions, Template};
 use tokio::sync::Mutex;
 
 pub struct World {
-    pub embedded: Embedded,
+    pub embedded: LocalAws,
     pub sessionizer: BTreeMap<String, String>,
     pub sink: BTreeMap<String, String>,
     /// Where reading session-stream goes on.
@@ -23,8 +23,8 @@ pub type Published = (String, String, Vec<u8>);
 impl World {
     pub async fn start() -> Self {
         // No limits on writes: a thousand trials share one shard.
-        let kinesis = embedded::KinesisServerOptions { enforce_limits: false };
-        let embedded = Embedded::start(EmbeddedOptions { kinesis, ..EmbeddedOptions::default() }).await.unwrap();
+        let kinesis = local_aws::KinesisServerOptions { enforce_limits: false };
+        let embedded = LocalAws::start(LocalAwsOptions { kinesis, ..LocalAwsOptions::default() }).await.unwrap();
         let template = Template::of_this_project().unwrap();
         embedded.create_resources(&template, Some(1)).await.unwrap();
         let iterator = embedded

@@ -6,15 +6,15 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::types::ShardIteratorType;
-use embedded::faults::{Call, Fault, FaultyHttpClient};
-use embedded::{Embedded, EmbeddedOptions, Template};
 use local::error::LocalError;
 use local::redrive::{Redrive, Redriven, redrive};
+use local_aws::faults::{Call, Fault, FaultyHttpClient};
+use local_aws::{LocalAws, LocalAwsOptions, Template};
 
 const TABLE: &str = "rejected-records";
 
 struct World {
-    embedded: Embedded,
+    embedded: LocalAws,
 }
 
 /// A rejected record: stream, sequence number, arrival time, partition key. Its reason is `not_json`, its data the number.
@@ -22,7 +22,7 @@ type Record = (&'static str, u64, u64, &'static str);
 
 impl World {
     async fn with(records: &[Record]) -> Self {
-        let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+        let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
         embedded.create_resources(&Template::of_this_project().unwrap(), Some(1)).await.unwrap();
         for (stream, sequence_number, arrival, partition_key) in records {
             let data = sequence_number.to_string();

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use embedded::faults::{Call, Fault};
+use local_aws::faults::{Call, Fault};
 use sessionizer_fn::handler::Sessionizer;
 use tokio::time::Instant;
 
@@ -177,7 +177,7 @@ async fn refusals_of_a_thousand_users_are_one_log_line_without_a_user() {
         "BatchExecuteStatement" => Fault::AccessDenied,
         _ => Fault::None,
     });
-    let logs = embedded::CapturedLogs::start();
+    let logs = local_aws::CapturedLogs::start();
     let clicks: Vec<_> = (1..=1_000).map(|n| click(n, &format!("secret{n}"), 100_000)).collect();
     assert_eq!(named(&invoke(&sessionizer, "s1", &clicks).await), Some("1"));
     let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };
@@ -192,7 +192,7 @@ async fn throttles_are_one_log_line_however_many_attempts_they_took() {
         "BatchExecuteStatement" => Fault::PartsThrottled((0..call.parts).collect()),
         _ => Fault::None,
     });
-    let logs = embedded::CapturedLogs::start();
+    let logs = local_aws::CapturedLogs::start();
     let clicks: Vec<_> = (1..=100).map(|n| click(n, &format!("secret{n}"), 100_000)).collect();
     let answer = invoke_for(Duration::from_secs(2), &sessionizer, "s1", &clicks).await;
     assert_eq!((named(&answer), answer.course.in_time), (Some("1"), false));

@@ -3,8 +3,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use embedded::CapturedLogs;
-use embedded::faults::{Call, Fault, Hold};
+use local_aws::CapturedLogs;
+use local_aws::faults::{Call, Fault, Hold};
 use serde_json::{Value, json};
 
 use crate::world::{Sent, World, click, invoke, invoke_for, named};

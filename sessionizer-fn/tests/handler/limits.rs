@@ -1,6 +1,7 @@
 //! Records, events and items at the limits of Kinesis, Lambda and DynamoDB.
 
-use shared::limits::{END_OF_EVENT_TIME_MS, MAX_ATTRIBUTE_BYTES, MAX_CURSORS, MAX_USER_ID_CHARS, MIN_CLICK_TIME_MS};
+use sessionizer_fn::state::MAX_CURSORS;
+use shared::limits::{END_OF_EVENT_TIME_MS, MAX_ATTRIBUTE_BYTES, MAX_USER_ID_CHARS, MIN_CLICK_TIME_MS};
 
 use crate::world::{ARRIVAL_MS, BEGIN_MS, Sent, World, click_at, invoke, named};
 

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use embedded::faults::{Call, Fault, FaultyHttpClient, Hold};
+use local_aws::faults::{Call, Fault, FaultyHttpClient, Hold};
 use sessionizer_fn::handler::{Answer, Sessionizer};
 use tokio::sync::oneshot;
 

@@ -1,6 +1,6 @@
 //! Batches that come again, whole or cut elsewhere.
 
-use embedded::faults::Fault;
+use local_aws::faults::Fault;
 
 use crate::world::{World, click, invoke, named};
 

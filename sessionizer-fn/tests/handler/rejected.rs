@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use embedded::faults::Fault;
+use local_aws::faults::Fault;
 
 use crate::world::{ARRIVAL_MS, NOW_MS, Sent, World, click, invoke, invoke_for, named};
 

@@ -81,7 +81,7 @@ async fn odd_attributes_never_cost_a_click_and_are_counted() {
 async fn event_that_is_not_lambdas_is_an_error() {
     let world = World::start().await;
     let event = serde_json::json!({"Records": [{"kinesis": {"data": "", "approximateArrivalTimestamp": 1.0, "sequenceNumber": "x"}, "eventID": "s:1", "eventSourceARN": "arn:aws:kinesis:r:1:stream/s"}]});
-    let invocation = shared::invocation::Invocation::until(u64::MAX / 2_000);
+    let invocation = kinesis_function::invocation::Invocation::until(u64::MAX / 2_000);
     let error = world.sessionizer().handle(serde_json::from_value(event).unwrap(), invocation).await.unwrap_err();
     assert!(error.to_string().contains("sequence number \"x\""), "{error}");
 }

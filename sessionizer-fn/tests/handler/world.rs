@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
-use embedded::faults::{Call, Fault, FaultyHttpClient};
-use embedded::{Embedded, EmbeddedOptions, HandMadeRecord, Template, hand_made_event};
+use kinesis_function::invocation::Invocation;
+use kinesis_function::statements::Item;
+use local_aws::faults::{Call, Fault, FaultyHttpClient};
+use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template, hand_made_event};
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::{Answer, Sessionizer};
 use sessionizer_fn::state::UserState;
 use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
-use shared::invocation::Invocation;
-use shared::statements::Item;
 
 pub const ARRIVAL_MS: i64 = 1_721_390_500_000;
 pub const NOW_MS: u64 = 1_721_390_600_000;
@@ -22,7 +22,7 @@ pub const NOW_MS: u64 = 1_721_390_600_000;
 pub const BEGIN_MS: u64 = ARRIVAL_MS.unsigned_abs() - 86_400_000;
 
 pub struct World {
-    pub embedded: Embedded,
+    pub embedded: LocalAws,
     environment: BTreeMap<String, String>,
 }
 
@@ -42,7 +42,7 @@ pub fn click_at(sequence_number: u64, user: &str, ms: u64) -> Sent {
 
 impl World {
     pub async fn start() -> Self {
-        let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+        let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
         let template = Template::of_this_project().unwrap();
         embedded.create_resources(&template, Some(1)).await.unwrap();
         let environment = template.function("SessionizerFunction").unwrap().environment.clone();
@@ -121,7 +121,7 @@ impl World {
 pub fn offline(plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
     let variables =
         ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name.to_owned(), "x".to_owned()));
-    let sdk = shared::aws::sdk_config(variables).unwrap();
+    let sdk = kinesis_function::aws::sdk_config(variables).unwrap();
     let http = FaultyHttpClient::new(sdk.http_client().unwrap(), plan);
     sdk.to_builder().http_client(http).build()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use embedded::faults::Fault;
+use local_aws::faults::Fault;
 
 use crate::world::{OPEN, World, boundary, bytes, closed, invoke, invoke_for, named};
 
@@ -85,7 +85,7 @@ async fn boundary_whose_place_a_foreign_item_takes_is_rejected_and_blocks_nothin
 async fn refusals_of_a_thousand_sessions_are_one_log_line_without_a_user() {
     let world = World::start().await;
     let (sink, _) = world.faulty(|_| Fault::AccessDenied);
-    let logs = embedded::CapturedLogs::start();
+    let logs = local_aws::CapturedLogs::start();
     let boundaries: Vec<_> = (0..1_000).map(|ordinal| boundary(ordinal, OPEN, 1)).collect();
     assert_eq!(named(&invoke(&sink, &bytes(&boundaries)).await), Some("1"));
     let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use embedded::faults::Fault;
+use local_aws::faults::Fault;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::boundary::Boundary;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use embedded::faults::{Call, Fault, FaultyHttpClient};
-use embedded::{Embedded, EmbeddedOptions, HandMadeRecord, Template, hand_made_event};
+use kinesis_function::invocation::Invocation;
+use kinesis_function::statements::Item;
+use local_aws::faults::{Call, Fault, FaultyHttpClient};
+use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template, hand_made_event};
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
-use shared::invocation::Invocation;
 use shared::session_rule::{Status, TouchedSession};
-use shared::statements::Item;
 use shared::user_id::UserId;
 use sink_fn::config::Config;
 use sink_fn::handler::{Answer, Sink};
@@ -20,7 +20,7 @@ use sink_fn::session_item;
 pub const NOW_MS: u64 = 1_721_390_600_000;
 
 pub struct World {
-    pub embedded: Embedded,
+    pub embedded: LocalAws,
     config: Config,
 }
 
@@ -44,7 +44,7 @@ pub fn bytes(boundaries: &[Boundary]) -> Vec<Vec<u8>> {
 
 impl World {
     pub async fn start() -> Self {
-        let embedded = Embedded::start(EmbeddedOptions::default()).await.unwrap();
+        let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
         let template = Template::of_this_project().unwrap();
         embedded.create_resources(&template, Some(1)).await.unwrap();
         let config = Config::from_variables(template.function("SinkFunction").unwrap().environment.clone()).unwrap();

@@ -1,0 +1,143 @@
+//! What failed during one invocation, gathered by kind so that each kind is one log line, however often it happened.
+//!
+//! A throttled table fails thousands of statements a second, and CloudWatch bills by the byte. No user id and no content
+//! of a record goes into a log: the positions of the first records affected say where to look.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
+
+use crate::call_error::CallError;
+use shared::sequence_number::SequenceNumber;
+
+/// Most kinds that are told apart; what goes beyond is one more kind.
+const MAX_KINDS: usize = 16;
+
+/// Most positions that a line names.
+const MAX_POSITIONS: usize = 3;
+
+/// The failures of one invocation. Shared by its futures, so that nothing is forgotten when the deadline drops them.
+#[derive(Debug, Default)]
+pub struct Failures {
+    kinds: Mutex<BTreeMap<Kind, Seen>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    /// Whether the records affected wait for the batch to be redelivered.
+    given_up: bool,
+    what: &'static str,
+    code: String,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    count: u64,
+    first: String,
+    positions: Vec<String>,
+}
+
+impl Failures {
+    /// Notes that a call, or a part of one, failed and is tried again.
+    pub fn retried(&self, error: &CallError) {
+        self.note(false, error.operation(), error.code(), error, None);
+    }
+
+    /// Notes that a call, or a part of one, failed for good: the record at `position` waits for its redelivery.
+    pub fn given_up(&self, error: &CallError, position: Option<&SequenceNumber>) {
+        self.note(true, error.operation(), error.code(), error, position);
+    }
+
+    /// Notes that the record at `position` waits for its redelivery because of `error`, which no call is to blame for.
+    /// `what` is what failed and `code` how, both from a small set.
+    pub fn blocked(
+        &self,
+        what: &'static str,
+        code: &'static str,
+        error: impl Display,
+        position: Option<&SequenceNumber>,
+    ) {
+        self.note(true, what, code, error, position);
+    }
+
+    fn note(
+        &self,
+        given_up: bool,
+        what: &'static str,
+        code: &str,
+        error: impl Display,
+        position: Option<&SequenceNumber>,
+    ) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kind = Kind { given_up, what, code: code.to_owned() };
+        if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
+            kind = Kind { given_up, what: "other", code: "other".to_owned() };
+        }
+        let seen = kinds.entry(kind).or_default();
+        if seen.count == 0 {
+            seen.first = error.to_string();
+        }
+        seen.count += 1;
+        if let Some(position) = position.filter(|_| seen.positions.len() < MAX_POSITIONS) {
+            seen.positions.push(position.to_string());
+        }
+    }
+
+    /// Writes a line for each kind, at level ERROR where something was given up and WARN otherwise, and forgets them.
+    pub fn log(&self) {
+        let kinds = std::mem::take(&mut *self.kinds.lock().unwrap_or_else(PoisonError::into_inner));
+        for (Kind { given_up, what, code }, Seen { count, first, positions }) in kinds {
+            let sequence_numbers = positions.join(", ");
+            if given_up {
+                let message = "failed for good, the batch will be redelivered from the first record affected";
+                tracing::error!(what, code, count, sequence_numbers, error = first, "{message}");
+            } else {
+                tracing::warn!(what, code, count, error = first, "failed and tried again");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::logs::captured;
+
+    #[test]
+    fn each_kind_is_one_line_with_its_count_and_its_first_positions() {
+        let lines = captured(|| {
+            let failures = Failures::default();
+            for number in 1..=1_000_u64 {
+                let position = SequenceNumber::parse(number.to_string()).unwrap();
+                failures.retried(&CallError::of_part("PutRecords", "InternalFailure", "busy"));
+                failures.given_up(&CallError::of_part("PutRecords", "AccessDenied", "no"), Some(&position));
+                failures.blocked("state", "unknown_schema", "version 9", Some(&position));
+            }
+            failures.log();
+            failures.log();
+        });
+        let seen: Vec<_> = lines
+            .iter()
+            .map(|line| (&line["level"], &line["fields"]["code"], &line["fields"]["count"]))
+            .map(|(level, code, count)| (level.as_str().unwrap(), code.as_str().unwrap(), count.as_u64().unwrap()))
+            .collect();
+        let expected =
+            [("WARN", "InternalFailure", 1_000), ("ERROR", "AccessDenied", 1_000), ("ERROR", "unknown_schema", 1_000)];
+        assert_eq!(seen, expected);
+        assert_eq!(lines[1]["fields"]["sequence_numbers"], "1, 2, 3");
+        assert_eq!(lines[1]["fields"]["error"], "PutRecords failed: AccessDenied: no");
+    }
+
+    #[test]
+    fn kinds_are_bounded_whatever_the_codes() {
+        let failures = Failures::default();
+        for number in 0..10_000 {
+            failures.retried(&CallError::of_part("PutRecords", &format!("Code{number}"), "new"));
+        }
+        let lines = captured(|| failures.log());
+        assert_eq!(lines.len(), MAX_KINDS + 1);
+        let total: u64 = lines.iter().map(|line| line["fields"]["count"].as_u64().unwrap()).sum();
+        assert_eq!(total, 10_000);
+    }
+}

@@ -1,0 +1,75 @@
+//! The line of an invocation, held against what CloudWatch's embedded metric format asks for.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::*;
+use crate::records::Shard;
+use shared::sequence_number::SequenceNumber;
+
+fn course() -> Course {
+    let extent = Extent {
+        shard: Shard::new("click-stream", "shardId-000000000006"),
+        first: SequenceNumber::parse("5").unwrap(),
+        last: SequenceNumber::parse("9").unwrap(),
+        oldest_arrival_ms: 1_000,
+    };
+    Course { extent: Some(extent), began_ms: 4_000, duration_ms: 250, in_time: true }
+}
+
+fn line(log: &InvocationLog, metrics: &[Metric]) -> Value {
+    let line = log.line("shop-sessionizer", "request-1", &course(), metrics);
+    assert!(!line.contains('\n'), "CloudWatch Logs takes a line for an entry: {line}");
+    serde_json::from_str(&line).expect("JSON")
+}
+
+#[test]
+fn every_metric_is_defined_with_its_unit_and_has_its_value_beside() {
+    let line = line(&InvocationLog::default(), &[Metric::count("Clicks", 7), Metric::milliseconds("Wait", 3_250)]);
+    let expected = json!({
+        "_aws": {
+            "Timestamp": 4_000,
+            "CloudWatchMetrics": [{
+                "Namespace": "Sessionizer",
+                "Dimensions": [["FunctionName"]],
+                "Metrics": [
+                    { "Name": "Clicks", "Unit": "Count" },
+                    { "Name": "Wait", "Unit": "Milliseconds" },
+                    { "Name": "ColdStarts", "Unit": "Count" },
+                ],
+            }],
+        },
+        "FunctionName": "shop-sessionizer",
+        "level": "INFO",
+        "message": "batch processed",
+        "requestId": "request-1",
+        "shard": "click-stream/shardId-000000000006",
+        "first_sequence_number": "5",
+        "last_sequence_number": "9",
+        "duration_ms": 250,
+        "in_time": true,
+        "Clicks": 7,
+        "Wait": 3_250,
+        "ColdStarts": 1,
+    });
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn only_an_environments_first_invocation_is_a_cold_start() {
+    let log = InvocationLog::default();
+    let starts: Vec<_> = (0..3).map(|_| line(&log, &[])["ColdStarts"].clone()).collect();
+    assert_eq!(starts, [1, 0, 0]);
+}
+
+#[test]
+fn wait_is_counted_from_the_oldest_records_arrival_to_the_answer() {
+    assert_eq!(course().longest_wait_ms(), Some(3_250));
+    assert_eq!(Course { began_ms: 500, ..course() }.longest_wait_ms(), Some(0), "clocks differ");
+    assert_eq!(Course { extent: None, ..course() }.longest_wait_ms(), None);
+}
+
+#[test]
+fn batch_without_records_has_a_line_without_a_place() {
+    let line = InvocationLog::default().line("f", "r", &Course { extent: None, ..course() }, &[]);
+    assert!(!line.contains("shard") && !line.contains("sequence_number"), "{line}");
+}

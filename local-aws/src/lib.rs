@@ -1,0 +1,136 @@
+//! DynamoDB and Kinesis in this process, with the streams, tables and indexes of template.yaml.
+//!
+//! For a local run without an AWS account and for tests of the functions against services that behave like the real
+//! ones. In the order in which things come about: `template` says what there is, the two servers are started,
+//! `clients` reach them, `resources` makes what the template says, `event_source_mapping` calls a function with what
+//! a stream brings; `hand_made_event`, `faults`, `partition_limits`, `scaled_time` and `captured_logs` are for tests and
+//! measurements. No AWS account is ever spoken to, and no rule of the
+//! pipeline lives here.
+
+mod captured_logs;
+mod clients;
+pub mod dynamodb_server;
+mod error;
+pub mod event_source_mapping;
+pub mod faults;
+mod hand_made_event;
+pub mod kinesis_server;
+pub mod partition_limits;
+mod resources;
+mod running_server;
+mod scaled_time;
+pub mod template;
+
+use std::path::PathBuf;
+
+use aws_types::SdkConfig;
+
+pub use captured_logs::CapturedLogs;
+pub use dynamodb_server::DynamoDbServer;
+pub use error::LocalAwsError;
+pub use hand_made_event::{HandMadeRecord, hand_made_event};
+pub use kinesis_server::{KinesisServer, KinesisServerOptions};
+pub use scaled_time::with_time_scaled;
+pub use template::{Template, TemplateError};
+
+/// How the embedded services are started. The default keeps everything in memory and has AWS' limits.
+#[derive(Debug, Clone, Default)]
+pub struct LocalAwsOptions {
+    /// Where tables are kept from one run to the next; in memory when there is none. Streams are always in memory.
+    pub data_dir: Option<PathBuf>,
+    /// How Kinesis behaves.
+    pub kinesis: KinesisServerOptions,
+}
+
+/// Both services, running until this value is dropped.
+#[derive(Debug)]
+pub struct LocalAws {
+    dynamodb_server: DynamoDbServer,
+    kinesis_server: KinesisServer,
+    client_config: SdkConfig,
+    dynamodb: aws_sdk_dynamodb::Client,
+    kinesis: aws_sdk_kinesis::Client,
+}
+
+impl LocalAws {
+    /// Starts both services, without streams and, unless the data directory has some, without tables. Takes a few
+    /// milliseconds, and up to a second more when the data directory has been used before.
+    ///
+    /// # Errors
+    /// When the data directory cannot be used or no loopback port can be bound.
+    pub async fn start(options: LocalAwsOptions) -> Result<Self, LocalAwsError> {
+        let continues = options.data_dir.as_deref().is_some_and(DynamoDbServer::has_data);
+        let dynamodb_server = DynamoDbServer::start(options.data_dir.as_deref()).await?;
+        if continues {
+            kinesis_server::until_sequence_numbers_are_higher().await;
+        }
+        let kinesis_server = KinesisServer::start_with(options.kinesis).await?;
+        let client_config = clients::client_config(dynamodb_server.url(), kinesis_server.url())?;
+        Ok(Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&client_config),
+            kinesis: aws_sdk_kinesis::Client::new(&client_config),
+            dynamodb_server,
+            kinesis_server,
+            client_config,
+        })
+    }
+
+    /// Makes the streams, tables, indexes and TTL settings of `template` and waits until all are ACTIVE. Each stream
+    /// gets `shards` open shards, or as many as the template says when there is no number. A table that an earlier run
+    /// has left in the data directory stays as it is.
+    ///
+    /// # Errors
+    /// When a stream exists already, a table exists with other keys, or a service refuses what it is asked for.
+    pub async fn create_resources(&self, template: &Template, shards: Option<u32>) -> Result<(), LocalAwsError> {
+        for stream in template.streams() {
+            let mut stream = stream.clone();
+            stream.shards = shards.unwrap_or(stream.shards);
+            resources::create_stream(&self.kinesis, &stream).await?;
+        }
+        for table in template.tables() {
+            resources::create_table(&self.dynamodb, table).await?;
+        }
+        Ok(())
+    }
+
+    /// Splits every open shard of the stream called `stream` in two, or merges them two by two, as far as a stream of
+    /// one shard can be merged, and waits until it is ACTIVE.
+    ///
+    /// # Errors
+    /// When Kinesis refuses.
+    pub async fn reshard(&self, stream: &str, split: bool) -> Result<(), LocalAwsError> {
+        resources::reshard(&self.kinesis, stream, split).await
+    }
+
+    /// DynamoDB's address, `http://127.0.0.1:PORT`.
+    pub fn dynamodb_url(&self) -> String {
+        self.dynamodb_server.url()
+    }
+
+    /// Kinesis' address, `http://127.0.0.1:PORT`.
+    pub fn kinesis_url(&self) -> String {
+        self.kinesis_server.url()
+    }
+
+    /// A client of DynamoDB. Clones share their connections.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.dynamodb.clone()
+    }
+
+    /// A client of Kinesis. Clones share their connections.
+    pub fn kinesis(&self) -> aws_sdk_kinesis::Client {
+        self.kinesis.clone()
+    }
+
+    /// What both clients are made from, for further ones with settings of their own:
+    /// `aws_sdk_dynamodb::Client::new(config)` finds DynamoDB's address in it, a Kinesis client finds Kinesis'.
+    pub fn client_config(&self) -> &SdkConfig {
+        &self.client_config
+    }
+
+    /// Stops both services and waits until their ports are free and all tables are in their file.
+    pub async fn stop(self) {
+        self.kinesis_server.stop().await;
+        self.dynamodb_server.stop().await;
+    }
+}

@@ -1,0 +1,126 @@
+//! What the embedded services hold after the template's resources have been made in them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeySchemaElement, KeyType, ProjectionType, TableDescription, TimeToLiveStatus,
+};
+use local_aws::{LocalAws, LocalAwsError, LocalAwsOptions, Template};
+
+const OURS: &str = include_str!("../../template.yaml");
+
+async fn embedded() -> LocalAws {
+    let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
+    let template = Template::of_this_project().unwrap();
+    embedded.create_resources(&template, None).await.unwrap();
+    embedded
+}
+
+async fn table(embedded: &LocalAws, name: &str) -> TableDescription {
+    let answer = embedded.dynamodb().describe_table().table_name(name).send().await.unwrap();
+    answer.table.unwrap()
+}
+
+async fn open_shards(embedded: &LocalAws, stream: &str) -> Option<i32> {
+    let call = embedded.kinesis().describe_stream_summary().stream_name(stream);
+    Some(call.send().await.unwrap().stream_description_summary?.open_shard_count)
+}
+
+fn keys(elements: &[KeySchemaElement]) -> Vec<(&str, &KeyType)> {
+    elements.iter().map(|it| (it.attribute_name(), it.key_type())).collect()
+}
+
+#[tokio::test]
+async fn tables_have_their_keys_and_the_index_by_user() {
+    let embedded = embedded().await;
+    let state = table(&embedded, "session-state").await;
+    assert_eq!(keys(state.key_schema()), [("user_id", &KeyType::Hash)]);
+    assert!(state.global_secondary_indexes().is_empty());
+
+    let rejected = table(&embedded, "rejected-records").await;
+    assert_eq!(keys(rejected.key_schema()), [("position", &KeyType::Hash)]);
+
+    let sessions = table(&embedded, "sessions").await;
+    assert_eq!(keys(sessions.key_schema()), [("session_id", &KeyType::Hash)]);
+    let [by_user] = sessions.global_secondary_indexes() else { panic!("{sessions:?}") };
+    assert_eq!(by_user.index_name(), Some("by-user"));
+    assert_eq!(keys(by_user.key_schema()), [("user_id", &KeyType::Hash), ("session_timestamp", &KeyType::Range)]);
+    let projection = by_user.projection().and_then(|it| it.projection_type());
+    assert_eq!(projection, Some(&ProjectionType::All));
+}
+
+#[tokio::test]
+async fn items_expire_where_the_template_says_so() {
+    let embedded = embedded().await;
+    let mut found = Vec::new();
+    for name in ["session-state", "sessions", "rejected-records"] {
+        let call = embedded.dynamodb().describe_time_to_live().table_name(name);
+        let ttl = call.send().await.unwrap().time_to_live_description.unwrap();
+        let enabled = ttl.time_to_live_status == Some(TimeToLiveStatus::Enabled);
+        found.push((name, enabled.then_some(ttl.attribute_name).flatten()));
+    }
+    let expires_at = || Some("expires_at".to_owned());
+    let expected = [("session-state", None), ("sessions", expires_at()), ("rejected-records", expires_at())];
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn streams_have_the_templates_shards_or_those_asked_for() {
+    let as_in_the_template = embedded().await;
+    assert_eq!(open_shards(&as_in_the_template, "click-stream").await, Some(4));
+
+    let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
+    let template = Template::of_this_project().unwrap();
+    embedded.create_resources(&template, Some(12)).await.unwrap();
+    assert_eq!(open_shards(&embedded, "click-stream").await, Some(12));
+    assert_eq!(open_shards(&embedded, "session-stream").await, Some(12));
+}
+
+#[tokio::test]
+async fn the_index_finds_a_users_sessions_in_time_order() {
+    let embedded = embedded().await;
+    let dynamodb = embedded.dynamodb();
+    for (session_id, user_id, start) in [("a_1", "a", 30), ("b_0", "b", 20), ("a_0", "a", 10)] {
+        let call = dynamodb
+            .put_item()
+            .table_name("sessions")
+            .item("session_id", AttributeValue::S(session_id.to_owned()))
+            .item("user_id", AttributeValue::S(user_id.to_owned()))
+            .item("session_timestamp", AttributeValue::N(start.to_string()));
+        call.send().await.unwrap();
+    }
+    let call = dynamodb
+        .query()
+        .table_name("sessions")
+        .index_name("by-user")
+        .key_condition_expression("user_id = :user")
+        .expression_attribute_values(":user", AttributeValue::S("a".to_owned()));
+    let found = call.send().await.unwrap().items.unwrap();
+    let found: Vec<&String> = found.iter().map(|it| it["session_id"].as_s().unwrap()).collect();
+    assert_eq!(found, ["a_0", "a_1"]);
+}
+
+#[tokio::test]
+async fn a_table_of_an_earlier_run_with_other_keys_is_refused_by_name() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let options = || LocalAwsOptions { data_dir: Some(data_dir.path().to_owned()), ..Default::default() };
+    let earlier = OURS.replace("AttributeName: session_timestamp", "AttributeName: start");
+    let earlier = Template::parse(&earlier, &BTreeMap::new()).unwrap();
+    let embedded = LocalAws::start(options()).await.unwrap();
+    embedded.create_resources(&earlier, Some(1)).await.unwrap();
+    embedded.stop().await;
+
+    let embedded = LocalAws::start(options()).await.unwrap();
+    let now = Template::of_this_project().unwrap();
+    let error = embedded.create_resources(&now, Some(1)).await.unwrap_err();
+    assert!(matches!(&error, LocalAwsError::OtherKeys { table, .. } if table == "sessions"), "{error}");
+}
+
+#[tokio::test]
+async fn a_stream_that_exists_is_refused_by_name() {
+    let embedded = embedded().await;
+    let again = embedded.create_resources(&Template::of_this_project().unwrap(), None).await;
+    let error = again.unwrap_err().to_string();
+    assert_eq!(error, "CreateStream of click-stream failed");
+}

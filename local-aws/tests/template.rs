@@ -1,0 +1,406 @@
+//! What is read from template.yaml, and which faults in it are named, with their place.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use local_aws::template::{
+    FunctionSpec, IndexSpec, KeyAttribute, KeyKind, KeySchema, MappingSpec, StartingPosition, StreamSpec, TableSpec,
+};
+use local_aws::{Template, TemplateError};
+
+const OURS: &str = include_str!("../../template.yaml");
+
+fn text(name: &str) -> KeyAttribute {
+    KeyAttribute { name: name.to_owned(), kind: KeyKind::Text }
+}
+
+fn map<const N: usize>(entries: [(&str, &str); N]) -> BTreeMap<String, String> {
+    entries.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// The error from this project's template after `from`, which must be in it once or more, has become `to`.
+fn error_after(from: &str, to: &str) -> String {
+    assert!(OURS.contains(from), "{from} is not in the template");
+    let faulty = OURS.replace(from, to);
+    Template::parse(&faulty, &BTreeMap::new()).unwrap_err().to_string()
+}
+
+#[test]
+fn both_streams_begin_with_the_shards_aws_gives_an_on_demand_stream() {
+    let stream = |name: &str| StreamSpec { name: name.to_owned(), shards: 4 };
+    let template = Template::of_this_project().unwrap();
+    assert_eq!(template.streams(), [stream("click-stream"), stream("session-stream")]);
+}
+
+#[test]
+fn provisioned_streams_have_the_shards_of_their_parameters() {
+    let parameters = map([("StreamMode", "PROVISIONED"), ("ClickShards", "7"), ("SessionShards", "3")]);
+    let template = Template::of_this_project_with(&parameters).unwrap();
+    let stream = |name: &str, shards| StreamSpec { name: name.to_owned(), shards };
+    assert_eq!(template.streams(), [stream("click-stream", 7), stream("session-stream", 3)]);
+}
+
+#[test]
+fn tables_have_the_keys_indexes_and_ttl_of_the_design() {
+    let template = Template::of_this_project().unwrap();
+    let key = |partition, sort| KeySchema { partition, sort };
+    let by_user = IndexSpec {
+        name: "by-user".to_owned(),
+        key: key(text("user_id"), Some(KeyAttribute { name: "session_timestamp".to_owned(), kind: KeyKind::Number })),
+    };
+    let expected = [
+        TableSpec {
+            name: "session-state".to_owned(),
+            key: key(text("user_id"), None),
+            indexes: vec![],
+            ttl_attribute: None,
+        },
+        TableSpec {
+            name: "sessions".to_owned(),
+            key: key(text("session_id"), None),
+            indexes: vec![by_user],
+            ttl_attribute: Some("expires_at".to_owned()),
+        },
+        TableSpec {
+            name: "rejected-records".to_owned(),
+            key: key(text("position"), None),
+            indexes: vec![],
+            ttl_attribute: Some("expires_at".to_owned()),
+        },
+    ];
+    assert_eq!(template.tables(), expected);
+}
+
+#[test]
+fn the_sessionizer_has_its_variables_and_mapping() {
+    let template = Template::of_this_project().unwrap();
+    let expected = FunctionSpec {
+        environment: map([
+            ("STATE_TABLE", "session-state"),
+            ("REJECTED_TABLE", "rejected-records"),
+            ("SESSION_STREAM", "session-stream"),
+            ("SESSION_GAP_SECONDS", "10"),
+            ("FIRST_SESSION", "emit"),
+            ("MAX_CLOCK_SKEW_SECONDS", "3600"),
+            ("REJECTED_RETENTION_DAYS", "30"),
+            ("PARALLELIZATION_FACTOR", "1"),
+        ]),
+        timeout_seconds: 60,
+        mapping: MappingSpec {
+            stream: "click-stream".to_owned(),
+            batch_size: 10_000,
+            maximum_batching_window_seconds: 1,
+            parallelization_factor: 1,
+            starting_position: StartingPosition::TrimHorizon,
+            report_batch_item_failures: true,
+            bisect_batch_on_function_error: true,
+        },
+    };
+    assert_eq!(template.function("SessionizerFunction"), Ok(&expected));
+}
+
+#[test]
+fn the_sink_has_its_variables_and_mapping() {
+    let template = Template::of_this_project().unwrap();
+    let expected = FunctionSpec {
+        environment: map([
+            ("SESSIONS_TABLE", "sessions"),
+            ("REJECTED_TABLE", "rejected-records"),
+            ("SESSION_RETENTION_DAYS", "0"),
+            ("REJECTED_RETENTION_DAYS", "30"),
+        ]),
+        timeout_seconds: 60,
+        mapping: MappingSpec {
+            stream: "session-stream".to_owned(),
+            batch_size: 1_000,
+            maximum_batching_window_seconds: 1,
+            parallelization_factor: 1,
+            starting_position: StartingPosition::TrimHorizon,
+            report_batch_item_failures: true,
+            bisect_batch_on_function_error: true,
+        },
+    };
+    assert_eq!(template.function("SinkFunction"), Ok(&expected));
+}
+
+#[test]
+fn a_parameter_changes_every_place_that_refers_to_it() {
+    let parameters = map([("ParallelizationFactor", "3"), ("FirstSession", "skip")]);
+    let template = Template::of_this_project_with(&parameters).unwrap();
+    let sessionizer = template.function("SessionizerFunction").unwrap();
+    assert_eq!(sessionizer.environment["PARALLELIZATION_FACTOR"], "3");
+    assert_eq!(sessionizer.mapping.parallelization_factor, 3);
+    assert_eq!(sessionizer.environment["FIRST_SESSION"], "skip");
+}
+
+#[test]
+fn parameters_are_held_against_their_constraints() {
+    let error = |name: &str, value: &str| {
+        let error = Template::of_this_project_with(&map([(name, value)])).unwrap_err();
+        assert!(matches!(error, TemplateError::Parameter { .. }), "{error:?}");
+        error.to_string()
+    };
+    assert_eq!(error("SessionGapSeconds", "0"), "parameter SessionGapSeconds: 0 is not within 1 and 86400");
+    assert_eq!(error("SessionGapSeconds", "ten"), r#"parameter SessionGapSeconds: "ten" is not a number"#);
+    assert_eq!(error("FirstSession", "maybe"), r#"parameter FirstSession: "maybe" is none of emit, skip"#);
+    assert_eq!(error("SessionGap", "10"), "parameter SessionGap: the template has no such parameter");
+}
+
+#[test]
+fn a_parameter_without_any_value_is_named() {
+    let error = error_after("    Default: 10\n", "");
+    assert_eq!(error, "parameter SessionGapSeconds: it has no default and was given no value");
+}
+
+#[test]
+fn a_reference_to_nothing_is_named_with_its_place() {
+    assert_eq!(
+        error_after("!Ref SessionState\n          REJECTED", "!Ref SesionState\n          REJECTED"),
+        "SessionizerFunction: Properties.Environment.Variables.STATE_TABLE: cannot resolve \
+         !Ref SesionState: no parameter, stream, table or function has this name"
+    );
+    assert_eq!(
+        error_after("Stream: !GetAtt SessionStream.Arn", "Stream: !GetAtt SessionStream.Name"),
+        "SinkFunction: Properties.Events.Boundaries.Properties.Stream: cannot resolve \
+         !GetAtt SessionStream.Name: only NAME.Arn of a stream, table or function is known"
+    );
+}
+
+#[test]
+fn a_function_that_is_not_known_here_is_named_with_its_place() {
+    let known = "cannot resolve !ImportValue gap: only !Ref, !GetAtt, !Sub and !If are known";
+    let place = "SessionizerFunction: Properties.Environment.Variables.SESSION_GAP_SECONDS";
+    let error = error_after("!Ref SessionGapSeconds", "!ImportValue gap");
+    assert_eq!(error, format!("{place}: {known}"));
+}
+
+#[test]
+fn a_function_in_a_place_that_is_not_needed_here_does_no_harm() {
+    let other = OURS.replace("Role: !GetAtt SinkRole.Arn", "Role: !ImportValue a-role");
+    assert_ne!(other, OURS);
+    assert!(Template::parse(&other, &BTreeMap::new()).is_ok());
+}
+
+#[test]
+fn what_is_missing_or_of_the_wrong_form_is_named_with_its_place() {
+    assert_eq!(
+        error_after("            BatchSize: 1000\n", "            BatchSize: 10001\n"),
+        "SinkFunction: Properties.Events.Boundaries.Properties.BatchSize: 10001 is no whole \
+         number from 1 to 10000"
+    );
+    assert_eq!(
+        error_after("      TableName: session-state\n", ""),
+        "SessionState: Properties.TableName: it is missing"
+    );
+    assert_eq!(
+        error_after("    Timeout: 60\n", "    Timeout: [60]\n"),
+        "Globals: Function.Timeout: it is not a plain value"
+    );
+    assert_eq!(
+        error_after("          Type: Kinesis\n", "          Type: SQS\n"),
+        "SessionizerFunction: Properties.Events: 0 events of type Kinesis in place of one"
+    );
+    assert_eq!(
+        error_after("[ReportBatchItemFailures]", "[ReportBatchItemFailure]"),
+        "SessionizerFunction: Properties.Events.Clicks.Properties.FunctionResponseTypes.0: \
+         unknown response type ReportBatchItemFailure"
+    );
+    assert_eq!(
+        error_after("MaximumRetryAttempts: -1", "MaximumRetryAttempts: 3"),
+        "SessionizerFunction: Properties.Events.Clicks.Properties.MaximumRetryAttempts: only -1, \
+         retries without limit, is known here"
+    );
+    assert_eq!(
+        error_after("Stream: !GetAtt SessionStream.Arn", "Stream: !GetAtt Sessions.Arn"),
+        "SinkFunction: Properties.Events.Boundaries.Properties.Stream: \
+         arn:aws:dynamodb:us-east-1:000000000000:table/sessions is no stream of this template"
+    );
+    assert_eq!(
+        error_after("{StreamMode: !Ref StreamMode}", "{StreamMode: PROVISIONED}"),
+        "ClickStream: Properties.ShardCount: it is missing"
+    );
+    assert_eq!(
+        error_after("BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: maybe"),
+        "SessionizerFunction: Properties.Events.Clicks.Properties.BisectBatchOnFunctionError: it is \
+         maybe, neither true nor false"
+    );
+}
+
+#[test]
+fn keys_and_their_definitions_must_agree() {
+    assert_eq!(
+        error_after("- {AttributeName: position, KeyType: HASH}", "- {AttributeName: place, KeyType: HASH}"),
+        "RejectedRecords: Properties.KeySchema.0: place is not in AttributeDefinitions"
+    );
+    assert_eq!(
+        error_after("            - {AttributeName: session_timestamp, KeyType: RANGE}\n", ""),
+        "Sessions: Properties.AttributeDefinitions: session_timestamp is in no key"
+    );
+    assert_eq!(
+        error_after("{ProjectionType: ALL}", "{ProjectionType: KEYS_ONLY}"),
+        "Sessions: Properties.GlobalSecondaryIndexes.0.Projection.ProjectionType: only the \
+         projection ALL is made here"
+    );
+}
+
+#[test]
+fn substitutions_name_resources_and_parameters() {
+    let environment = |value: &str| {
+        let other = OURS.replace("!Ref FirstSession", value);
+        let template = Template::parse(&other, &BTreeMap::new())?;
+        let sessionizer = template.function("SessionizerFunction")?;
+        Ok::<_, TemplateError>(sessionizer.environment["FIRST_SESSION"].clone())
+    };
+    assert_eq!(environment(r#"!Sub "${AWS::Region}/${Sessions}/${FirstSession}""#).unwrap(), "us-east-1/sessions/emit");
+    assert_eq!(
+        environment(r#"!Sub "${ClickStream.Arn} ${!literal}""#).unwrap(),
+        "arn:aws:kinesis:us-east-1:000000000000:stream/click-stream ${literal}"
+    );
+    let error = environment(r#"!Sub "${Nothing}""#).unwrap_err().to_string();
+    assert!(error.ends_with("cannot resolve !Sub ${Nothing}: nothing is named Nothing"), "{error}");
+}
+
+/// The project's template with `condition` in place of the one that decides whether click-stream is created.
+fn with_condition(condition: &str) -> Result<Template, TemplateError> {
+    let from = "  CreateClickStream: !Equals [!Ref ClickStreamArn, \"\"]\n";
+    assert!(OURS.contains(from));
+    Template::parse(&OURS.replace(from, &format!("  CreateClickStream: {condition}\n")), &BTreeMap::new())
+}
+
+#[test]
+fn a_resource_whose_condition_does_not_hold_is_left_out_and_what_refers_to_it_is_named() {
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/elsewhere";
+    let error = Template::of_this_project_with(&map([("ClickStreamArn", arn)])).unwrap_err().to_string();
+    let place = "SessionizerFunction: Properties.Events.Clicks.Properties.Stream";
+    assert_eq!(error, format!("{place}: {arn} is no stream of this template"));
+
+    // As above, but the mapping reads session-stream, so that nothing needs click-stream any more.
+    let other = OURS.replace(
+        "!Ref ClickStreamArn]\n            StartingPosition",
+        "!GetAtt SessionStream.Arn]\n            StartingPosition",
+    );
+    assert_ne!(other, OURS);
+    let template = Template::parse(&other, &map([("ClickStreamArn", arn)])).unwrap();
+    let names: Vec<&str> = template.streams().iter().map(|stream| stream.name.as_str()).collect();
+    assert_eq!(names, ["session-stream"]);
+    assert_eq!(template.function("SessionizerFunction").unwrap().mapping.stream, "session-stream");
+
+    let to_nowhere = OURS.replace(
+        "!Ref ClickStreamArn]\n            StartingPosition",
+        "!GetAtt ClickStream.Arn]\n            StartingPosition",
+    );
+    assert_eq!(
+        Template::parse(&to_nowhere, &map([("ClickStreamArn", arn)])).unwrap_err().to_string(),
+        format!(
+            "{place}: cannot resolve !GetAtt ClickStream.Arn: ClickStream is left out, as CreateClickStream does not hold"
+        )
+    );
+}
+
+#[test]
+fn conditions_are_combined_as_cloudformation_does() {
+    let holds = |condition: &str| match with_condition(condition) {
+        Ok(template) => template.streams().len() == 2,
+        // Without click-stream, the sessionizer's mapping has no stream to read.
+        Err(TemplateError::Property { property, .. }) if property.ends_with("Stream") => false,
+        Err(error) => panic!("{condition}: {error}"),
+    };
+    for (condition, expected) in [
+        ("!Equals [10, !Ref SessionGapSeconds]", true),
+        ("!Equals [!Ref FirstSession, skip]", false),
+        ("!Not [!Equals [a, b]]", true),
+        ("!And [!Equals [a, a], !Equals [b, b]]", true),
+        ("!And [!Equals [a, a], !Equals [b, c], !Equals [d, d]]", false),
+        ("!Or [!Equals [a, b], !Equals [b, b]]", true),
+        ("!Or [!Equals [a, b], !Equals [b, c]]", false),
+        ("!Condition StreamsProvisioned", false),
+        ("!Not [!Condition StreamsProvisioned]", true),
+        ("!Equals [!Ref \"AWS::Partition\", aws]", true),
+    ] {
+        assert_eq!(holds(condition), expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_condition_that_cannot_be_told_is_named_with_its_place() {
+    let error = |condition: &str| with_condition(condition).unwrap_err().to_string();
+    assert_eq!(error("true"), "Conditions: CreateClickStream: it is no condition");
+    assert_eq!(error("!Equals [a]"), "Conditions: CreateClickStream: !Equals does not take 1 operands");
+    assert_eq!(error("!And [!Equals [a, a]]"), "Conditions: CreateClickStream: !And does not take 1 operands");
+    assert_eq!(error("!Not {a: b}"), "Conditions: CreateClickStream: it is not a list");
+    assert_eq!(
+        error("!Not [!Equals [!Ref Gap, 10]]"),
+        "Conditions: CreateClickStream.0.0: cannot resolve !Ref Gap: no parameter, stream, table or function has this name"
+    );
+    assert_eq!(
+        error("!Not [!Condition Nothing]"),
+        "Conditions: CreateClickStream.0: cannot resolve !Condition Nothing: no condition has this name"
+    );
+    assert_eq!(
+        error("!Contains [[a], a]"),
+        "Conditions: CreateClickStream: cannot resolve !Contains of something that is no text: \
+         only !Equals, !Not, !And, !Or and !Condition are known"
+    );
+    assert_eq!(error("!Not [!Condition CreateClickStream]"), "Conditions: CreateClickStream: it depends on itself");
+    assert_eq!(
+        error_after("    Condition: CreateClickStream\n", "    Condition: CreateStream\n"),
+        "ClickStream: Condition: no condition is named CreateStream"
+    );
+}
+
+#[test]
+fn a_condition_that_nothing_here_depends_on_does_no_harm() {
+    let other =
+        OURS.replace("  SendAlarms: !Not [!Equals [!Ref AlarmEmail, \"\"]]\n", "  SendAlarms: !Contains [[a], a]\n");
+    assert_ne!(other, OURS);
+    assert!(Template::parse(&other, &BTreeMap::new()).is_ok());
+}
+
+#[test]
+fn a_choice_takes_the_branch_of_its_condition_or_nothing() {
+    let environment = |value: &str| {
+        let template = Template::parse(&OURS.replace("!Ref FirstSession", value), &BTreeMap::new())?;
+        Ok::<_, TemplateError>(template.function("SessionizerFunction")?.environment.get("FIRST_SESSION").cloned())
+    };
+    let skip = || Some("skip".to_owned());
+    assert_eq!(environment("!If [CreateClickStream, skip, emit]"), Ok(skip()));
+    assert_eq!(environment("!If [StreamsProvisioned, emit, skip]"), Ok(skip()));
+    assert_eq!(environment("!If [StreamsProvisioned, emit, !If [CreateClickStream, skip, emit]]"), Ok(skip()));
+    assert_eq!(environment("!If [StreamsProvisioned, emit, !Ref AWS::NoValue]"), Ok(None));
+    assert_eq!(environment("!Ref AWS::NoValue"), Ok(None));
+
+    let place = "SessionizerFunction: Properties.Environment.Variables.FIRST_SESSION: cannot resolve";
+    let error = |value: &str| environment(value).unwrap_err().to_string();
+    assert_eq!(error("!If [Provisioned, emit, skip]"), format!("{place} !If Provisioned: no condition has this name"));
+    assert_eq!(
+        error("!If [StreamsProvisioned, emit]"),
+        format!("{place} !If StreamsProvisioned: it takes a condition and two values")
+    );
+    assert_eq!(
+        error("!Sub [\"${Name}\", {Name: emit}]"),
+        format!("{place} !Sub ${{Name}}: only one text is known here")
+    );
+}
+
+#[test]
+fn what_a_choice_leaves_out_counts_as_missing() {
+    assert_eq!(
+        error_after("      TableName: session-state\n", "      TableName: !Ref AWS::NoValue\n"),
+        "SessionState: Properties.TableName: it is missing"
+    );
+    let without = OURS.replace("            BatchSize: 1000\n", "            BatchSize: !Ref AWS::NoValue\n");
+    let template = Template::parse(&without, &BTreeMap::new()).unwrap();
+    assert_eq!(template.function("SinkFunction").unwrap().mapping.batch_size, 100, "Lambda's default");
+}
+
+#[test]
+fn what_is_no_yaml_is_said_with_its_line() {
+    let error = Template::parse("Resources:\n  - a\n b: [", &BTreeMap::new()).unwrap_err();
+    assert!(matches!(&error, TemplateError::Syntax { reason } if reason.contains("line")), "{error}");
+}
+
+#[test]
+fn a_function_that_is_not_there_is_named() {
+    let error = Template::of_this_project().unwrap().function("Nobody").unwrap_err().to_string();
+    assert_eq!(error, "the template has no AWS::Serverless::Function named Nobody");
+}
