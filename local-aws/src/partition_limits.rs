@@ -86,9 +86,9 @@ impl HttpConnector for LimitedConnector {
         let (inner, verdict) = (self.inner.clone(), self.shared.verdict(&request, Instant::now()));
         HttpConnectorFuture::new(async move {
             match verdict {
-                Verdict::Taken => inner.call(request).await,
-                Verdict::Refused => Ok(error(400, PUT_THROTTLED, "The level of configured throughput was exceeded")),
-                Verdict::PartsRefused(parts) => refuse_parts(&inner, request, &parts, PUT_THROTTLED).await,
+                Decision::Taken => inner.call(request).await,
+                Decision::Refused => Ok(error(400, PUT_THROTTLED, "The level of configured throughput was exceeded")),
+                Decision::PartsRefused(parts) => refuse_parts(&inner, request, &parts, PUT_THROTTLED).await,
             }
         })
     }
@@ -96,7 +96,7 @@ impl HttpConnector for LimitedConnector {
 
 /// What the partitions say to a call.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum Decision {
     Taken,
     Refused,
     /// Of the parts at these places, from 0.
@@ -104,15 +104,15 @@ enum Verdict {
 }
 
 impl Shared {
-    fn verdict(&self, request: &HttpRequest, now: Instant) -> Verdict {
+    fn verdict(&self, request: &HttpRequest, now: Instant) -> Decision {
         let operation = operation(request).to_owned();
         if !matches!(operation.as_str(), "BatchWriteItem" | "BatchExecuteStatement") {
-            return Verdict::Taken;
+            return Decision::Taken;
         }
         let body = request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok());
-        let Some(mut body): Option<Value> = body else { return Verdict::Taken };
+        let Some(mut body): Option<Value> = body else { return Decision::Taken };
         let table = body["RequestItems"].as_object().and_then(|tables| tables.keys().next().cloned());
-        let Some(parts) = parts_of(&operation, &mut body) else { return Verdict::Taken };
+        let Some(parts) = parts_of(&operation, &mut body) else { return Decision::Taken };
         let write = |part: &Value| match &table {
             Some(table) => self.write_of_item(table, part),
             None => self.write_of_statement(part),
@@ -125,9 +125,9 @@ impl Shared {
         }
         self.refused.fetch_add(refused.len() as u64, Relaxed);
         match refused.len() {
-            0 => Verdict::Taken,
-            all if all == parts.len() && table.is_some() => Verdict::Refused,
-            _ => Verdict::PartsRefused(refused),
+            0 => Decision::Taken,
+            all if all == parts.len() && table.is_some() => Decision::Refused,
+            _ => Decision::PartsRefused(refused),
         }
     }
 

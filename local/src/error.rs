@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use kinesis_function::call_error::CallError;
-use local_aws::event_source_mapping::{ConfigError as MappingConfigError, MappingError};
+use local_aws::event_source_mapping::{MappingConfigError, MappingError};
 use local_aws::{LocalAwsError, TemplateError};
 
 /// A local run that could not be finished.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use local_aws::event_source_mapping::{
-    Counts, DeliveryPolicy, EventSourceMapping, Function, LikeLambda, MappingConfig, Progress,
+    Counts, DeliveryPolicy, EventSourceMapping, Function, LikeLambda, MappingConfig, MappingProgress,
 };
 use local_aws::template::{FunctionSpec, Template};
 use local_aws::{LocalAws, LocalAwsOptions};
@@ -159,13 +159,13 @@ impl Pipeline {
 
     /// How far the clicks are processed.
     #[must_use]
-    pub fn clicks(&self) -> Progress {
+    pub fn clicks(&self) -> MappingProgress {
         self.sessionizer.progress()
     }
 
     /// How far the boundaries are processed.
     #[must_use]
-    pub fn boundaries(&self) -> Progress {
+    pub fn boundaries(&self) -> MappingProgress {
         self.sink.progress()
     }
 

@@ -5,7 +5,7 @@
 
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use local_aws::event_source_mapping::limits::MAX_FUNCTION_TIMEOUT;
-use local_aws::event_source_mapping::{EventSourceMapping, Function, MappingConfig, Progress};
+use local_aws::event_source_mapping::{EventSourceMapping, Function, MappingConfig, MappingProgress};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -43,7 +43,7 @@ impl BoundaryTap {
 
     /// How far it has come.
     #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> MappingProgress {
         self.mapping.progress()
     }
 

@@ -4,11 +4,11 @@
 use serde_json::{Map, Value};
 use shared::sequence_number::SequenceNumber;
 
-use super::function::Outcome;
+use super::function::InvocationResult;
 
 /// What an invocation means for its batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum BatchResult {
     /// Every record is done.
     Succeeded,
     /// The records before this index are done; the one at it is the lowest that was reported.
@@ -20,21 +20,21 @@ pub(crate) enum Verdict {
 }
 
 /// Judges an invocation of a batch, given as its sequence numbers in ascending order.
-pub(crate) fn judge(outcome: &Outcome, batch: &[&SequenceNumber]) -> Verdict {
+pub(crate) fn judge(outcome: &InvocationResult, batch: &[&SequenceNumber]) -> BatchResult {
     match outcome {
-        Outcome::Failed(error) => Verdict::Errored(error.clone()),
-        Outcome::TimedOut => Verdict::Errored("the function ran into its deadline".to_owned()),
-        Outcome::Answered(text) => judge_answer(text, batch).unwrap_or_else(Verdict::Unusable),
+        InvocationResult::Failed(error) => BatchResult::Errored(error.clone()),
+        InvocationResult::TimedOut => BatchResult::Errored("the function ran into its deadline".to_owned()),
+        InvocationResult::Answered(text) => judge_answer(text, batch).unwrap_or_else(BatchResult::Unusable),
     }
 }
 
-fn judge_answer(text: &str, batch: &[&SequenceNumber]) -> Result<Verdict, String> {
+fn judge_answer(text: &str, batch: &[&SequenceNumber]) -> Result<BatchResult, String> {
     let mut lowest = None;
     for failure in failures(text)? {
         let index = index_of(&failure, batch)?;
         lowest = Some(lowest.map_or(index, |lowest: usize| lowest.min(index)));
     }
-    Ok(lowest.map_or(Verdict::Succeeded, Verdict::FailedFrom))
+    Ok(lowest.map_or(BatchResult::Succeeded, BatchResult::FailedFrom))
 }
 
 /// The reported failures. No text, null, no list, a null list and an empty list all say that nothing failed.
@@ -68,10 +68,10 @@ mod tests {
     use super::*;
 
     /// Judges an answer to a batch of the records 9, 10, 11, 100.
-    fn judged(answer: &str) -> Verdict {
+    fn judged(answer: &str) -> BatchResult {
         let batch = ["9", "10", "11", "100"].map(|text| SequenceNumber::parse(text).unwrap());
         let batch: Vec<_> = batch.iter().collect();
-        judge(&Outcome::Answered(answer.to_owned()), &batch)
+        judge(&InvocationResult::Answered(answer.to_owned()), &batch)
     }
 
     fn reported(identifiers: &[&str]) -> String {
@@ -82,17 +82,17 @@ mod tests {
     #[test]
     fn nothing_reported_is_success_in_every_spelling() {
         for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
-            assert_eq!(judged(answer), Verdict::Succeeded, "{answer}");
+            assert_eq!(judged(answer), BatchResult::Succeeded, "{answer}");
         }
-        assert_eq!(judged(r#"{"statusCode":200}"#), Verdict::Succeeded);
+        assert_eq!(judged(r#"{"statusCode":200}"#), BatchResult::Succeeded);
     }
 
     #[test]
     fn the_lowest_number_counts_not_the_first_nor_the_lowest_text() {
-        assert_eq!(judged(&reported(&["10"])), Verdict::FailedFrom(1));
-        assert_eq!(judged(&reported(&["100", "11"])), Verdict::FailedFrom(2));
-        assert_eq!(judged(&reported(&["100", "10", "9"])), Verdict::FailedFrom(0));
-        assert_eq!(judged(&reported(&["11", "11"])), Verdict::FailedFrom(2));
+        assert_eq!(judged(&reported(&["10"])), BatchResult::FailedFrom(1));
+        assert_eq!(judged(&reported(&["100", "11"])), BatchResult::FailedFrom(2));
+        assert_eq!(judged(&reported(&["100", "10", "9"])), BatchResult::FailedFrom(0));
+        assert_eq!(judged(&reported(&["11", "11"])), BatchResult::FailedFrom(2));
     }
 
     #[test]
@@ -111,20 +111,20 @@ mod tests {
             "true",
             r#"{"batchItemFailures":["#,
         ] {
-            assert!(matches!(judged(answer), Verdict::Unusable(_)), "{answer}: {:?}", judged(answer));
+            assert!(matches!(judged(answer), BatchResult::Unusable(_)), "{answer}: {:?}", judged(answer));
         }
     }
 
     #[test]
     fn one_identifier_the_batch_did_not_hold_fails_the_whole_batch() {
-        let unknown = Verdict::Unusable("the batch did not hold the itemIdentifier 12".to_owned());
+        let unknown = BatchResult::Unusable("the batch did not hold the itemIdentifier 12".to_owned());
         assert_eq!(judged(&reported(&["12"])), unknown);
         assert_eq!(judged(&reported(&["11", "12"])), unknown);
     }
 
     #[test]
     fn an_error_and_a_timeout_fail_the_whole_batch() {
-        assert_eq!(judge(&Outcome::Failed("boom".into()), &[]), Verdict::Errored("boom".into()));
-        assert!(matches!(judge(&Outcome::TimedOut, &[]), Verdict::Errored(_)));
+        assert_eq!(judge(&InvocationResult::Failed("boom".into()), &[]), BatchResult::Errored("boom".into()));
+        assert!(matches!(judge(&InvocationResult::TimedOut, &[]), BatchResult::Errored(_)));
     }
 }

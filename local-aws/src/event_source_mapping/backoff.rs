@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// A wait that doubles with every failure in a row, up to a cap.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Backoff {
+pub(crate) struct RetryBackoff {
     /// The wait after the first failure.
     pub(crate) initial: Duration,
     /// The longest wait.
     pub(crate) max: Duration,
 }
 
-impl Backoff {
+impl RetryBackoff {
     /// The wait after so many failures in a row; none after none.
     pub(crate) fn delay(&self, failures: u32) -> Duration {
         match failures {
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn the_wait_doubles_up_to_its_cap() {
-        let backoff = Backoff { initial: Duration::from_millis(50), max: Duration::from_millis(300) };
+        let backoff = RetryBackoff { initial: Duration::from_millis(50), max: Duration::from_millis(300) };
         let waits_ms: Vec<_> = (0..6).map(|failures| backoff.delay(failures).as_millis()).collect();
         assert_eq!(waits_ms, [0, 50, 100, 200, 300, 300]);
         assert_eq!(backoff.delay(u32::MAX).as_millis(), 300);

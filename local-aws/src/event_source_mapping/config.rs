@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shared::sequence_number::SequenceNumber;
 
-use super::backoff::Backoff;
+use super::backoff::RetryBackoff;
 use super::limits::{
     MAX_BATCH_RECORDS, MAX_BATCHING_WINDOW, MAX_FUNCTION_TIMEOUT, MAX_PARALLELIZATION_FACTOR, MAX_POLL_INTERVAL,
     MAX_RETRY_BACKOFF, MAX_STREAM_NAME_CHARS,
@@ -58,7 +58,7 @@ pub struct MappingConfig {
 /// A setting outside its limits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} is {value}, but must be {limit}")]
-pub struct ConfigError {
+pub struct MappingConfigError {
     /// The field of [`MappingConfig`].
     pub field: &'static str,
     /// Its value.
@@ -89,7 +89,7 @@ impl MappingConfig {
     ///
     /// # Errors
     /// The first setting that is outside, with its value and its limits.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), MappingConfigError> {
         let tick = Duration::from_millis(1);
         check_stream_name(&self.stream_name)?;
         check("batch_size", self.batch_size, 1..=MAX_BATCH_RECORDS)?;
@@ -103,12 +103,12 @@ impl MappingConfig {
     }
 
     /// The wait before a shard is read again, by how often in a row it had nothing new.
-    pub(crate) fn polling(&self) -> Backoff {
-        Backoff { initial: self.poll_interval, max: self.idle_poll_interval }
+    pub(crate) fn polling(&self) -> RetryBackoff {
+        RetryBackoff { initial: self.poll_interval, max: self.idle_poll_interval }
     }
 
-    pub(crate) fn backoff(&self) -> Backoff {
-        Backoff { initial: self.retry_backoff_initial, max: self.retry_backoff_max }
+    pub(crate) fn backoff(&self) -> RetryBackoff {
+        RetryBackoff { initial: self.retry_backoff_initial, max: self.retry_backoff_max }
     }
 
     /// Behind which record of a shard reading begins.
@@ -120,20 +120,24 @@ impl MappingConfig {
     }
 }
 
-fn check<T: Debug + PartialOrd>(field: &'static str, value: T, limits: RangeInclusive<T>) -> Result<(), ConfigError> {
+fn check<T: Debug + PartialOrd>(
+    field: &'static str,
+    value: T,
+    limits: RangeInclusive<T>,
+) -> Result<(), MappingConfigError> {
     if limits.contains(&value) {
         return Ok(());
     }
     let limit = format!("{:?} to {:?}", limits.start(), limits.end());
-    Err(ConfigError { field, value: format!("{value:?}"), limit })
+    Err(MappingConfigError { field, value: format!("{value:?}"), limit })
 }
 
-fn check_stream_name(name: &str) -> Result<(), ConfigError> {
+fn check_stream_name(name: &str) -> Result<(), MappingConfigError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     if (1..=MAX_STREAM_NAME_CHARS).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(());
     }
-    Err(ConfigError {
+    Err(MappingConfigError {
         field: "stream_name",
         value: format!("{name:?}"),
         limit: format!("1 to {MAX_STREAM_NAME_CHARS} letters, digits, '_', '.' or '-'"),

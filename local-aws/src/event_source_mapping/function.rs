@@ -30,7 +30,7 @@ where
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum InvocationResult {
     /// With an answer, not yet read.
     Answered(String),
     /// With an error, or by a panic.
@@ -40,12 +40,12 @@ pub(crate) enum Outcome {
 }
 
 /// Invokes the function once. A panic is the function's failure, as a crashed environment is in Lambda.
-pub(crate) async fn invoke<F: Function>(function: Arc<F>, event: String, deadline: Instant) -> Outcome {
+pub(crate) async fn invoke<F: Function>(function: Arc<F>, event: String, deadline: Instant) -> InvocationResult {
     let invocation = AssertUnwindSafe(async { function.invoke(event, deadline).await }).catch_unwind();
     match timeout_at(deadline, invocation).await {
-        Ok(Ok(Ok(answer))) => Outcome::Answered(answer),
-        Ok(Ok(Err(error))) => Outcome::Failed(error),
-        Ok(Err(_panic)) => Outcome::Failed("the function panicked".to_owned()),
-        Err(_elapsed) => Outcome::TimedOut,
+        Ok(Ok(Ok(answer))) => InvocationResult::Answered(answer),
+        Ok(Ok(Err(error))) => InvocationResult::Failed(error),
+        Ok(Err(_panic)) => InvocationResult::Failed("the function panicked".to_owned()),
+        Err(_elapsed) => InvocationResult::TimedOut,
     }
 }

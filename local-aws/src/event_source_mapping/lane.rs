@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::answer::Verdict;
-use super::backoff::Backoff;
+use super::answer::BatchResult;
+use super::backoff::RetryBackoff;
 use super::delivery_policy::DeliveryPolicy;
 use super::event::{EventRecord, event_bytes};
 
@@ -17,12 +17,12 @@ pub(crate) struct BatchRules {
     pub(crate) max_event_bytes: usize,
     pub(crate) window: Duration,
     pub(crate) bisect_on_error: bool,
-    pub(crate) backoff: Backoff,
+    pub(crate) backoff: RetryBackoff,
 }
 
 /// What a lane does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum NextDelivery {
     /// A batch of so many records is ready.
     Deliver(usize),
     /// Nothing before this time, unless records come in.
@@ -77,23 +77,23 @@ impl Lane {
     }
 
     /// What to do now. `shard_ended`: no record will follow, so that waiting for more is idle.
-    pub(crate) fn next_step(&self, now: Duration, shard_ended: bool, rules: &BatchRules) -> Step {
+    pub(crate) fn next_step(&self, now: Duration, shard_ended: bool, rules: &BatchRules) -> NextDelivery {
         let Some(front) = self.queue.front().filter(|_| self.in_flight == 0) else {
-            return Step::Rest;
+            return NextDelivery::Rest;
         };
         if now < self.not_before {
-            return Step::WaitUntil(self.not_before);
+            return NextDelivery::WaitUntil(self.not_before);
         }
         let fitting = self.fitting(rules);
         if let Some(size) = self.settled_sizes.front() {
-            return Step::Deliver(fitting.min(*size).max(1));
+            return NextDelivery::Deliver(fitting.min(*size).max(1));
         }
         let full = fitting < self.queue.len() || fitting >= rules.max_records;
         let window_ends = front.read_at.saturating_add(rules.window);
         if full || self.delivered_before || shard_ended || window_ends <= now {
-            Step::Deliver(fitting)
+            NextDelivery::Deliver(fitting)
         } else {
-            Step::WaitUntil(window_ends)
+            NextDelivery::WaitUntil(window_ends)
         }
     }
 
@@ -119,12 +119,18 @@ impl Lane {
     }
 
     /// Takes the verdict on what was in flight. Records that are done leave the queue; the others stay in front.
-    pub(crate) fn settle(&mut self, verdict: &Verdict, now: Duration, rules: &BatchRules, policy: &dyn DeliveryPolicy) {
+    pub(crate) fn settle(
+        &mut self,
+        verdict: &BatchResult,
+        now: Duration,
+        rules: &BatchRules,
+        policy: &dyn DeliveryPolicy,
+    ) {
         let batch = std::mem::take(&mut self.in_flight);
         let succeeded = match verdict {
-            Verdict::Succeeded => batch,
-            Verdict::FailedFrom(lowest) => (*lowest).min(batch),
-            Verdict::Unusable(_) | Verdict::Errored(_) => 0,
+            BatchResult::Succeeded => batch,
+            BatchResult::FailedFrom(lowest) => (*lowest).min(batch),
+            BatchResult::Unusable(_) | BatchResult::Errored(_) => 0,
         };
         let done = if succeeded == 0 { 0 } else { policy.checkpoint(succeeded).min(succeeded) };
         self.remove_done(done);
@@ -140,27 +146,27 @@ impl Lane {
     }
 
     /// Settles how the `left` records of a batch come again.
-    fn settle_sizes(&mut self, verdict: &Verdict, batch: usize, left: usize, rules: &BatchRules) {
+    fn settle_sizes(&mut self, verdict: &BatchResult, batch: usize, left: usize, rules: &BatchRules) {
         match verdict {
             // In two halves, the first one first; a single record cannot be split.
-            Verdict::Errored(_) if rules.bisect_on_error && batch > 1 => {
+            BatchResult::Errored(_) if rules.bisect_on_error && batch > 1 => {
                 self.settled_sizes.push_front(batch - batch.div_ceil(2));
                 self.settled_sizes.push_front(batch.div_ceil(2));
             }
             // The same batch once more.
-            Verdict::Errored(_) | Verdict::Unusable(_) => self.settled_sizes.push_front(batch),
+            BatchResult::Errored(_) | BatchResult::Unusable(_) => self.settled_sizes.push_front(batch),
             // With bisecting the returned number is the cut; else newer records fill the batch up.
-            Verdict::FailedFrom(_) if rules.bisect_on_error && left > 0 => self.settled_sizes.push_front(left),
-            Verdict::FailedFrom(_) | Verdict::Succeeded => {}
+            BatchResult::FailedFrom(_) if rules.bisect_on_error && left > 0 => self.settled_sizes.push_front(left),
+            BatchResult::FailedFrom(_) | BatchResult::Succeeded => {}
         }
     }
 
     /// Waits after a failure, the longer the more attempts in a row got nothing done.
-    fn back_off(&mut self, verdict: &Verdict, done: usize, now: Duration, backoff: Backoff) {
-        if done > 0 || *verdict == Verdict::Succeeded {
+    fn back_off(&mut self, verdict: &BatchResult, done: usize, now: Duration, backoff: RetryBackoff) {
+        if done > 0 || *verdict == BatchResult::Succeeded {
             self.failures_in_a_row = 0;
         }
-        if *verdict != Verdict::Succeeded {
+        if *verdict != BatchResult::Succeeded {
             self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
             self.not_before = now.saturating_add(backoff.delay(self.failures_in_a_row));
         }

@@ -18,7 +18,7 @@ fn rules() -> BatchRules {
         max_event_bytes: 1_000,
         window: Duration::ZERO,
         bisect_on_error: false,
-        backoff: Backoff { initial: ms(100), max: ms(400) },
+        backoff: RetryBackoff { initial: ms(100), max: ms(400) },
     }
 }
 
@@ -48,26 +48,26 @@ fn lane(records: u64) -> Lane {
 
 /// Delivers what is ready at `now` and names it.
 fn deliver(lane: &mut Lane, now: Duration, rules: &BatchRules) -> Vec<u64> {
-    let Step::Deliver(records) = lane.next_step(now, false, rules) else {
+    let NextDelivery::Deliver(records) = lane.next_step(now, false, rules) else {
         panic!("nothing is ready: {:?}", lane.next_step(now, false, rules));
     };
     lane.deliver(records);
     lane.in_flight().map(|record| record.sequence_number.as_str().parse().unwrap()).collect()
 }
 
-fn errored() -> Verdict {
-    Verdict::Errored("boom".to_owned())
+fn errored() -> BatchResult {
+    BatchResult::Errored("boom".to_owned())
 }
 
 #[test]
 fn a_batch_is_as_large_as_the_batch_size_allows_and_one_at_a_time() {
     let (mut lane, rules) = (lane(6), rules());
     assert_eq!(deliver(&mut lane, ms(0), &rules), [0, 1, 2, 3]);
-    assert_eq!(lane.next_step(ms(0), true, &rules), Step::Rest);
-    lane.settle(&Verdict::Succeeded, ms(0), &rules, &LikeLambda);
+    assert_eq!(lane.next_step(ms(0), true, &rules), NextDelivery::Rest);
+    lane.settle(&BatchResult::Succeeded, ms(0), &rules, &LikeLambda);
     assert_eq!(deliver(&mut lane, ms(0), &rules), [4, 5]);
-    lane.settle(&Verdict::Succeeded, ms(0), &rules, &LikeLambda);
-    assert_eq!((lane.next_step(ms(0), true, &rules), lane.queued_bytes()), (Step::Rest, 0));
+    lane.settle(&BatchResult::Succeeded, ms(0), &rules, &LikeLambda);
+    assert_eq!((lane.next_step(ms(0), true, &rules), lane.queued_bytes()), (NextDelivery::Rest, 0));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_record_larger_than_any_batch_is_delivered_alone() {
     let mut batches = Vec::new();
     for _ in 0..3 {
         batches.push(deliver(&mut lane, ms(0), &rules));
-        lane.settle(&Verdict::Succeeded, ms(0), &rules, &LikeLambda);
+        lane.settle(&BatchResult::Succeeded, ms(0), &rules, &LikeLambda);
     }
     assert_eq!(batches, [[0], [1], [2]]);
 }
@@ -95,12 +95,12 @@ fn a_record_larger_than_any_batch_is_delivered_alone() {
 #[test]
 fn a_batch_waits_for_its_window_unless_it_is_full_or_the_shard_has_ended() {
     let rules = BatchRules { window: ms(500), ..rules() };
-    assert_eq!(lane(3).next_step(ms(499), false, &rules), Step::WaitUntil(ms(500)));
-    assert_eq!(lane(3).next_step(ms(500), false, &rules), Step::Deliver(3));
-    assert_eq!(lane(4).next_step(ms(0), false, &rules), Step::Deliver(4));
-    assert_eq!(lane(3).next_step(ms(0), true, &rules), Step::Deliver(3));
+    assert_eq!(lane(3).next_step(ms(499), false, &rules), NextDelivery::WaitUntil(ms(500)));
+    assert_eq!(lane(3).next_step(ms(500), false, &rules), NextDelivery::Deliver(3));
+    assert_eq!(lane(4).next_step(ms(0), false, &rules), NextDelivery::Deliver(4));
+    assert_eq!(lane(3).next_step(ms(0), true, &rules), NextDelivery::Deliver(3));
     let payload_is_full = BatchRules { max_event_bytes: event_bytes(2 * RECORD_BYTES), ..rules };
-    assert_eq!(lane(3).next_step(ms(0), false, &payload_is_full), Step::Deliver(2));
+    assert_eq!(lane(3).next_step(ms(0), false, &payload_is_full), NextDelivery::Deliver(2));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_window_begins_with_the_first_record_of_the_batch() {
     let mut lane = Lane::default();
     lane.push(0, record(0, RECORD_BYTES), ms(200));
     lane.push(1, record(1, RECORD_BYTES), ms(600));
-    assert_eq!(lane.next_step(ms(600), false, &rules), Step::WaitUntil(ms(700)));
+    assert_eq!(lane.next_step(ms(600), false, &rules), NextDelivery::WaitUntil(ms(700)));
 }
 
 #[test]
@@ -118,11 +118,11 @@ fn an_error_sends_the_same_batch_again_after_a_wait_although_more_would_fit() {
     assert_eq!(deliver(&mut lane, ms(0), &rules), [0, 1]);
     lane.push(2, record(2, RECORD_BYTES), ms(0));
     lane.settle(&errored(), ms(10), &rules, &LikeLambda);
-    assert_eq!(lane.next_step(ms(109), false, &rules), Step::WaitUntil(ms(110)));
+    assert_eq!(lane.next_step(ms(109), false, &rules), NextDelivery::WaitUntil(ms(110)));
     assert_eq!(deliver(&mut lane, ms(110), &rules), [0, 1]);
-    lane.settle(&Verdict::Unusable("no list".to_owned()), ms(110), &rules, &LikeLambda);
+    lane.settle(&BatchResult::Unusable("no list".to_owned()), ms(110), &rules, &LikeLambda);
     assert_eq!(deliver(&mut lane, ms(310), &rules), [0, 1]);
-    lane.settle(&Verdict::Succeeded, ms(310), &rules, &LikeLambda);
+    lane.settle(&BatchResult::Succeeded, ms(310), &rules, &LikeLambda);
     assert_eq!(deliver(&mut lane, ms(310), &rules), [2]);
 }
 
@@ -130,17 +130,19 @@ fn an_error_sends_the_same_batch_again_after_a_wait_although_more_would_fit() {
 fn waits_grow_with_every_failure_up_to_the_cap_and_begin_anew_after_progress() {
     let (mut lane, rules) = (lane(4), rules());
     let mut now = ms(0);
-    let mut wait_after = |lane: &mut Lane, verdict: Verdict| {
+    let mut wait_after = |lane: &mut Lane, verdict: BatchResult| {
         deliver(lane, now, &rules);
         lane.settle(&verdict, now, &rules, &LikeLambda);
-        let Step::WaitUntil(next) = lane.next_step(now, false, &rules) else { panic!("no wait after {verdict:?}") };
+        let NextDelivery::WaitUntil(next) = lane.next_step(now, false, &rules) else {
+            panic!("no wait after {verdict:?}")
+        };
         let wait = next - now;
         now = next;
         wait.as_millis()
     };
     assert_eq!([(); 4].map(|()| wait_after(&mut lane, errored())), [100, 200, 400, 400]);
-    assert_eq!(wait_after(&mut lane, Verdict::FailedFrom(1)), 100);
-    assert_eq!(wait_after(&mut lane, Verdict::FailedFrom(0)), 200);
+    assert_eq!(wait_after(&mut lane, BatchResult::FailedFrom(1)), 100);
+    assert_eq!(wait_after(&mut lane, BatchResult::FailedFrom(0)), 200);
 }
 
 #[test]
@@ -148,7 +150,7 @@ fn a_partial_failure_comes_again_from_the_lowest_number_filled_up_with_newer_rec
     let rules = BatchRules { window: ms(300_000), ..rules() };
     let mut lane = lane(6);
     assert_eq!(deliver(&mut lane, ms(0), &rules), [0, 1, 2, 3]);
-    lane.settle(&Verdict::FailedFrom(3), ms(0), &rules, &LikeLambda);
+    lane.settle(&BatchResult::FailedFrom(3), ms(0), &rules, &LikeLambda);
     assert_eq!(lane.first_undone(), Some(3));
     assert_eq!(deliver(&mut lane, ms(100), &rules), [3, 4, 5]);
 }
@@ -159,13 +161,13 @@ fn bisecting_sends_the_halves_in_order_and_splits_them_again() {
     let (mut lane, mut now, mut batches) = (lane(4), ms(0), Vec::new());
     // Record 1 is the poison; it succeeds once it has been delivered alone.
     for _ in 0..20 {
-        let Step::Deliver(_) = lane.next_step(now, false, &rules) else {
+        let NextDelivery::Deliver(_) = lane.next_step(now, false, &rules) else {
             now += ms(100);
             continue;
         };
         let batch = deliver(&mut lane, now, &rules);
         let poisoned = batch.contains(&1) && batch.len() > 1;
-        lane.settle(&if poisoned { errored() } else { Verdict::Succeeded }, now, &rules, &LikeLambda);
+        lane.settle(&if poisoned { errored() } else { BatchResult::Succeeded }, now, &rules, &LikeLambda);
         batches.push(batch);
     }
     assert_eq!(batches, [vec![0, 1, 2, 3], vec![0, 1], vec![0], vec![1], vec![2, 3]]);
@@ -178,7 +180,7 @@ fn a_batch_of_three_is_split_into_two_and_one_and_a_single_record_comes_again_as
     deliver(&mut lane, ms(0), &rules);
     lane.settle(&errored(), ms(0), &rules, &LikeLambda);
     assert_eq!(deliver(&mut lane, ms(100), &rules), [0, 1]);
-    lane.settle(&Verdict::Succeeded, ms(100), &rules, &LikeLambda);
+    lane.settle(&BatchResult::Succeeded, ms(100), &rules, &LikeLambda);
     assert_eq!(deliver(&mut lane, ms(100), &rules), [2]);
     lane.settle(&errored(), ms(100), &rules, &LikeLambda);
     assert_eq!(deliver(&mut lane, ms(200), &rules), [2]);
@@ -189,7 +191,7 @@ fn bisecting_cuts_a_partial_failure_at_the_returned_number_and_adds_nothing() {
     let rules = BatchRules { bisect_on_error: true, ..rules() };
     let mut lane = lane(6);
     deliver(&mut lane, ms(0), &rules);
-    lane.settle(&Verdict::FailedFrom(2), ms(0), &rules, &LikeLambda);
+    lane.settle(&BatchResult::FailedFrom(2), ms(0), &rules, &LikeLambda);
     assert_eq!(deliver(&mut lane, ms(100), &rules), [2, 3]);
 }
 
@@ -206,6 +208,6 @@ fn a_policy_that_forgets_a_success_makes_the_batch_come_again_at_once() {
     }
     let (mut lane, rules) = (lane(4), BatchRules { window: ms(300_000), ..rules() });
     assert_eq!(deliver(&mut lane, ms(0), &rules), [0, 1, 2, 3]);
-    lane.settle(&Verdict::Succeeded, ms(0), &rules, &ForgetsAllButOne);
+    lane.settle(&BatchResult::Succeeded, ms(0), &rules, &ForgetsAllButOne);
     assert_eq!(deliver(&mut lane, ms(0), &rules), [1, 2, 3]);
 }

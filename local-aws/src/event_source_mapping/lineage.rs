@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::stream::Shard;
+use super::stream::StreamShard;
 
 /// The shards started and done so far.
 #[derive(Debug, Default)]
@@ -15,9 +15,9 @@ pub(crate) struct Lineage {
 impl Lineage {
     /// Names the shards to start now and takes them for started. `listed` must be the whole list of the stream's
     /// shards: a parent that is not in it has expired, and nothing is left of it to wait for.
-    pub(crate) fn start(&mut self, listed: &[Shard]) -> Vec<String> {
+    pub(crate) fn start(&mut self, listed: &[StreamShard]) -> Vec<String> {
         let alive: BTreeSet<_> = listed.iter().map(|shard| &shard.id).collect();
-        let may_start = |shard: &&Shard| {
+        let may_start = |shard: &&StreamShard| {
             let waits_for = |parent: &String| alive.contains(parent) && !self.done.contains(parent);
             !self.started.contains(&shard.id) && !shard.parents.iter().any(waits_for)
         };
@@ -41,8 +41,8 @@ impl Lineage {
 mod tests {
     use super::*;
 
-    fn shard(id: &str, parents: &[&str]) -> Shard {
-        Shard { id: id.to_owned(), parents: parents.iter().map(|&parent| parent.to_owned()).collect() }
+    fn shard(id: &str, parents: &[&str]) -> StreamShard {
+        StreamShard { id: id.to_owned(), parents: parents.iter().map(|&parent| parent.to_owned()).collect() }
     }
 
     #[test]

@@ -29,23 +29,23 @@ use aws_sdk_kinesis::Client;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-pub use config::{Checkpoints, ConfigError, MappingConfig, StartingPosition};
+pub use config::{Checkpoints, MappingConfig, MappingConfigError, StartingPosition};
 pub use delivery_policy::{DeliveryPolicy, LikeLambda};
 pub use error::MappingError;
 pub use function::Function;
-pub use progress::{Counts, Progress};
+pub use progress::{Counts, MappingProgress};
 
 use limits::DISCOVERY_INTERVAL;
 use lineage::Lineage;
 use shard_reader::ShardReader;
 use shard_worker::{ShardWorker, WorkerContext};
-use stream::{CallError, Stream};
+use stream::{KinesisError, Stream};
 
 /// A running mapping. It ends when it is stopped, when it is dropped, or with the first error that retrying cannot
-/// heal; that error is told to everyone who waits on its [`Progress`] and to [`EventSourceMapping::stop`].
+/// heal; that error is told to everyone who waits on its [`MappingProgress`] and to [`EventSourceMapping::stop`].
 #[derive(Debug)]
 pub struct EventSourceMapping {
-    progress: Progress,
+    progress: MappingProgress,
     stop: watch::Sender<bool>,
     running: JoinHandle<Result<(), MappingError>>,
 }
@@ -55,7 +55,7 @@ impl EventSourceMapping {
     ///
     /// # Errors
     /// The first setting that is outside its limits. Whether the stream exists shows in the progress.
-    pub fn start<F: Function>(client: Client, config: MappingConfig, function: F) -> Result<Self, ConfigError> {
+    pub fn start<F: Function>(client: Client, config: MappingConfig, function: F) -> Result<Self, MappingConfigError> {
         Self::start_with_policy(client, config, function, LikeLambda)
     }
 
@@ -68,7 +68,7 @@ impl EventSourceMapping {
         config: MappingConfig,
         function: F,
         policy: impl DeliveryPolicy,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, MappingConfigError> {
         config.validate()?;
         let stream = Stream::new(client, config.stream_name.clone());
         let (reporter, progress) = progress::channel();
@@ -80,7 +80,7 @@ impl EventSourceMapping {
     }
 
     /// A view of what the mapping has done, and the means to wait for more.
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> MappingProgress {
         self.progress.clone()
     }
 
@@ -145,8 +145,8 @@ async fn work<F: Function>(
                 }
                 discovery_interval(&lineage, &context.config)
             }
-            Err(CallError::Fatal(error)) => return Err(error),
-            Err(CallError::IteratorExpired(reason) | CallError::Retry(reason)) => {
+            Err(KinesisError::Fatal(error)) => return Err(error),
+            Err(KinesisError::IteratorExpired(reason) | KinesisError::Retry(reason)) => {
                 failures_in_a_row += 1;
                 let wait = context.config.backoff().delay(failures_in_a_row);
                 tracing::warn!(stream = stream.name(), reason, ?wait, "shards could not be listed, it is tried again");

@@ -4,7 +4,7 @@
 use shared::sequence_number::SequenceNumber;
 use tokio::sync::watch;
 
-use super::answer::Verdict;
+use super::answer::BatchResult;
 use super::config::Checkpoints;
 use super::error::MappingError;
 
@@ -25,7 +25,7 @@ pub struct Counts {
 
 /// A view of a mapping's progress; cheap to clone, and good for as long as it is kept.
 #[derive(Debug, Clone)]
-pub struct Progress {
+pub struct MappingProgress {
     state: watch::Receiver<State>,
 }
 
@@ -36,7 +36,7 @@ struct State {
     failure: Option<MappingError>,
 }
 
-impl Progress {
+impl MappingProgress {
     /// The counts now.
     pub fn counts(&self) -> Counts {
         self.state.borrow().counts
@@ -82,7 +82,7 @@ impl Progress {
     /// Waits until so many records are done.
     ///
     /// # Errors
-    /// As [`Progress::wait_until`].
+    /// As [`MappingProgress::wait_until`].
     pub async fn wait_until_done(&self, records: u64) -> Result<Counts, MappingError> {
         self.wait_until(|counts| counts.records_done >= records).await
     }
@@ -95,9 +95,9 @@ pub(crate) struct Reporter {
 }
 
 /// A reporter and the view of what it reports.
-pub(crate) fn channel() -> (Reporter, Progress) {
+pub(crate) fn channel() -> (Reporter, MappingProgress) {
     let (sender, receiver) = watch::channel(State::default());
-    (Reporter { state: sender }, Progress { state: receiver })
+    (Reporter { state: sender }, MappingProgress { state: receiver })
 }
 
 impl Reporter {
@@ -116,15 +116,15 @@ impl Reporter {
     pub(crate) fn settled(
         &self,
         shard: &str,
-        verdict: &Verdict,
+        verdict: &BatchResult,
         checkpointed: u64,
         checkpoint: Option<&SequenceNumber>,
     ) {
         self.state.send_modify(|state| {
             match verdict {
-                Verdict::Succeeded => {}
-                Verdict::FailedFrom(_) => state.counts.partially_failed_batches += 1,
-                Verdict::Unusable(_) | Verdict::Errored(_) => state.counts.failed_invocations += 1,
+                BatchResult::Succeeded => {}
+                BatchResult::FailedFrom(_) => state.counts.partially_failed_batches += 1,
+                BatchResult::Unusable(_) | BatchResult::Errored(_) => state.counts.failed_invocations += 1,
             }
             state.counts.records_done += checkpointed;
             if let Some(checkpoint) = checkpoint.filter(|_| checkpointed > 0) {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use shared::sequence_number::SequenceNumber;
 
-use super::answer::{self, Verdict};
+use super::answer::{self, BatchResult};
 use super::delivery_policy::DeliveryPolicy;
 use super::event::EventRecord;
-use super::function::Outcome;
-use super::lane::{BatchRules, Lane, Step};
+use super::function::InvocationResult;
+use super::lane::{BatchRules, Lane, NextDelivery};
 use super::limits::READ_AHEAD_BATCHES_PER_LANE;
 
 /// The state of one shard between two events: records came in, an invocation ended, time passed.
@@ -30,7 +30,7 @@ pub(crate) struct ShardCursor {
 /// What an outcome led to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: BatchResult,
     /// How many records the checkpoint has moved on.
     pub(crate) checkpointed: u64,
 }
@@ -83,7 +83,7 @@ impl ShardCursor {
     pub(crate) fn deliver_ready(&mut self, now: Duration) -> Vec<usize> {
         let mut delivered = Vec::new();
         for (index, lane) in self.lanes.iter_mut().enumerate() {
-            if let Step::Deliver(fitting) = lane.next_step(now, self.ended, &self.rules) {
+            if let NextDelivery::Deliver(fitting) = lane.next_step(now, self.ended, &self.rules) {
                 lane.deliver(self.policy.cut(fitting).clamp(1, fitting));
                 delivered.push(index);
             }
@@ -99,15 +99,15 @@ impl ShardCursor {
     /// When a lane has something to do although nothing else happens.
     pub(crate) fn wake_at(&self, now: Duration) -> Option<Duration> {
         let wait = |lane: &Lane| match lane.next_step(now, self.ended, &self.rules) {
-            Step::Deliver(_) => Some(now),
-            Step::WaitUntil(time) => Some(time),
-            Step::Rest => None,
+            NextDelivery::Deliver(_) => Some(now),
+            NextDelivery::WaitUntil(time) => Some(time),
+            NextDelivery::Rest => None,
         };
         self.lanes.iter().filter_map(wait).min()
     }
 
     /// Takes the outcome of a lane's invocation.
-    pub(crate) fn settle(&mut self, lane: usize, outcome: &Outcome, now: Duration) -> Settled {
+    pub(crate) fn settle(&mut self, lane: usize, outcome: &InvocationResult, now: Duration) -> Settled {
         let batch: Vec<_> = self.in_flight(lane).map(|record| &record.sequence_number).collect();
         let verdict = answer::judge(outcome, &batch);
         self.lanes[lane].settle(&verdict, now, &self.rules, &*self.policy);

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::super::backoff::Backoff;
+use super::super::backoff::RetryBackoff;
 use super::super::delivery_policy::LikeLambda;
 use super::*;
 
@@ -38,7 +38,7 @@ fn rules(max_records: usize) -> BatchRules {
         max_event_bytes: 1_000,
         window: Duration::ZERO,
         bisect_on_error: false,
-        backoff: Backoff { initial: Duration::from_millis(1), max: Duration::from_millis(8) },
+        backoff: RetryBackoff { initial: Duration::from_millis(1), max: Duration::from_millis(8) },
     }
 }
 
@@ -46,8 +46,8 @@ fn like_lambda(lanes: usize, max_records: usize) -> ShardCursor {
     ShardCursor::new(rules(max_records), lanes, Arc::new(LikeLambda))
 }
 
-fn success() -> Outcome {
-    Outcome::Answered(r#"{"batchItemFailures":[]}"#.to_owned())
+fn success() -> InvocationResult {
+    InvocationResult::Answered(r#"{"batchItemFailures":[]}"#.to_owned())
 }
 
 #[test]
@@ -303,11 +303,11 @@ impl Simulation {
     }
 
     /// What the function answers, and what it thereby acknowledges.
-    fn answer(&mut self, batch: &[usize], script: Script) -> Outcome {
+    fn answer(&mut self, batch: &[usize], script: Script) -> InvocationResult {
         let reported = match script {
-            Script::Error => return Outcome::Failed("boom".to_owned()),
-            Script::TimeOut => return Outcome::TimedOut,
-            Script::Nonsense => return Outcome::Answered(r#"{"batchItemFailures":[{}]}"#.to_owned()),
+            Script::Error => return InvocationResult::Failed("boom".to_owned()),
+            Script::TimeOut => return InvocationResult::TimedOut,
+            Script::Nonsense => return InvocationResult::Answered(r#"{"batchItemFailures":[{}]}"#.to_owned()),
             Script::UnknownIdentifier => vec![number(batch[0]), number(self.case.keys.len())],
             Script::Success => Vec::new(),
             Script::Report(ref places) => places.iter().map(|place| number(*place.get(batch))).collect(),
@@ -317,7 +317,7 @@ impl Simulation {
             self.acknowledged.extend(batch.iter().copied().filter(|index| *index < lowest));
         }
         let failures: Vec<_> = reported.iter().map(|number| json!({ "itemIdentifier": number.as_str() })).collect();
-        Outcome::Answered(json!({ "batchItemFailures": failures }).to_string())
+        InvocationResult::Answered(json!({ "batchItemFailures": failures }).to_string())
     }
 
     fn check_checkpoint(&self) {

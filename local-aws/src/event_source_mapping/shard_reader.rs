@@ -5,7 +5,7 @@ use shared::sequence_number::SequenceNumber;
 
 use super::error::MappingError;
 use super::event::{EventRecord, EventSource};
-use super::stream::{CallError, Page, Stream};
+use super::stream::{KinesisError, Page, Stream};
 
 /// Reads one shard from its start, or from behind a checkpoint, to its end.
 #[derive(Debug)]
@@ -32,14 +32,14 @@ impl ShardReader {
     }
 
     /// Reads on, at most `limit` records. After an error the next call begins at the same place.
-    pub(crate) async fn read(&mut self, limit: usize) -> Result<Read, CallError> {
+    pub(crate) async fn read(&mut self, limit: usize) -> Result<Read, KinesisError> {
         let iterator = match self.iterator.clone() {
             Some(iterator) => iterator,
             None => self.stream.iterator(&self.shard, self.last_read.as_ref()).await?,
         };
         match self.stream.read(&iterator, limit).await {
-            Ok(page) => self.take(page).map_err(CallError::Fatal),
-            Err(expired @ CallError::IteratorExpired(_)) => {
+            Ok(page) => self.take(page).map_err(KinesisError::Fatal),
+            Err(expired @ KinesisError::IteratorExpired(_)) => {
                 self.iterator = None;
                 Err(expired)
             }

@@ -7,17 +7,17 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::answer::Verdict;
+use super::answer::BatchResult;
 use super::delivery_policy::DeliveryPolicy;
 use super::error::MappingError;
 use super::event::event;
-use super::function::{Function, Outcome, invoke};
+use super::function::{Function, InvocationResult, invoke};
 use super::lane::BatchRules;
 use super::limits::{MAX_EVENT_BYTES, MAX_RECORDS_PER_READ};
 use super::progress::Reporter;
 use super::shard_cursor::ShardCursor;
 use super::shard_reader::{Read, ShardReader};
-use super::stream::CallError;
+use super::stream::KinesisError;
 use super::{MappingConfig, stopped};
 
 /// What all workers of a mapping share.
@@ -39,12 +39,12 @@ pub(crate) struct ShardWorker<F> {
     cursor: ShardCursor,
     /// Absent while a read is under way, and after the last one.
     reader: Option<ShardReader>,
-    reads: JoinSet<(ShardReader, usize, Result<Read, CallError>)>,
+    reads: JoinSet<(ShardReader, usize, Result<Read, KinesisError>)>,
     /// No read before this time.
     next_read: Instant,
     failed_reads_in_a_row: u32,
     empty_reads_in_a_row: u32,
-    invocations: JoinSet<(usize, Outcome)>,
+    invocations: JoinSet<(usize, InvocationResult)>,
 }
 
 impl<F: Function> ShardWorker<F> {
@@ -110,14 +110,14 @@ impl<F: Function> ShardWorker<F> {
         Ok(())
     }
 
-    fn settle(&mut self, ended: Result<(usize, Outcome), JoinError>) -> Result<(), MappingError> {
+    fn settle(&mut self, ended: Result<(usize, InvocationResult), JoinError>) -> Result<(), MappingError> {
         let (lane, outcome) = ended?;
         let settled = self.cursor.settle(lane, &outcome, self.started.elapsed());
         let shard = &self.shard;
         match &settled.verdict {
-            Verdict::Succeeded => {}
-            Verdict::FailedFrom(index) => tracing::debug!(shard, lane, index, "a batch was done in part"),
-            Verdict::Unusable(reason) | Verdict::Errored(reason) => {
+            BatchResult::Succeeded => {}
+            BatchResult::FailedFrom(index) => tracing::debug!(shard, lane, index, "a batch was done in part"),
+            BatchResult::Unusable(reason) | BatchResult::Errored(reason) => {
                 tracing::warn!(shard, lane, reason, "an invocation failed, its batch comes again");
             }
         }
@@ -142,14 +142,14 @@ impl<F: Function> ShardWorker<F> {
 
     fn take_read(
         &mut self,
-        ended: Result<(ShardReader, usize, Result<Read, CallError>), JoinError>,
+        ended: Result<(ShardReader, usize, Result<Read, KinesisError>), JoinError>,
     ) -> Result<(), MappingError> {
         let (reader, asked_for, read) = ended?;
         self.reader = Some(reader);
         match read {
             Ok(read) => self.take_records(read, asked_for),
-            Err(CallError::Fatal(error)) => return Err(error),
-            Err(CallError::IteratorExpired(reason) | CallError::Retry(reason)) => self.put_off_reading(&reason),
+            Err(KinesisError::Fatal(error)) => return Err(error),
+            Err(KinesisError::IteratorExpired(reason) | KinesisError::Retry(reason)) => self.put_off_reading(&reason),
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ pub(crate) struct Stream {
 
 /// A shard and the shards it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shard {
+pub(crate) struct StreamShard {
     pub(crate) id: String,
     pub(crate) parents: Vec<String>,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Page {
 
 /// What a failed call means.
 #[derive(Debug)]
-pub(crate) enum CallError {
+pub(crate) enum KinesisError {
     /// Calling again cannot help.
     Fatal(MappingError),
     /// The iterator is no good any more; a new one is.
@@ -82,7 +82,7 @@ impl Stream {
     }
 
     /// Every shard, closed ones included.
-    pub(crate) async fn list_shards(&self) -> Result<Vec<Shard>, CallError> {
+    pub(crate) async fn list_shards(&self) -> Result<Vec<StreamShard>, KinesisError> {
         let mut shards = Vec::new();
         let mut token = None;
         loop {
@@ -95,7 +95,7 @@ impl Stream {
         }
     }
 
-    async fn list_page(&self, token: Option<String>) -> Result<ListShardsOutput, CallError> {
+    async fn list_page(&self, token: Option<String>) -> Result<ListShardsOutput, KinesisError> {
         // The token stands for the stream; Kinesis refuses both together.
         let name = token.is_none().then(|| self.name.clone());
         let call = self.client.list_shards().set_stream_name(name).set_next_token(token);
@@ -103,7 +103,7 @@ impl Stream {
     }
 
     /// Where to read a shard: behind a record, or at its oldest one.
-    pub(crate) async fn iterator(&self, shard: &str, after: Option<&SequenceNumber>) -> Result<String, CallError> {
+    pub(crate) async fn iterator(&self, shard: &str, after: Option<&SequenceNumber>) -> Result<String, KinesisError> {
         let position = match after {
             Some(_) => ShardIteratorType::AfterSequenceNumber,
             None => ShardIteratorType::TrimHorizon,
@@ -116,11 +116,11 @@ impl Stream {
             .shard_iterator_type(position)
             .set_starting_sequence_number(after.map(ToString::to_string));
         let output = self.call("GetShardIterator", call.send()).await?;
-        output.shard_iterator.ok_or_else(|| CallError::Retry("GetShardIterator gave no iterator".to_owned()))
+        output.shard_iterator.ok_or_else(|| KinesisError::Retry("GetShardIterator gave no iterator".to_owned()))
     }
 
     /// Reads at most `limit` records, 1 to 10,000.
-    pub(crate) async fn read(&self, iterator: &str, limit: usize) -> Result<Page, CallError> {
+    pub(crate) async fn read(&self, iterator: &str, limit: usize) -> Result<Page, KinesisError> {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let call = self.client.get_records().shard_iterator(iterator).limit(limit);
         let output = self.call("GetRecords", call.send()).await?;
@@ -132,18 +132,18 @@ impl Stream {
         &self,
         call: &'static str,
         answer: impl Future<Output = Result<T, SdkError<E>>>,
-    ) -> Result<T, CallError>
+    ) -> Result<T, KinesisError>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match tokio::time::timeout(CALL_TIMEOUT, answer).await {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(error)) => Err(self.meaning(call, &error)),
-            Err(_elapsed) => Err(CallError::Retry(no_answer(call, CALL_TIMEOUT))),
+            Err(_elapsed) => Err(KinesisError::Retry(no_answer(call, CALL_TIMEOUT))),
         }
     }
 
-    fn meaning<E>(&self, call: &'static str, error: &SdkError<E>) -> CallError
+    fn meaning<E>(&self, call: &'static str, error: &SdkError<E>) -> KinesisError
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
@@ -153,12 +153,14 @@ impl Stream {
             None => DisplayErrorContext(error).to_string(),
         };
         match error.code() {
-            Some("ResourceNotFoundException") => CallError::Fatal(MappingError::NotFound { call, stream, message }),
+            Some("ResourceNotFoundException") => KinesisError::Fatal(MappingError::NotFound { call, stream, message }),
             // An iterator that is refused is as little use as an expired one: both are renewed.
-            Some("ExpiredIteratorException") => CallError::IteratorExpired(message),
-            Some("InvalidArgumentException") if call == "GetRecords" => CallError::IteratorExpired(message),
-            Some(code) if REFUSALS.contains(&code) => CallError::Fatal(MappingError::Refused { call, stream, message }),
-            _ => CallError::Retry(format!("{call}: {message}")),
+            Some("ExpiredIteratorException") => KinesisError::IteratorExpired(message),
+            Some("InvalidArgumentException") if call == "GetRecords" => KinesisError::IteratorExpired(message),
+            Some(code) if REFUSALS.contains(&code) => {
+                KinesisError::Fatal(MappingError::Refused { call, stream, message })
+            }
+            _ => KinesisError::Retry(format!("{call}: {message}")),
         }
     }
 }
@@ -167,9 +169,9 @@ fn no_answer(call: &str, waited: Duration) -> String {
     format!("{call}: no answer within {waited:?}")
 }
 
-fn shard(shard: types::Shard) -> Shard {
+fn shard(shard: types::Shard) -> StreamShard {
     let parents = shard.parent_shard_id.into_iter().chain(shard.adjacent_parent_shard_id).collect();
-    Shard { id: shard.shard_id, parents }
+    StreamShard { id: shard.shard_id, parents }
 }
 
 fn record(record: types::Record) -> StreamRecord {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use local_aws::event_source_mapping::limits::MAX_EVENT_BYTES;
-use local_aws::event_source_mapping::{MappingConfig, Progress};
+use local_aws::event_source_mapping::{MappingConfig, MappingProgress};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -98,7 +98,7 @@ async fn batches_stay_within_the_payload_of_a_synchronous_invocation() {
 async fn a_shard_is_not_read_further_ahead_than_two_batches() {
     let bench = Bench::start(1).await;
     bench.put((0..400).map(|number| ("user1".to_owned(), number.to_string()))).await;
-    let (views, view) = watch::channel(None::<Progress>);
+    let (views, view) = watch::channel(None::<MappingProgress>);
     let (sender, mut ahead) = mpsc::unbounded_channel();
     let function = move |_event: String, _deadline: Instant| {
         let (mut view, sender) = (view.clone(), sender.clone());
