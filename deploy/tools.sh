@@ -43,7 +43,7 @@ build() {
   local unoptimized=(
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256
   )
-  if [ -n "${FULL_BUILD:-}" ]; then unoptimized=(); fi
+  if [ -n "${FULL_BUILD:-}" ]; then unoptimized=(_=); fi # an empty array is an error in the bash of macOS
   env "${unoptimized[@]}" sam build --build-dir "$1" --parameter-overrides "Architecture=$(architecture)"
 }
 

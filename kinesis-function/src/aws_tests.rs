@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
@@ -92,4 +95,48 @@ async fn built_in_roots_can_be_parsed() {
     assert!(aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.is_err());
     let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
     assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 5);
+}
+
+/// A service that keeps connections open, and counts them.
+fn counting_service() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || answer_all(connection.unwrap()));
+        }
+    });
+    (url, connections)
+}
+
+/// Answers each request, of which the body is an empty object.
+fn answer_all(mut connection: TcpStream) {
+    let mut received = Vec::new();
+    let mut buffer = [0; 4_096];
+    while let Ok(1..) = connection.read(&mut buffer).inspect(|count| received.extend_from_slice(&buffer[..*count])) {
+        if received.ends_with(b"\r\n\r\n{}") {
+            received.clear();
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        }
+    }
+}
+
+/// A frozen environment must not thaw with connections that the service has closed in the meantime.
+#[tokio::test]
+async fn connection_that_was_idle_for_too_long_is_not_used_again() {
+    let (url, connections) = counting_service();
+    let client = aws_sdk_dynamodb::Client::new(&config(&[("AWS_ENDPOINT_URL", &url)]).unwrap());
+    let seen_after_idling_for = async |seconds| {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+        client.list_tables().send().await.unwrap();
+        connections.load(Ordering::SeqCst)
+    };
+    assert_eq!(seen_after_idling_for(0).await, 1);
+    assert_eq!(seen_after_idling_for(18).await, 1);
+    assert_eq!(seen_after_idling_for(22).await, 2);
 }

@@ -1,6 +1,7 @@
 //! An event that Lambda does not send for a Kinesis stream: what was expected, and what came instead.
 //!
-//! These texts go into the answer and into logs, so they name keys and positions and never repeat what an event holds.
+//! These texts go into the answer and into logs, so they name keys, positions and the envelope's own fields, and never
+//! repeat what a record holds.
 
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;

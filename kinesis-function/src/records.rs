@@ -180,7 +180,7 @@ impl Records {
     }
 }
 
-/// The shard that is `origin`, which `index` of its records has first.
+/// The shard that `origin` names; `index` gives the place of its first record, for an error.
 ///
 /// Names are checked because they become part of every cursor's key: one with a slash could be taken for another shard.
 fn shard(origin: &Origin, index: impl Fn() -> usize) -> Result<Shard, EventError> {

@@ -50,8 +50,8 @@ impl RejectedTable {
     /// [`RejectedBatch::log`].
     ///
     /// Refused items are written again, behind those not tried yet, until all are in or this future is dropped at the
-    /// deadline. An error that no retry cures (a missing permission or table) ends the writing: it would meet every other
-    /// request as well. Records not written stay undone, so the batch is redelivered.
+    /// deadline. An error that is not transient (a missing permission or table) ends the writing: every other request
+    /// would fail in the same way. Records not written stay undone, so the batch is redelivered.
     pub async fn write(&self, batch: &RejectedBatch<'_>, invocation: Invocation, progress: &Progress) {
         let queue = Queue::of(batch.records().len());
         let writers = (0..CONCURRENT_REQUESTS).map(|_| self.write_from(&queue, batch, invocation, progress));

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, PutRequest, WriteRequest,
@@ -20,7 +19,7 @@ async fn limited(rejected_key: &str, units_per_second: u32) -> (LocalAws, Client
     let config = embedded.client_config();
     let keys = [(REJECTED, rejected_key), (STATE, "user_id")].map(|(table, key)| (table.to_owned(), key.to_owned()));
     let limits = PartitionLimits::new(config.http_client().unwrap(), keys.into(), units_per_second);
-    let config = config.to_builder().http_client(limits.clone()).retry_config(RetryConfig::disabled()).build();
+    let config = config.to_builder().http_client(limits.clone()).build();
     (embedded, Client::new(&config), limits)
 }
 

@@ -84,7 +84,7 @@ pub enum LocalError {
         source: io::Error,
     },
     /// The person at the terminal has ended it.
-    #[error("interrupted: the outputs are left empty")]
+    #[error("interrupted: the output files of this run are empty or as they were before")]
     Interrupted,
     /// Standard output could not be written.
     #[error("standard output cannot be written: {0}")]
@@ -126,7 +126,7 @@ pub enum LocalError {
     /// A redrive was asked for reasons that no record is rejected for.
     #[error("no such reason: {unknown}. There are: {known}")]
     UnknownReasons {
-        /// The reasons asked for in vain, each in quotes.
+        /// The unknown reasons, each in quotes.
         unknown: String,
         /// All reasons there are.
         known: String,

@@ -98,10 +98,11 @@ impl fmt::Display for Summary {
             write!(f, "\n{}", self.too_long)?;
         }
         if !self.is_everything_accounted_for() {
-            let accounted = self.accounted_for();
+            let (accounted, sink) = (self.accounted_for(), self.sink.rejected);
             write!(
                 f,
-                "\nNOT EVERYTHING IS ACCOUNTED FOR: {} records were read, {accounted} have an outcome",
+                "\nNOT EVERYTHING IS ACCOUNTED FOR: {} records were read, {accounted} have an outcome; the sink rejected \
+                 {sink} boundaries",
                 self.read
             )?;
         }

@@ -74,7 +74,7 @@ What to try next:
   cmp /tmp/sessions.ndjson testdata/disorder.sessions.ndjson && echo the same, byte for byte
       10,000 clicks, each up to 9.9 s late, give the sessions of the sorted stream.
   cargo run -p local -- run --input testdata/hostile.clicks.ndjson --sessions - --rejected /tmp/rejected.ndjson
-      Records that are no clicks are kept with their reasons; the others are not held up.
+      Unreadable records are kept with their reasons and delay no click.
   cargo run -p local -- run --help
       All options. README.md tells how to deploy this to AWS.";
 

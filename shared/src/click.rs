@@ -25,7 +25,7 @@ pub struct Click {
     pub attributes: Attributes,
 }
 
-/// A click and what it took to read it.
+/// A click, and how many of its attributes had to be adjusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodedClick {
     /// The click.
@@ -128,16 +128,16 @@ fn decode_event_timestamp(
         Field::Null => return Err(absent(EVENT_TIMESTAMP, FieldFault::Null)),
         Field::Integer(raw) | Field::Scalar(raw) => raw,
         Field::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => &**text,
-        Field::Text(_) | Field::NotUnicode(_) | Field::Composite(_) => return Err(not_an_integer(field)),
+        Field::Text(text) => return Err(not_an_integer(field, text)),
+        Field::NotUnicode(_) | Field::Composite(_) => return Err(not_an_integer(field, "")),
     };
     // Nearly all are plain digits, for which the general case would only be slower.
     let number = digits.parse().ok().map(WholeNumber::Value).or_else(|| whole_number(digits));
     let time = match number {
-        None => return Err(not_an_integer(field)),
-        Some(WholeNumber::OutOfRange) => None,
-        Some(WholeNumber::Value(ms)) => EventTime::from_ms(ms),
+        None => return Err(not_an_integer(field, digits)),
+        Some(WholeNumber::OutOfRange) => return Err(beyond_9999(field, None)),
+        Some(WholeNumber::Value(ms)) => EventTime::from_ms(ms).ok_or_else(|| beyond_9999(field, Some(ms)))?,
     };
-    let time = time.ok_or_else(|| out_of_range(EVENT_TIMESTAMP, MIN_CLICK_TIME_MS, &field.shown()))?;
     if time.ms() < MIN_CLICK_TIME_MS {
         return Err(in_seconds(field, time));
     }
@@ -154,7 +154,15 @@ fn decode_event_timestamp(
     Ok(time)
 }
 
-fn not_an_integer(field: &Field<'_>) -> Rejection {
+/// The rejection of `field`, whose `text` is not a whole number. Python's `time.time()` gives seconds with a fraction.
+fn not_an_integer(field: &Field<'_>, text: &str) -> Rejection {
+    if let Some((seconds, fraction)) = text.split_once('.')
+        && [seconds, fraction].iter().all(|digits| !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit()))
+        && let Some(time) = seconds.parse().ok().and_then(EventTime::from_ms)
+        && time.ms() < MIN_CLICK_TIME_MS
+    {
+        return in_seconds(field, time);
+    }
     let message =
         format!("event_timestamp is {}, expected Unix milliseconds as an integer or a string of digits", field.shown());
     Rejection::of_field(EVENT_TIMESTAMP, FieldFault::NotAnInteger, message)
@@ -170,6 +178,21 @@ fn in_seconds(field: &Field<'_>, time: EventTime) -> Rejection {
         time.to_utc_text(),
     );
     Rejection::of_field(EVENT_TIMESTAMP, FieldFault::InSeconds, message)
+}
+
+/// From when on a time in another unit is worth a hint: 2001-09-09.
+const PLAUSIBLE_MS: u64 = 1_000_000_000_000;
+
+/// The rejection of `field`, which is below zero, or beyond the year 9999 as `value` milliseconds.
+fn beyond_9999(field: &Field<'_>, value: Option<u64>) -> Rejection {
+    let mut rejection = out_of_range(EVENT_TIMESTAMP, MIN_CLICK_TIME_MS, &field.shown());
+    let finer = [("microseconds", 1_000), ("nanoseconds", 1_000_000)];
+    let fitting = finer.into_iter().find_map(|(unit, per_ms)| {
+        let time = EventTime::from_ms(value? / per_ms).filter(|time| time.ms() >= PLAUSIBLE_MS)?;
+        Some(format!("; in {unit} it would be {} UTC", time.to_utc_text()))
+    });
+    rejection.message.extend(fitting);
+    rejection
 }
 
 /// The event time whose decimal digits are `digits`, however many they are.

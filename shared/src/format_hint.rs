@@ -45,14 +45,14 @@ fn compressed(data: &[u8]) -> Option<&'static str> {
     known.map(|(_, hint)| hint).or_else(|| is_zlib(data).then_some(ZLIB))
 }
 
-/// Whether `data` begins as zlib data with its usual 32 KiB window (RFC 1950) and is no text.
+/// Whether `data` begins as zlib data with its usual 32 KiB window (RFC 1950) and is not text.
 fn is_zlib(data: &[u8]) -> bool {
     let [0x78, flags, ..] = data else { return false };
     let is_header = (0x78_00 + u32::from(*flags)).is_multiple_of(31);
     is_header && !std::str::from_utf8(data).is_ok_and(|text| !text.contains(is_no_text))
 }
 
-/// Control characters that no text has.
+/// Whether `char` is a control character that text does not contain.
 fn is_no_text(char: char) -> bool {
     char.is_control() && !char.is_ascii_whitespace()
 }
@@ -115,7 +115,13 @@ fn is_json_begin(data: &[u8]) -> bool {
 fn is_csv(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else { return false };
     let line = text.trim_start().lines().next().unwrap_or_default();
-    let has_fields = |separator: char| line.split(separator).nth(2).is_some();
+    let is_time = |field: &str| !field.is_empty() && field.trim().bytes().all(|byte| byte.is_ascii_digit());
+    // Two fields may be prose; a user and a time, or the names of both, are not.
+    let has_fields = |separator: char| match line.split(separator).collect::<Vec<_>>()[..] {
+        [_, second] => is_time(second) || second.trim() == "event_timestamp",
+        [_, _, _, ..] => true,
+        _ => false,
+    };
     let is_json = line.starts_with('[') || line.contains(['{', '}']);
     !is_json && !line.contains(is_no_text) && [',', ';', '\t'].into_iter().any(has_fields)
 }

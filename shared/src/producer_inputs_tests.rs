@@ -93,6 +93,15 @@ fn times() -> Vec<Case> {
             ),
         )
     };
+    let finer = |shown: &str, unit: &str| {
+        rejected(
+            "event_timestamp_out_of_range",
+            &format!(
+                "event_timestamp is {shown}, it must be from 100000000000 to 253402300799999 (the end of 9999) \
+                 milliseconds; in {unit} it would be 2024-07-19 11:53:20 UTC"
+            ),
+        )
+    };
     let cases = [
         ("1721390000", in_seconds("1721390000", "1970-01-20 22:09:50", "2024-07-19 11:53:20")),
         ("\"1721390000\"", in_seconds("\"1721390000\"", "1970-01-20 22:09:50", "2024-07-19 11:53:20")),
@@ -108,7 +117,10 @@ fn times() -> Vec<Case> {
         ("1721390000000.000000000000000000000000", plain_click()),
         ("1721390000123.456", not_an_integer("1721390000123.456")),
         ("1721390000000.0000000000000000000001", not_an_integer("1721390000000.0000000000000000000001")),
-        ("1721390000.5", not_an_integer("1721390000.5")),
+        ("1721390000.5", in_seconds("1721390000.5", "1970-01-20 22:09:50", "2024-07-19 11:53:20")),
+        ("\"1721390000.123\"", in_seconds("\"1721390000.123\"", "1970-01-20 22:09:50", "2024-07-19 11:53:20")),
+        ("1721390000000000", finer("1721390000000000", "microseconds")),
+        ("\"1721390000000000123\"", finer("\"1721390000000000123\"", "nanoseconds")),
         ("\"1721390000000.0\"", not_an_integer("\"1721390000000.0\"")),
         ("\"2024-07-19T11:53:20Z\"", not_an_integer("\"2024-07-19T11:53:20Z\"")),
         ("\"1721390000000\\ud83d\"", not_an_integer("\"1721390000000\\ud83d\"")),
@@ -362,6 +374,14 @@ fn other_formats() -> Vec<Case> {
             "not_json",
             "the record is not JSON; it looks like CSV; send each click as a JSON object; expected value at line 1 \
              column 1, near: user1,1721390000000,sear…"
+                .to_owned(),
+        ),
+        case(
+            "CSV of two fields",
+            b"user1;1721390000000".to_vec(),
+            "not_json",
+            "the record is not JSON; it looks like CSV; send each click as a JSON object; expected value at line 1 \
+             column 1, near: user1;1721390000000"
                 .to_owned(),
         ),
         case(

@@ -2,6 +2,8 @@
 //!
 //! Idempotent and indifferent to order: what a redelivery or an older boundary brings is found superseded.
 
+use std::sync::OnceLock;
+
 use aws_lambda_events::streams::KinesisEventResponse;
 use kinesis_function::event::Event;
 use kinesis_function::event_error::EventError;
@@ -76,35 +78,46 @@ impl Sink {
         let batch = Batch::decode(&records);
 
         let mut report = Report { records: records.len() as u64, ..Report::default() };
-        let rejected = RejectedBatch::new(batch.rejected);
+        let (rejected, foreign) = (RejectedBatch::new(batch.rejected), OnceLock::new());
         let mut ledger = Ledger { progress: &progress, failures: &failures, report: &mut report };
         let work = async {
             tokio::join!(self.rejected.write(&rejected, invocation, &progress), async {
-                self.store(batch.sessions, &records, invocation, &mut ledger).await;
+                let records = self.store(batch.sessions, &records, invocation, &mut ledger).await;
                 rejected.good_records_are_done();
+                let foreign = foreign.get_or_init(|| RejectedBatch::new(records));
+                foreign.good_records_are_done();
+                self.rejected.write(foreign, invocation, &progress).await;
             })
         };
         let span = extent.as_ref().map_or_else(Span::none, Extent::span);
         let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();
         span.in_scope(|| failures.log());
-        report.rejected += span.in_scope(|| rejected.log(&progress));
+        for batch in [Some(&rejected), foreign.get()].into_iter().flatten() {
+            report.rejected += span.in_scope(|| batch.log(&progress));
+        }
         report.undone = progress.count_undone() as u64;
         let duration_ms = invocation.elapsed_ms();
         let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
         Ok(Answer { response: progress.answer(&records), report, course })
     }
 
-    async fn store(&self, sessions: Vec<Newest>, records: &Records, invocation: Invocation, ledger: &mut Ledger<'_>) {
+    /// Stores `sessions`; gives the records whose places foreign items take.
+    async fn store<'r>(
+        &self,
+        sessions: Vec<Newest>,
+        records: &'r Records,
+        invocation: Invocation,
+        ledger: &mut Ledger<'_>,
+    ) -> Vec<RejectedRecord<'r>> {
         let first_attempt = |newest: Newest| (Attempt::first_for(&newest.boundary), newest);
         let mut waiting: Vec<_> = sessions.into_iter().map(first_attempt).collect();
-        let mut backoff = Backoff::new();
+        let (mut foreign, mut backoff) = (Vec::new(), Backoff::new());
         while !waiting.is_empty() {
             let boundaries: Vec<_> = waiting.iter().map(|(attempt, newest)| (&newest.boundary, *attempt)).collect();
             let outcomes = self.sessions.write(&boundaries, invocation.now_ms).await;
             let tried = waiting.len();
             let mut held_up = false;
             let mut again = Vec::new();
-            let mut foreign = Vec::new();
             for ((attempt, newest), outcome) in waiting.into_iter().zip(outcomes) {
                 match outcome {
                     Stored::Written => {
@@ -115,7 +128,7 @@ impl Sink {
                         ledger.report.superseded += 1;
                         newest.indexes.iter().for_each(|index| ledger.progress.set_done(*index));
                     }
-                    Stored::Foreign(error) => foreign.extend(rejected(&newest, records, &error)),
+                    Stored::Foreign(error) => foreign.extend(without_a_place(&newest, records, &error)),
                     Stored::Instead(other) => again.push((other, newest)),
                     Stored::Failed(error) if error.is_transient() => {
                         ledger.failures.retried(&error);
@@ -129,7 +142,6 @@ impl Sink {
                     }
                 }
             }
-            ledger.report.rejected += self.reject(foreign, invocation, ledger).await;
             // Without progress, two answers may contradict each other: no reason to ask faster.
             if held_up || again.len() == tried {
                 backoff.pause().await;
@@ -138,19 +150,12 @@ impl Sink {
             }
             waiting = again;
         }
-    }
-
-    /// Keeps records whose sessions cannot be stored; gives how many are written.
-    async fn reject(&self, records: Vec<RejectedRecord<'_>>, invocation: Invocation, ledger: &Ledger<'_>) -> u64 {
-        let batch = RejectedBatch::new(records);
-        batch.good_records_are_done(); // those of this round are
-        self.rejected.write(&batch, invocation, ledger.progress).await;
-        batch.log(ledger.progress)
+        foreign
     }
 }
 
 /// The records of a session whose place in the table is taken by an item that is no session.
-fn rejected<'r>(
+fn without_a_place<'r>(
     newest: &Newest,
     records: &'r Records,
     error: &SessionItemError,

@@ -70,6 +70,14 @@ pub struct SessionItemError {
     name: &'static str,
 }
 
+impl SessionItemError {
+    /// An item without a version that could be compared.
+    #[must_use]
+    pub fn no_version() -> Self {
+        Self { name: VERSION }
+    }
+}
+
 /// The session that `item` holds, as its newest boundary.
 ///
 /// # Errors

@@ -28,6 +28,10 @@ pub enum Attempt {
     Update,
     /// Over an older one, after an `INSERT` found an item that DynamoDB did not show.
     UpdateExisting,
+    /// Not at all: it only asks whether the item has this version or a newer one, after an update of it was refused.
+    Confirm,
+    /// As a new item, after the one that stood in its way had no version to compare.
+    InsertAgain,
 }
 
 /// What became of an attempt.
@@ -90,8 +94,9 @@ impl SessionsTable {
 
     async fn write_chunk(&self, boundaries: &[(&Boundary, Attempt)], now_ms: u64) -> Vec<Stored> {
         let statement = |(boundary, attempt): &(&Boundary, Attempt)| match attempt {
-            Attempt::Insert => self.insert(boundary, now_ms),
+            Attempt::Insert | Attempt::InsertAgain => self.insert(boundary, now_ms),
             Attempt::Update | Attempt::UpdateExisting => self.update(boundary, now_ms),
+            Attempt::Confirm => self.confirm(boundary),
         };
         let statements: Vec<_> = boundaries.iter().map(statement).collect();
         let outcomes = statements::execute(&self.client, statements).await;
@@ -113,6 +118,14 @@ impl SessionsTable {
         }
         text.push('}');
         Statement { text, parameters }
+    }
+
+    /// Succeeds if the item has this version or a newer one, and changes nothing: it removes an attribute that no session
+    /// has.
+    fn confirm(&self, boundary: &Boundary) -> Statement {
+        let text = format!("UPDATE \"{}\" REMOVE \"confirmed\" WHERE \"{KEY}\" = ? AND \"{VERSION}\" >= ?", self.name);
+        let key = AttributeValue::S(boundary.session_id.clone());
+        Statement { text, parameters: vec![key, AttributeValue::N(boundary.version.number().to_string())] }
     }
 
     /// Replaces the item: an attribute that the boundary does not have is removed.
@@ -139,13 +152,17 @@ impl SessionsTable {
 
 fn stored(boundary: &Boundary, attempt: Attempt, outcome: Outcome) -> Stored {
     match outcome {
+        Outcome::Written if attempt == Attempt::Confirm => Stored::Superseded,
         Outcome::Written => Stored::Written,
-        // No item: it is missing, or DynamoDB does not show it. An INSERT fails only over an item; an UPDATE after that
-        // can only have met a version that is not lower.
+        // No item: it is missing, or DynamoDB does not show it. An INSERT fails only over an item. If an UPDATE fails
+        // after that, the item has a version that is not lower (which is then confirmed), or it has been deleted
+        // since, or it is foreign and has none.
         Outcome::ConditionFailed(None) => match attempt {
             Attempt::Insert => Stored::Instead(Attempt::UpdateExisting),
             Attempt::Update => Stored::Instead(Attempt::Insert),
-            Attempt::UpdateExisting => Stored::Superseded,
+            Attempt::UpdateExisting => Stored::Instead(Attempt::Confirm),
+            Attempt::Confirm => Stored::Instead(Attempt::InsertAgain),
+            Attempt::InsertAgain => Stored::Foreign(SessionItemError::no_version()),
         },
         Outcome::ConditionFailed(Some(item)) => match session_item::version(&item) {
             Ok(version) if version >= boundary.version => Stored::Superseded,

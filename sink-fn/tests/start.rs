@@ -28,7 +28,7 @@ fn wrong_configuration_is_one_line_of_json_that_names_every_variable() {
 }
 
 #[test]
-fn start_without_a_reachable_service_waits_for_nothing() {
+fn start_without_a_reachable_service_ends_with_one_line_about_the_runtime_api() {
     // Nothing listens on port 1: warming up fails at once, and so does asking the Runtime API for an event.
     let output = Command::new(env!("CARGO_BIN_EXE_sink-fn"))
         .env_clear()

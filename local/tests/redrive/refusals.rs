@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::types::ShardIteratorType;
@@ -37,7 +36,7 @@ impl World {
         Self { embedded }
     }
 
-    /// A redrive of everything whose calls go as `plan` has it. The SDK's own retries are off, so that a call is a call.
+    /// A redrive of everything whose calls go as `plan` has it.
     async fn redrive(
         &self,
         reasons: &[&str],
@@ -45,7 +44,7 @@ impl World {
     ) -> (Result<Redriven, LocalError>, FaultyHttpClient) {
         let config = self.embedded.client_config();
         let http = FaultyHttpClient::new(config.http_client().unwrap(), plan);
-        let config = config.to_builder().http_client(http.clone()).retry_config(RetryConfig::disabled()).build();
+        let config = config.to_builder().http_client(http.clone()).build();
         let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_kinesis::Client::new(&config));
         let reasons = reasons.iter().map(ToString::to_string).collect();
         let order = Redrive { table: TABLE.to_owned(), reasons, dry_run: false };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use local_aws::faults::{Call, Fault};
+use local_aws::faults::{Call, Fault, Hold};
 use sessionizer_fn::handler::Sessionizer;
 use tokio::time::Instant;
 
@@ -201,4 +201,18 @@ async fn throttles_are_one_log_line_however_many_attempts_they_took() {
     let statements = http.calls_of("BatchExecuteStatement") as u64 * 25;
     assert!(fields["count"].as_u64().unwrap() > 100 && fields["count"].as_u64().unwrap() <= statements, "{fields}");
     assert!(!logs.text().contains("secret"), "{}", logs.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_up_ends_soon_when_no_service_answers() {
+    let mut held = Vec::new();
+    let sdk = offline(move |_: &Call| {
+        let (hold, is_there, let_go) = Hold::new();
+        held.push((is_there, let_go));
+        Fault::Held(hold)
+    });
+    let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
+    let began = Instant::now();
+    Sessionizer::new(config(), &dynamodb, &kinesis).warm_up().await;
+    assert_eq!(began.elapsed(), Duration::from_millis(500));
 }

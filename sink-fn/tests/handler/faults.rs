@@ -54,8 +54,9 @@ async fn refused_write_is_not_done_and_not_asked_for_again() {
 
 #[tokio::test]
 async fn boundary_whose_place_a_foreign_item_takes_is_rejected_and_blocks_nothing() {
-    for version in [None, Some("new")] {
+    for (version, shows_items) in [(None, true), (Some("new"), true), (None, false), (Some("new"), false)] {
         let world = World::start().await;
+        let (sink, _) = world.faulty(move |_| if shows_items { Fault::None } else { Fault::ItemsLeftOut });
         let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
         let put = world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", text("u_0"));
         put.set_item(
@@ -67,8 +68,9 @@ async fn boundary_whose_place_a_foreign_item_takes_is_rejected_and_blocks_nothin
         .unwrap();
         let before = world.item("u_0").await;
         let boundaries = [boundary(0, OPEN, 1), boundary(1, OPEN, 1), boundary(0, closed(101_000, 2), 2)];
-        let answer = invoke(&world.sink(), &bytes(&boundaries)).await;
+        let answer = invoke(&sink, &bytes(&boundaries)).await;
         assert_eq!((named(&answer), answer.report.written, answer.report.rejected), (None, 1, 2));
+        assert_eq!(answer.report.superseded, 0);
         assert_eq!(world.item("u_0").await, before, "it stays as it is");
         let rejected = world.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap();
         let rejected = rejected.items.unwrap();
@@ -119,4 +121,23 @@ async fn rejected_record_that_cannot_be_kept_is_not_done() {
     let answer = invoke(&sink, &records).await;
     let report = answer.report;
     assert_eq!((named(&answer), report.undone, report.rejected, report.written), (Some("2"), 1, 0, 2));
+}
+
+#[tokio::test]
+async fn rejected_table_that_stays_throttled_blocks_no_session_beside_a_foreign_item() {
+    let world = World::start().await;
+    let (sink, _) = world.faulty(|call| match call.operation.as_str() {
+        "BatchWriteItem" => Fault::PartsThrottled((0..call.parts).collect()),
+        _ => Fault::None,
+    });
+    let key = aws_sdk_dynamodb::types::AttributeValue::S("u_0".to_owned());
+    world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", key).send().await.unwrap();
+    let logs = local_aws::CapturedLogs::start();
+    // The second one takes two rounds: an update first, then an insert.
+    let boundaries = [boundary(0, OPEN, 1), boundary(1, closed(101_000, 2), 1)];
+    let answer = invoke_for(Duration::from_secs(2), &sink, &bytes(&boundaries)).await;
+    assert_eq!((named(&answer), answer.report.written, answer.report.rejected), (Some("1"), 1, 0));
+    assert_eq!(world.session("u_1").await, boundaries[1]);
+    let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };
+    assert_eq!((level.as_str(), &fields["records"]), ("ERROR", &1.into()));
 }

@@ -189,7 +189,7 @@ async fn superseded_boundary_is_done_although_the_service_shows_no_items() {
     let after = world.table().await;
     assert_eq!((after["u_0"].clone(), after["u_1"].clone()), (before["u_0"].clone(), before["u_1"].clone()));
     assert_eq!(after["u_2"], older[2]);
-    assert_eq!(http.calls_of("BatchExecuteStatement"), 3, "an UPDATE, an INSERT, and an UPDATE of what is there");
+    assert_eq!(http.calls_of("BatchExecuteStatement"), 4, "insert or update, the other, update again, confirm");
 }
 
 #[tokio::test]
