@@ -1,0 +1,108 @@
+//! The tables as text for a terminal.
+//!
+//! What comes from clicks may be any text: it is shown with its control characters escaped, so that none can move the
+//! cursor, clear the screen or look like a line of its own.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use sessionizer_fn::state::UserState;
+use shared::boundary::Boundary;
+use shared::event_time::EventTime;
+use shared::session_rule::Status;
+use shared::user_id::UserId;
+
+use crate::stored::StoredRejection;
+
+/// A column's title, and how it is aligned.
+type Column = (&'static str, CellAlignment);
+
+const LEFT: CellAlignment = CellAlignment::Left;
+const RIGHT: CellAlignment = CellAlignment::Right;
+
+/// `text` with its control characters escaped.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        Cow::Owned(text.chars().map(escaped).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The sessions table, one row per session. Text is wrapped to `width` columns, or not at all.
+#[must_use]
+pub fn sessions(sessions: &[Boundary], width: Option<u16>) -> String {
+    let columns = [
+        ("session", LEFT),
+        ("start (UTC)", LEFT),
+        ("status", LEFT),
+        ("length", RIGHT),
+        ("clicks", RIGHT),
+        ("first event", LEFT),
+    ];
+    let row = |session: &Boundary| {
+        let (length, clicks) = match session.status {
+            Some(Status::Closed { end, event_count }) => {
+                (format!("{} s", end.ms_since(session.session_timestamp) / 1_000), event_count.to_string())
+            }
+            _ => (String::new(), String::new()),
+        };
+        let status = session.status.map_or("", Status::word).to_owned();
+        let event = session.attributes.event_name.as_deref().unwrap_or_default().to_owned();
+        [session.session_id.to_string(), session.session_time.to_string(), status, length, clicks, event]
+    };
+    drawn(columns, sessions.iter().map(row), width)
+}
+
+/// The state table, one row per user. Text is wrapped to `width` columns, or not at all.
+#[must_use]
+pub fn states(states: &BTreeMap<UserId, UserState>, width: Option<u16>) -> String {
+    let columns = [
+        ("user", LEFT),
+        ("session", LEFT),
+        ("start (UTC)", LEFT),
+        ("last seen", LEFT),
+        ("clicks", RIGHT),
+        ("shards", RIGHT),
+    ];
+    let row = |(user, state): (&UserId, &UserState)| {
+        let current = &state.sessions.current;
+        let [start, end] = [current.start, current.end].map(EventTime::to_utc_text);
+        let session = format!("{}_{}", user.as_str(), state.sessions.ordinal);
+        let (clicks, shards) = (current.event_count.to_string(), state.cursors.len().to_string());
+        [user.as_str().to_owned(), session, start, end, clicks, shards]
+    };
+    drawn(columns, states.iter().map(row), width)
+}
+
+/// The table of rejected records, one row per record. Text is wrapped to `width` columns, or not at all.
+#[must_use]
+pub fn rejected(records: &[StoredRejection], width: Option<u16>) -> String {
+    let columns = [("reason", LEFT), ("bytes", RIGHT), ("message", LEFT)];
+    let row =
+        |record: &StoredRejection| [record.reason.clone(), record.data_length.to_string(), record.message.clone()];
+    drawn(columns, records.iter().map(row), width)
+}
+
+/// `rows` below the titles of `columns`, each line indented and ended.
+fn drawn<const N: usize>(columns: [Column; N], rows: impl Iterator<Item = [String; N]>, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(columns.map(|(title, _)| title));
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    for row in rows {
+        table.add_row(row.map(|text| escaped(&text).into_owned()));
+    }
+    for (column, (_, alignment)) in table.column_iter_mut().zip(columns) {
+        column.set_padding((2, 0)).set_cell_alignment(alignment);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+#[cfg(test)]
+#[path = "text_table_tests.rs"]
+mod tests;
