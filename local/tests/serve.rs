@@ -12,7 +12,7 @@ use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use ops::config::Config;
-use ops::tables::{self, MAX_LIMIT, Tables};
+use ops::tables::{self, Tables};
 use ops::target::{Service, Target};
 
 /// What takes longer than this will never come.
@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many printed lines are read before a test asks for them; the program then waits, as at a terminal that is stopped.
 const LINES_READ_AHEAD: usize = 100;
+
+/// More items than any table of these tests holds.
+const MOST_ITEMS: u32 = 10_000;
 
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
@@ -97,9 +100,9 @@ impl Served {
         let config = Config::from_variables(self.exports.clone()).unwrap();
         let dynamodb = aws_sdk_dynamodb::Client::new(&config.sdk);
         let names = [config.tables.sessions.as_str(), &config.tables.states, &config.tables.rejected];
-        let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], &names).await.unwrap();
-        let [sessions, states, rejected] = &target.tables[..] else { panic!("{target} are not three tables") };
-        let tables = Tables { sessions, states, rejected, limit: MAX_LIMIT, width: None };
+        let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], names).await.unwrap();
+        let [sessions, states, rejected] = &target.tables;
+        let tables = Tables { sessions, states, rejected, limit: MOST_ITEMS, width: None };
         tables::shown(&dynamodb, &tables).await.unwrap()
     }
 }

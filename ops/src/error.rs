@@ -82,23 +82,21 @@ impl OpsError {
             Self::Config(_) => Some(format!("set them, or {CREDENTIALS}")),
             Self::Table { source, .. } => of_call(source),
             Self::Undeleted { source, .. } => Some(match of_call(source) {
-                Some(advice) => {
-                    format!("{advice}; until then, every redrive of these records adds a second click for each")
-                }
-                None => "delete the items by hand, or accept a second click for each at the next redrive".to_owned(),
+                Some(advice) => format!("{advice}; {SECOND_CLICK}"),
+                None => SECOND_CLICK.to_owned(),
             }),
-            Self::Item { .. } => {
-                Some("see docs/operations.md, \"A state that cannot be read\", before touching the item".to_owned())
-            }
-            Self::NoTerminal => Some(
-                "run it at a terminal, count with --dry-run, or pass --yes after reading what --help says of it"
-                    .to_owned(),
-            ),
+            Self::Item { .. } => Some(FOREIGN_ITEM.to_owned()),
+            Self::NoTerminal => Some(WITHOUT_A_TERMINAL.to_owned()),
             Self::UnknownReasons { .. } | Self::NotConfirmed | Self::Terminal(_) | Self::Stdout(_) => None,
         }
     }
 }
 
+const SECOND_CLICK: &str = "the next redrive counts each of these records as a second click";
+const FOREIGN_ITEM: &str = "something else wrote or edited this item: find out what before touching it; \
+                            docs/operations.md, \"A state that cannot be read\", has the rest";
+const WITHOUT_A_TERMINAL: &str =
+    "run it at a terminal, count with --dry-run, or pass --yes after reading what --help says of it";
 const CREDENTIALS: &str = "take them from `aws configure export-credentials --format env` (profiles are not read), or from \
                            what `local serve` exports";
 

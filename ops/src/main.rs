@@ -15,6 +15,7 @@ use ops::error::OpsError;
 use ops::redrive::{Mode, Plan, Reasons, Redriven};
 use ops::tables::{self, Tables};
 use ops::target::{Service, Target};
+use ops::text_table::escaped;
 
 use crate::cli::{Cli, Command, RedriveArgs, TablesArgs};
 
@@ -38,13 +39,12 @@ async fn show_tables(args: TablesArgs) -> Result<(), OpsError> {
     let dynamodb = retrying(&config.sdk);
     let names = &config.tables;
     let names = [names.sessions.as_str(), &names.states, &names.rejected];
-    let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], &names).await?;
+    let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], names).await?;
     eprintln!("{target}\n");
-    if let [sessions, states, rejected] = &target.tables[..] {
-        let width = console::Term::stdout().size_checked().map(|(_, columns)| columns);
-        let tables = Tables { sessions, states, rejected, limit: args.limit, width };
-        print(&tables::shown(&dynamodb, &tables).await?)?;
-    }
+    let [sessions, states, rejected] = &target.tables;
+    let width = console::Term::stdout().size_checked().map(|(_, columns)| columns);
+    let tables = Tables { sessions, states, rejected, limit: args.limit, width };
+    print(&tables::shown(&dynamodb, &tables).await?)?;
     Ok(())
 }
 
@@ -57,7 +57,7 @@ async fn redrive(args: RedriveArgs) -> Result<ExitCode, OpsError> {
     }
     let Config { sdk, tables } = Config::from_variables(std::env::vars())?;
     let services = [Service::DynamoDb, Service::Kinesis];
-    let target = Target::of(&sdk, &retrying(&sdk), &services, &[&tables.rejected]).await?;
+    let target = Target::of(&sdk, &retrying(&sdk), &services, [tables.rejected.as_str()]).await?;
     eprintln!("{target}");
 
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
@@ -65,7 +65,7 @@ async fn redrive(args: RedriveArgs) -> Result<ExitCode, OpsError> {
     if !plan.is_empty() {
         eprintln!("records to put back: {plan}");
         if must_ask {
-            let question = format!("Put them back in account {}, region {}?", target.account, target.region);
+            let question = format!("Put them back in account {}, region {}?", escaped(&target.account), target.region);
             confirm(&question, io::stdin().lock(), io::stderr())?;
         }
     }

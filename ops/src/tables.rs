@@ -9,9 +9,10 @@ use crate::stored::{self, ReadLimit};
 use crate::target::DescribedTable;
 use crate::text_table;
 
-/// Most items that are read of each table, and how many it is without `--limit`. A rejected record may take 392 KiB.
-pub const MAX_LIMIT: u32 = 10_000;
-/// About two screens.
+/// Most items that may be read of a table. All are held in memory, and a rejected record may have 392 KiB: at worst 400 MB.
+pub const MAX_LIMIT: u32 = 1_000;
+
+/// Items read of a table unless the operator says otherwise: about two screens, and at worst 40 MB.
 pub const DEFAULT_LIMIT: u32 = 100;
 
 /// What to show.

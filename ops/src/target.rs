@@ -13,15 +13,15 @@ use crate::text_table::escaped;
 
 /// Where a command leads. Shown before it does anything but ask for this.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct Target<const TABLES: usize> {
     /// The account that owns the tables: twelve digits, from a table's ARN.
     pub account: String,
     /// The region of the configuration.
     pub region: String,
     /// Service and endpoint, in the order in which the command uses them.
     pub endpoints: Vec<(Service, Endpoint)>,
-    /// The tables.
-    pub tables: Vec<DescribedTable>,
+    /// The tables, in the order in which they were asked for.
+    pub tables: [DescribedTable; TABLES],
 }
 
 /// A service that a command calls.
@@ -51,8 +51,8 @@ pub struct DescribedTable {
     pub items: u64,
 }
 
-impl Target {
-    /// Asks DynamoDB for `tables`; `services` are those the command calls.
+impl<const TABLES: usize> Target<TABLES> {
+    /// Asks DynamoDB for the tables called `names`; `services` are those the command calls.
     ///
     /// # Errors
     /// When a table does not exist or cannot be described.
@@ -60,20 +60,22 @@ impl Target {
         sdk: &SdkConfig,
         dynamodb: &Client,
         services: &[Service],
-        tables: &[&str],
+        names: [&str; TABLES],
     ) -> Result<Self, OpsError> {
-        let region = sdk.region().map_or_else(|| UNKNOWN.to_owned(), |region: &Region| region.to_string());
-        let endpoints = services.iter().map(|service| (*service, Endpoint::of(sdk, *service))).collect();
-        let mut target = Self { account: UNKNOWN.to_owned(), region, endpoints, tables: Vec::new() };
-        for table in tables {
-            let answer = dynamodb.describe_table().table_name(*table).send().await;
-            let answer = answer.map_err(|error| OpsError::of_table(table)(CallError::of("DescribeTable", &error)))?;
-            let description = answer.table.as_ref();
-            if let Some(account) = description.and_then(|table| account_of(table.table_arn()?)) {
+        let mut target = Self {
+            account: UNKNOWN.to_owned(),
+            region: sdk.region().map_or(UNKNOWN, Region::as_ref).to_owned(),
+            endpoints: services.iter().map(|service| (*service, Endpoint::of(sdk, *service))).collect(),
+            tables: names.map(|name| DescribedTable { name: name.to_owned(), items: 0 }),
+        };
+        for table in &mut target.tables {
+            let answer = dynamodb.describe_table().table_name(&table.name).send().await;
+            let failed = |error| OpsError::of_table(&table.name)(CallError::of("DescribeTable", &error));
+            let Some(description) = answer.map_err(failed)?.table else { continue };
+            if let Some(account) = description.table_arn().and_then(account_of) {
                 account.clone_into(&mut target.account);
             }
-            let items = description.and_then(|table| u64::try_from(table.item_count()?).ok()).unwrap_or_default();
-            target.tables.push(DescribedTable { name: (*table).to_owned(), items });
+            table.items = description.item_count().and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
         }
         Ok(target)
     }
@@ -106,7 +108,7 @@ impl Service {
     }
 }
 
-impl fmt::Display for Target {
+impl<const TABLES: usize> fmt::Display for Target<TABLES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "account {}, region {}", escaped(&self.account), escaped(&self.region))?;
         for (service, endpoint) in &self.endpoints {
@@ -115,8 +117,8 @@ impl fmt::Display for Target {
                 Endpoint::Url(url) => writeln!(f, "{} at {}", service.id(), escaped(url))?,
             }
         }
-        let tables: Vec<_> = self.tables.iter().map(|table| escaped(&table.name)).collect();
-        write!(f, "table{} {}", if tables.len() == 1 { "" } else { "s" }, tables.join(", "))
+        let names: Vec<_> = self.tables.iter().map(|table| escaped(&table.name)).collect();
+        write!(f, "table{} {}", if TABLES == 1 { "" } else { "s" }, names.join(", "))
     }
 }
 
@@ -146,17 +148,20 @@ mod tests {
         assert_eq!(at(&kinesis_only, Service::DynamoDb), Some(Endpoint::OfAws));
         assert_eq!(at(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4567")], Service::DynamoDb), Some(url.clone()));
 
-        let table = |name: &str| DescribedTable { name: name.to_owned(), items: 7 };
-        let mut target = Target {
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            endpoints: vec![(Service::DynamoDb, Endpoint::OfAws), (Service::Kinesis, url)],
-            tables: vec![table("rejected-records")],
-        };
         let expected =
             "account 123456789012, region eu-west-1\nDynamoDB at AWS' own endpoint\nKinesis at http://127.0.0.1:4567\n";
-        assert_eq!(target.to_string(), format!("{expected}table rejected-records"));
-        target.tables.push(table("sessions"));
-        assert_eq!(target.to_string(), format!("{expected}tables rejected-records, sessions"));
+        let endpoints = [(Service::DynamoDb, Endpoint::OfAws), (Service::Kinesis, url)];
+        assert_eq!(target(&endpoints, ["rejected-records"]), format!("{expected}table rejected-records"));
+        assert_eq!(target(&endpoints, ["sessions", "s"]), format!("{expected}tables sessions, s"));
+    }
+
+    fn target<const TABLES: usize>(endpoints: &[(Service, Endpoint)], names: [&str; TABLES]) -> String {
+        let target = Target {
+            account: "123456789012".to_owned(),
+            region: "eu-west-1".to_owned(),
+            endpoints: endpoints.to_vec(),
+            tables: names.map(|name| DescribedTable { name: name.to_owned(), items: 7 }),
+        };
+        target.to_string()
     }
 }

@@ -210,8 +210,8 @@ session-state: 0
 #[test]
 fn values_outside_their_limits_are_refused() {
     let cases: [(&[&str], &str); 3] = [
-        (&["tables", "--limit", "0"], "0 is not in 1..=10000"),
-        (&["tables", "--limit", "10001"], "10001 is not in 1..=10000"),
+        (&["tables", "--limit", "0"], "0 is not in 1..=1000"),
+        (&["tables", "--limit", "1001"], "1001 is not in 1..=1000"),
         (&["redrive", "--yes", "--dry-run"], "'--yes' cannot be used with '--dry-run'"),
     ];
     for (arguments, expected) in cases {

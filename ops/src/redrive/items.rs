@@ -1,4 +1,4 @@
-//! The items of the rejected-records table, as a redrive lists, reads and deletes them.
+//! Lists, reads and deletes the items of the rejected-records table.
 
 use std::collections::HashMap;
 
@@ -19,28 +19,28 @@ pub(super) struct Items<'a> {
     pub(super) table: &'a str,
 }
 
-/// What is listed of an item.
+/// An item, as listed.
 pub(super) struct Key {
     /// `stream/shard/sequence number`: the item's key.
     position: String,
     arrival_ms: u64,
 }
 
-/// The keys of what is to be redriven, stream by stream in the order of arrival.
+/// The keys of the records to redrive, stream by stream in order of arrival.
 pub(super) struct Listed {
     pub(super) keys: Vec<Key>,
     /// Items that are not rejected records.
     pub(super) foreign: u64,
 }
 
-/// A rejected record as its item has it.
+/// A rejected record, as its item holds it.
 pub(super) struct Kept {
     position: String,
     pub(super) stream: String,
     partition_key: String,
     pub(super) reason: String,
     pub(super) data: Vec<u8>,
-    /// Whether `data` is all of the record.
+    /// Whether `data` is the whole record; large ones are cut when they are kept.
     pub(super) is_whole: bool,
 }
 
@@ -89,7 +89,7 @@ impl Items<'_> {
         Ok(listed)
     }
 
-    /// Reads the items with `keys`, no more than one request takes. One that has gone since it was listed is left out.
+    /// Reads the items with `keys`, which must fit one request. Items that were deleted since they were listed are left out.
     pub(super) async fn read(&self, keys: &[Key]) -> Result<Read, OpsError> {
         const OPERATION: &str = "BatchGetItem";
 
@@ -229,8 +229,8 @@ impl Kept {
         })
     }
 
-    /// A partition key that Kinesis accepts: that of the record, or its sequence number where it is empty, which only a
-    /// record that did not come from Kinesis can have.
+    /// A partition key that Kinesis accepts: the record's own, or its sequence number if that is empty. Only a record that
+    /// did not come from Kinesis has an empty one.
     pub(super) fn accepted_partition_key(&self) -> &str {
         match (self.partition_key.is_empty(), parts(&self.position)) {
             (true, Some((_, _, sequence_number))) => sequence_number,

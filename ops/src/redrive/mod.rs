@@ -1,8 +1,8 @@
 //! Gives rejected records a second try: puts them back into the streams they came from, then deletes their items.
 //!
-//! For records that can be read now: a clock skew was set too low, a decoder knows more. A record that is rejected again
-//! becomes an item again, under its new position. When a redrive is interrupted between put and deletion, the next one
-//! puts those records once more, and like a click its producer sends twice, each counts twice in `event_count`.
+//! For records that can be read now: the clock skew was set too low, the decoder has learned a format. A record that is
+//! rejected again becomes an item again, under its new position. If a redrive is interrupted between put and deletion, the
+//! next one puts those records again, and each counts twice in `event_count`, like any click that is sent twice.
 //!
 //! [`Reasons`] says which records, a [`Plan`] lists them and carries the redrive out, [`Redriven`] is the outcome. `items`
 //! lists, reads and deletes items, `put` puts records, `attempts` bounds how often a call is made.
@@ -64,22 +64,22 @@ impl<'a> Plan<'a> {
         self.listed.keys.is_empty()
     }
 
-    /// Redrives the records, each stream's in the order of their arrival; `progress` is told how far it has come.
+    /// Redrives the records, each stream's in order of arrival, and reports to `on_progress` after each request.
     ///
     /// What Kinesis refuses for good, or does not take within a bounded number of attempts, stays in the table and is
     /// counted in [`Redriven::left`].
     ///
     /// # Errors
-    /// When the table cannot be read or written. What `progress` was told of is done.
+    /// If the table cannot be read or written. What was reported to `on_progress` is done.
     pub async fn carry_out(
         self,
         kinesis: &aws_sdk_kinesis::Client,
         mode: Mode,
-        progress: impl FnMut(&Redriven),
+        on_progress: impl FnMut(&Redriven),
     ) -> Result<Redriven, OpsError> {
         let Self { items, listed } = self;
         let done = Redriven { foreign: listed.foreign, ..Redriven::default() };
-        let mut run = Run { items, kinesis, mode, progress, done, closed: BTreeMap::new() };
+        let mut run = Run { items, kinesis, mode, on_progress, done, closed: BTreeMap::new() };
         for keys in listed.keys.chunks(MAX_KEYS_PER_READ) {
             let read = run.items.read(keys).await?;
             run.done.foreign += read.foreign;
@@ -111,15 +111,15 @@ struct Run<'a, P> {
     items: Items<'a>,
     kinesis: &'a aws_sdk_kinesis::Client,
     mode: Mode,
-    progress: P,
+    on_progress: P,
     done: Redriven,
-    /// Streams that refused whole requests, each with the error's code. They are not asked again: a stream that is gone
-    /// would otherwise cost all attempts for each of its requests.
+    /// Streams that refused whole requests, with the error code. They are not tried again: a deleted stream would
+    /// otherwise cost all attempts for each of its requests.
     closed: BTreeMap<String, String>,
 }
 
 impl<P: FnMut(&Redriven)> Run<'_, P> {
-    /// Puts `records`, all of one stream and no more than one request takes, and deletes the items of those that are in.
+    /// Puts `records`, which belong to one stream and fit one request, and deletes the items of those Kinesis took.
     async fn put_back(&mut self, records: &[Kept]) -> Result<(), OpsError> {
         let Some(stream) = records.first().map(|record| &record.stream) else { return Ok(()) };
         if let Some(code) = self.closed.get(stream) {
@@ -160,7 +160,7 @@ impl<P: FnMut(&Redriven)> Run<'_, P> {
                     self.closed.insert(stream.clone(), refusal.code);
                 }
             }
-            (self.progress)(&self.done);
+            (self.on_progress)(&self.done);
         }
         Ok(())
     }
