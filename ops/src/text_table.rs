@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use sessionizer_fn::state::UserState;
 use shared::boundary::Boundary;
 use shared::event_time::EventTime;
@@ -15,11 +15,26 @@ use shared::user_id::UserId;
 
 use crate::stored::StoredRejection;
 
-/// A column's title, and how it is aligned.
-type Column = (&'static str, CellAlignment);
+/// A column's title, and what it holds.
+type Column = (&'static str, Content);
 
-const LEFT: CellAlignment = CellAlignment::Left;
-const RIGHT: CellAlignment = CellAlignment::Right;
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Wrapped if need be.
+    Text,
+    /// Never wrapped: a date without its hour helps nobody.
+    Time,
+    /// Aligned to the right.
+    Number,
+}
+
+use Content::{Number, Text, Time};
+
+/// Columns that `YYYY-MM-DD hh:mm:ss` takes, with the gap before it.
+const TIME_WIDTH: u16 = 19 + GAP;
+
+/// Columns between two columns, and before the first.
+const GAP: u16 = 2;
 
 /// `text` with its control characters escaped.
 #[must_use]
@@ -36,12 +51,12 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn sessions(sessions: &[Boundary], width: Option<u16>) -> String {
     let columns = [
-        ("session", LEFT),
-        ("start (UTC)", LEFT),
-        ("status", LEFT),
-        ("length", RIGHT),
-        ("clicks", RIGHT),
-        ("first event", LEFT),
+        ("session", Text),
+        ("start (UTC)", Time),
+        ("status", Text),
+        ("length", Number),
+        ("clicks", Number),
+        ("first event", Text),
     ];
     let row = |session: &Boundary| {
         let (length, clicks) = match session.status {
@@ -61,12 +76,12 @@ pub fn sessions(sessions: &[Boundary], width: Option<u16>) -> String {
 #[must_use]
 pub fn states(states: &BTreeMap<UserId, UserState>, width: Option<u16>) -> String {
     let columns = [
-        ("user", LEFT),
-        ("session", LEFT),
-        ("start (UTC)", LEFT),
-        ("last seen", LEFT),
-        ("clicks", RIGHT),
-        ("shards", RIGHT),
+        ("user", Text),
+        ("session", Text),
+        ("start (UTC)", Time),
+        ("last seen", Time),
+        ("clicks", Number),
+        ("shards", Number),
     ];
     let row = |(user, state): (&UserId, &UserState)| {
         let current = &state.sessions.current;
@@ -81,7 +96,7 @@ pub fn states(states: &BTreeMap<UserId, UserState>, width: Option<u16>) -> Strin
 /// The table of rejected records, one row per record. Text is wrapped to `width` columns, or not at all.
 #[must_use]
 pub fn rejected(records: &[StoredRejection], width: Option<u16>) -> String {
-    let columns = [("reason", LEFT), ("bytes", RIGHT), ("message", LEFT)];
+    let columns = [("reason", Text), ("bytes", Number), ("message", Text)];
     let row =
         |record: &StoredRejection| [record.reason.clone(), record.data_length.to_string(), record.message.clone()];
     drawn(columns, records.iter().map(row), width)
@@ -97,8 +112,14 @@ fn drawn<const N: usize>(columns: [Column; N], rows: impl Iterator<Item = [Strin
     for row in rows {
         table.add_row(row.map(|text| escaped(&text).into_owned()));
     }
-    for (column, (_, alignment)) in table.column_iter_mut().zip(columns) {
-        column.set_padding((2, 0)).set_cell_alignment(alignment);
+    for (column, (_, content)) in table.column_iter_mut().zip(columns) {
+        column.set_padding((GAP, 0));
+        if content == Number {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if content == Time && width.is_some() {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(TIME_WIDTH)));
+        }
     }
     format!("{}\n", table.trim_fmt())
 }

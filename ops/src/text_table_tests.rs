@@ -1,5 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
+use shared::attributes::Attributes;
+use shared::boundary::Version;
+use shared::session_rule::{Session, UserSessions};
+
 use super::*;
 
 fn session(id: &str, event_name: &str) -> Boundary {
@@ -43,19 +47,40 @@ fn control_characters_are_escaped_in_every_cell() {
     assert_eq!(rejected(&[rejection("not\r_x", "a\tb\u{9b}c")], None), expected);
 }
 
+fn state_of(user: &str) -> BTreeMap<UserId, UserState> {
+    let [start, end] = [1_721_390_000_000, 1_721_390_004_000].map(|ms| EventTime::from_ms(ms).unwrap());
+    let current = Session { start, end, event_count: 2, attributes: Attributes::default() };
+    let sessions = UserSessions { ordinal: 0, current, previous: None };
+    let state = UserState { version: Version::NONE, sessions, cursors: BTreeMap::new() };
+    [(UserId::new(user).unwrap(), state)].into()
+}
+
 #[test]
 fn rows_are_wrapped_to_the_width_of_a_terminal_and_never_without_one() {
     let user = "a-user-with-a-very-long-name-".repeat(4);
     let message = "the field event_timestamp is 1721390000, it must be in milliseconds ".repeat(5);
-    let sessions_at = |width| sessions(&[session(&format!("{user}_0"), "search")], width);
-    let rejected_at = |width| rejected(&[rejection("event_timestamp_in_the_future", &message)], width);
-    for text in [sessions_at(Some(100)), rejected_at(Some(100))] {
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-        assert!(text.lines().count() > 2, "{text}");
+    let tables = |width| {
+        let session = session(&format!("{user}_0"), &"a very long name of an event ".repeat(4));
+        let rejection = rejection("event_timestamp_in_the_future", &message);
+        [sessions(&[session], width), states(&state_of(&user), width), rejected(&[rejection], width)]
+    };
+    for columns in [80, 100] {
+        let tables = tables(Some(columns));
+        for table in &tables {
+            assert!(table.lines().all(|line| line.chars().count() <= usize::from(columns)), "{table}");
+            assert!(table.lines().count() > 2, "{table}");
+        }
+        let whole: [&[&str]; 3] = [
+            &["2024-07-19 11:53:20", "closed", "4 s", "2"],
+            &["2024-07-19 11:53:20  2024-07-19 11:53:24", "2", "0"],
+            &["event_timestamp_in_the_future", "1234"],
+        ];
+        for (table, whole) in tables.iter().zip(whole) {
+            assert!(whole.iter().all(|cell| table.contains(cell)), "one of {whole:?} is wrapped in\n{table}");
+        }
     }
-    for whole in ["2024-07-19 11:53:20", "closed", "4 s", "search"] {
-        assert!(sessions_at(Some(100)).contains(whole), "{whole} is cut in\n{}", sessions_at(Some(100)));
+    assert_eq!(tables(None).map(|table| table.lines().count()), [2, 2, 2]);
+    for columns in [0, 1, 20] {
+        assert!(tables(Some(columns)).iter().all(|table| table.lines().count() >= 2), "{columns} columns");
     }
-    assert!(rejected_at(Some(100)).contains("event_timestamp_in_the_future"), "{}", rejected_at(Some(100)));
-    assert!([sessions_at(None), rejected_at(None)].iter().all(|text| text.lines().count() == 2));
 }
