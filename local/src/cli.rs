@@ -18,7 +18,7 @@ Exit status:
 
 /// Clicks become sessions: both Lambda functions between embedded streams and tables, in one process.
 ///
-/// Without a command: the walkthrough, a few minutes of made-up clicks in a few seconds.
+/// It never reaches an AWS account. Without a command: the walkthrough, a few minutes of made-up clicks in a few seconds.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
@@ -33,10 +33,6 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Keeps the pipeline up for the AWS CLI and cargo-lambda, until Ctrl-C.
     Serve(ServeArgs),
-    /// Shows what the tables hold that the AWS SDK's variables lead to: those of `serve`, or small ones in AWS.
-    Tables,
-    /// Puts rejected records back into the streams they came from, those of `serve` or in AWS.
-    Redrive(RedriveArgs),
     /// Runs streams under faults and compares the tables with what they must hold.
     Chaos(ChaosArgs),
 }
@@ -114,17 +110,6 @@ pub(crate) struct ServeArgs {
     pub(crate) exports: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RedriveArgs {
-    /// Only records rejected for these reasons, separated by commas; all of them without it. An unknown reason is an
-    /// error that lists those there are.
-    #[arg(long, value_name = "CODES", value_delimiter = ',')]
-    pub(crate) reasons: Vec<String>,
-    /// Only counts what would be put back.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 impl PipelineArgs {

@@ -32,11 +32,6 @@ pub enum LocalError {
         /// The setting.
         source: MappingConfigError,
     },
-    /// The variables lead to no service.
-    #[error(
-        "{0} read in what `serve` exports, or take `aws configure export-credentials --format env` (profiles are not read)"
-    )]
-    Aws(kinesis_function::config::ConfigError),
     /// An event source mapping ended before its work was done.
     #[error("an event source mapping ended: {0}")]
     Mapping(#[from] MappingError),
@@ -112,37 +107,12 @@ pub enum LocalError {
     /// A thread could not be started, or has ended without a result.
     #[error("a thread failed: {0}")]
     Thread(io::Error),
-    /// An item of a table is not what the functions write there.
-    #[error("table {table}: {fault}")]
-    Item {
-        /// The table's name.
-        table: String,
-        /// What is wrong with the item.
-        fault: String,
-    },
+    /// A table cannot be read, or holds what the functions do not write.
+    #[error(transparent)]
+    Stored(#[from] ops::error::OpsError),
     /// A record of session-stream is not what the sessionizer publishes.
     #[error("a record of session-stream is no boundary: {0}")]
     NotABoundary(String),
-    /// A redrive was asked for reasons that no record is rejected for.
-    #[error("no such reason: {unknown}. There are: {known}")]
-    UnknownReasons {
-        /// The unknown reasons, each in quotes.
-        unknown: String,
-        /// All reasons there are.
-        known: String,
-    },
-    /// Records are back in their stream, but their items could not be deleted.
-    #[error(
-        "table {table}: {records} records are back in their stream but still in the table; the next redrive would put them again: {source}"
-    )]
-    Undeleted {
-        /// The table's name.
-        table: String,
-        /// How many items, at most.
-        records: usize,
-        /// What failed.
-        source: CallError,
-    },
     /// A value could not be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -1,38 +1,17 @@
-//! What streams and tables hold, read whole into memory, and written as NDJSON.
-
-use std::collections::{BTreeMap, HashMap};
+//! What a run leaves behind, as NDJSON: the sessions, and the rejected records with the lines they came from.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kinesis_function::call_error::CallError;
-use kinesis_function::statements::Item;
+use ops::stored::{self, ReadLimit, StoredRejection};
 use serde::Serialize;
-use sessionizer_fn::state::UserState;
-use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
-use shared::session_rule::Status;
-use shared::user_id::UserId;
 
 use crate::error::LocalError;
 use crate::line_numbers::LineNumbers;
 use crate::output::OutputWriter;
-
-/// All sessions in the table called `table` but the retracted ones, sorted by session id as bytes.
-///
-/// # Errors
-/// When the table cannot be read or holds something else.
-pub async fn sessions(client: &Client, table: &str) -> Result<Vec<Boundary>, LocalError> {
-    let items = scan(client, table).await?;
-    let decode =
-        |item: &Item| sink_fn::session_item::decode(item).map_err(|error| not_ours(table, item, &error.to_string()));
-    let mut sessions = items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-    sessions.retain(|session| session.status != Some(Status::Retracted));
-    sessions.sort_unstable_by(|a, b| a.session_id.cmp(&b.session_id));
-    Ok(sessions)
-}
 
 /// Writes one session a line: the contract's keys in their order, without the version.
 ///
@@ -40,21 +19,6 @@ pub async fn sessions(client: &Client, table: &str) -> Result<Vec<Boundary>, Loc
 /// When the output cannot be written.
 pub fn write_sessions(sessions: &[Boundary], output: &OutputWriter) -> Result<(), LocalError> {
     sessions.iter().try_for_each(|session| output.write_line(&serde_json::to_vec(&session.to_row(None))?))
-}
-
-/// The state of each user in the table called `table`.
-///
-/// # Errors
-/// When the table cannot be read or holds something else.
-pub async fn states(client: &Client, table: &str) -> Result<BTreeMap<UserId, UserState>, LocalError> {
-    let mut states = BTreeMap::new();
-    for item in scan(client, table).await? {
-        let name = item.get("user_id").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-        let user_id = UserId::new(name).map_err(|error| not_ours(table, &item, &format!("user_id is {error:?}")))?;
-        let state = state_item::decode(&item).map_err(|error| not_ours(table, &item, &error.to_string()))?;
-        states.insert(user_id, state);
-    }
-    Ok(states)
 }
 
 /// Every boundary in the stream called `stream`, shard by shard.
@@ -112,13 +76,25 @@ pub struct RejectedRow {
 /// # Errors
 /// When the table cannot be read or holds something else.
 pub async fn rejected(client: &Client, table: &str, since_ms: u64) -> Result<Vec<RejectedRow>, LocalError> {
-    let items = scan(client, table).await?;
-    let decode = |item: &Item| rejected_row(item).ok_or_else(|| not_ours(table, item, NOT_REJECTED));
-    let mut rows = items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-    rows.retain(|row| row.arrival_time >= since_ms);
-    let position = |row: &RejectedRow| (row.source.clone(), row.sequence_number.len(), row.sequence_number.clone());
-    rows.sort_by_cached_key(position);
-    Ok(rows)
+    let mut records = stored::rejected(client, table, ReadLimit::WholeTable).await?.items;
+    records.retain(|record| record.arrival_time >= since_ms);
+    Ok(records.into_iter().map(RejectedRow::from).collect())
+}
+
+impl From<StoredRejection> for RejectedRow {
+    fn from(record: StoredRejection) -> Self {
+        Self {
+            line: None,
+            source: record.source,
+            sequence_number: record.sequence_number,
+            partition_key: record.partition_key,
+            reason: record.reason,
+            message: record.message,
+            arrival_time: record.arrival_time,
+            data_length: record.data_length,
+            data: STANDARD.encode(record.data),
+        }
+    }
 }
 
 /// Gives each of `rows` that was put into `stream` its line, and sorts them by it. Those without one come last, as they
@@ -131,60 +107,10 @@ pub fn number_lines(rows: &mut [RejectedRow], stream: &str, lines: &LineNumbers)
     rows.sort_by_key(|row| row.line.unwrap_or(u64::MAX));
 }
 
-/// The bytes of each record in the table of rejected ones.
-///
-/// # Errors
-/// When the table cannot be read or holds something else.
-pub async fn rejected_data(client: &Client, table: &str) -> Result<Vec<Vec<u8>>, LocalError> {
-    let data = |item: &Item| Some(item.get("data")?.as_b().ok()?.as_ref().to_vec());
-    let found = scan(client, table).await?;
-    found.iter().map(|item| data(item).ok_or_else(|| not_ours(table, item, NOT_REJECTED))).collect()
-}
-
 /// Writes one rejected record a line.
 ///
 /// # Errors
 /// When the output cannot be written.
 pub fn write_rejected(rows: &[RejectedRow], output: &OutputWriter) -> Result<(), LocalError> {
     rows.iter().try_for_each(|row| output.write_line(&serde_json::to_vec(row)?))
-}
-
-const NOT_REJECTED: &str = "it is no rejected record";
-
-/// The error of an item that the functions did not write, with its key.
-fn not_ours(table: &str, item: &Item, fault: &str) -> LocalError {
-    let keys = ["session_id", "user_id", kinesis_function::rejected_table::KEY];
-    let key = keys.iter().filter_map(|name| Some(format!("{name} {:?}", item.get(*name)?.as_s().ok()?)));
-    let key: Vec<_> = key.collect();
-    LocalError::Item { table: table.to_owned(), fault: format!("the item with {}: {fault}", key.join(", ")) }
-}
-
-fn rejected_row(item: &Item) -> Option<RejectedRow> {
-    let text = |name: &str| item.get(name)?.as_s().ok().cloned();
-    let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
-    Some(RejectedRow {
-        line: None,
-        source: text("source")?,
-        sequence_number: text("sequence_number")?,
-        partition_key: text("partition_key")?,
-        reason: text("reason")?,
-        message: text("message")?,
-        arrival_time: number("arrival_time")?,
-        data_length: number("data_length")?,
-        data: STANDARD.encode(item.get("data")?.as_b().ok()?),
-    })
-}
-
-async fn scan(client: &Client, table: &str) -> Result<Vec<Item>, CallError> {
-    let mut items = Vec::new();
-    let mut from: Option<HashMap<String, AttributeValue>> = None;
-    loop {
-        let request = client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(from);
-        let page = request.send().await.map_err(|error| CallError::of("Scan", &error))?;
-        items.extend(page.items.unwrap_or_default());
-        from = page.last_evaluated_key;
-        if from.is_none() {
-            return Ok(items);
-        }
-    }
 }

@@ -2,10 +2,13 @@
 //!
 //! In the order in which data flows: an [`input`]'s [`lines`] are put into click-stream ([`producer`], which remembers
 //! [`line_numbers`]) no faster than its shards take them ([`pace`]), the handlers are invoked with what the streams bring
-//! ([`functions`], wired up in [`pipeline`]), boundaries are written as they land ([`tap`], [`boundary_writer`]), and the
-//! tables are read ([`export`]) and written to an [`output`] or shown ([`display`]). [`run`] does that for a file,
-//! [`walkthrough`] for a few minutes of made-up clicks, and [`serve`] for whoever comes; [`chaos`] runs streams under
-//! faults, by another [`staging`] of the functions. [`tables`] and [`redrive`] work on any tables, those in AWS too.
+//! ([`functions`], wired up in [`pipeline`]), boundaries are written as they land ([`tap`], [`boundary_writer`], [`boundary_line`]), and the
+//! tables are read and written to an [`output`] ([`export`]). [`run`] does that for a file, [`walkthrough`] for a few minutes
+//! of made-up clicks, and [`serve`] for any client; [`chaos`] runs streams under faults, by another [`staging`] of the
+//! functions.
+//!
+//! Nothing here reads the environment, so nothing here can reach an AWS account: every client comes from `local-aws` and
+//! leads to its embedded services. `tests/no_account.rs` holds it to that.
 
 pub mod error;
 
@@ -20,8 +23,8 @@ pub mod pipeline;
 pub mod staging;
 pub mod tap;
 
+pub mod boundary_line;
 pub mod boundary_writer;
-pub mod display;
 pub mod export;
 pub mod output;
 mod outputs;
@@ -31,6 +34,3 @@ pub mod chaos;
 pub mod run;
 pub mod serve;
 pub mod walkthrough;
-
-pub mod redrive;
-pub mod tables;

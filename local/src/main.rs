@@ -4,22 +4,16 @@ mod cli;
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use aws_types::SdkConfig;
-use aws_types::region::Region;
 use clap::Parser;
-use indicatif::ProgressBar;
 use local::chaos::fault_kind::FaultKind;
 use local::chaos::{self, Chaos};
 use local::error::LocalError;
-use local::redrive::{Redrive, Redriven, redrive};
 use local::run::{Run, run};
 use local::serve::{Serve, serve};
-use local::tables::{self, TableNames};
 use local::walkthrough;
 
-use crate::cli::{ChaosArgs, Cli, Command, RedriveArgs, RunArgs, ServeArgs};
+use crate::cli::{ChaosArgs, Cli, Command, RunArgs, ServeArgs};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -27,8 +21,6 @@ async fn main() -> ExitCode {
         None => walkthrough::run().await.map(|()| true),
         Some(Command::Run(args)) => run_file(args).await,
         Some(Command::Serve(args)) => serve_until_ctrl_c(args).await.map(|()| true),
-        Some(Command::Tables) => show_tables().await.map(|()| true),
-        Some(Command::Redrive(args)) => put_back(args).await,
         Some(Command::Chaos(args)) => run_under_faults(args).await,
     };
     match outcome {
@@ -75,41 +67,6 @@ async fn ctrl_c() {
         eprintln!("Ctrl-C cannot be waited for: {error}");
         std::future::pending().await
     }
-}
-
-/// Leads to where the AWS SDK's variables say.
-fn sdk_config() -> Result<SdkConfig, LocalError> {
-    kinesis_function::aws::sdk_config(std::env::vars()).map_err(LocalError::Aws)
-}
-
-async fn show_tables() -> Result<(), LocalError> {
-    let sdk = kinesis_function::aws::with_sdk_retries(&sdk_config()?);
-    print!("{}", tables::shown(&aws_sdk_dynamodb::Client::new(&sdk), &TableNames::from_environment()).await?);
-    Ok(())
-}
-
-/// Says whether every record that was asked for is back in its stream.
-async fn put_back(args: RedriveArgs) -> Result<bool, LocalError> {
-    let sdk = sdk_config()?;
-    let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
-    let RedriveArgs { reasons, dry_run } = args;
-    let order = Redrive { table: TableNames::from_environment().rejected, reasons, dry_run };
-    eprintln!("table {} in {}", order.table, sdk.region().map_or("no region", Region::as_ref));
-    let bar = ProgressBar::new_spinner();
-    bar.enable_steady_tick(Duration::from_millis(100));
-    let mut so_far = Redriven::default();
-    let outcome = redrive(&dynamodb, &kinesis, &order, |done| {
-        so_far.clone_from(done);
-        bar.set_message(format!("{} records put back", done.put.values().sum::<u64>()));
-    })
-    .await;
-    bar.finish_and_clear();
-    let done = outcome.as_ref().unwrap_or(&so_far);
-    if let (Err(_), true) = (&outcome, so_far == Redriven::default()) {
-        return outcome.map(|_| false); // nothing was done, so there is nothing to tell but the error
-    }
-    println!("{}{done}", if dry_run { "Nothing was changed. There would be " } else { "" });
-    outcome.map(|done| done.is_complete())
 }
 
 /// Says whether the tables were right every time.

@@ -10,6 +10,7 @@ use local_aws::event_source_mapping::{
 };
 use local_aws::template::{FunctionSpec, Template};
 use local_aws::{LocalAws, LocalAwsOptions};
+use ops::stored::{self, ReadLimit};
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
 use sink_fn::handler::Sink;
@@ -183,10 +184,11 @@ impl Pipeline {
     /// When a call fails or an item is not what the functions write.
     pub async fn found(&self, published: Vec<Boundary>) -> Result<Found, LocalError> {
         let dynamodb = self.dynamodb();
+        let rejected = stored::rejected(&dynamodb, &self.rejected_table, ReadLimit::WholeTable).await?;
         Ok(Found {
-            sessions: export::sessions(&dynamodb, &self.sessions_table).await?,
-            states: export::states(&dynamodb, &self.state_table).await?,
-            rejected: export::rejected_data(&dynamodb, &self.rejected_table).await?,
+            sessions: stored::sessions(&dynamodb, &self.sessions_table, ReadLimit::WholeTable).await?.items,
+            states: stored::states(&dynamodb, &self.state_table, ReadLimit::WholeTable).await?.items,
+            rejected: rejected.items.into_iter().map(|record| record.data).collect(),
             published,
         })
     }

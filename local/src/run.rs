@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ops::stored::{self, ReadLimit};
 
 use crate::boundary_writer::BoundaryWriter;
 use crate::error::LocalError;
@@ -59,7 +60,8 @@ pub async fn run(run: Run) -> Result<Summary, LocalError> {
     if let Some(output) = &outputs.rejected {
         export::write_rejected(&rejected, output.writer())?;
     }
-    let sessions = export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?;
+    let dynamodb = pipeline.dynamodb();
+    let sessions = stored::sessions(&dynamodb, &pipeline.sessions_table, ReadLimit::WholeTable).await?.items;
     if let Some(output) = &outputs.sessions {
         export::write_sessions(&sessions, output.writer())?;
     }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::boundary_line::boundary_line;
 use crate::boundary_writer::{on_a_thread, outcome};
-use crate::display::boundary_line;
 use crate::error::LocalError;
 use crate::output::Output;
 use crate::pipeline::{Options, Pipeline};
@@ -70,7 +70,7 @@ echo '{\"user_id\":\"user7\",\"event_timestamp\":\"1721390000000\",\"event_name\
     aws kinesis put-record --stream-name click-stream --partition-key user7 --data fileb:///dev/stdin
 cargo lambda watch                # compiles at the first call; in a third terminal, with the same exports:
 cargo lambda invoke sessionizer-fn --data-file events/clicks.json
-cargo run -p local -- tables
+cargo run -p ops -- tables
 
 Ctrl-C ends it. Boundaries, as they land:";
 

@@ -5,11 +5,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ops::stored::{self, ReadLimit};
+use ops::text_table;
 use shared::event_time::EventTime;
 
-use crate::display::{boundary_line, sessions_table};
+use crate::boundary_line::boundary_line;
 use crate::error::LocalError;
-use crate::export;
 use crate::pipeline::{Options, Pipeline};
 use crate::producer::Producer;
 
@@ -62,7 +63,8 @@ pub async fn run() -> Result<(), LocalError> {
     finished?;
     bar.finish_and_clear();
     println!("\nThe sessions table:\n");
-    print!("{}", sessions_table(&export::sessions(&pipeline.dynamodb(), &pipeline.sessions_table).await?));
+    let sessions = stored::sessions(&pipeline.dynamodb(), &pipeline.sessions_table, ReadLimit::WholeTable).await?;
+    print!("{}", text_table::sessions(&sessions.items, None));
     pipeline.stop().await?;
     println!("{NEXT}");
     Ok(())

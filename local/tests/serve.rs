@@ -1,4 +1,4 @@
-//! The commands `serve` and `tables` as a user types them: the built program, spoken to with the SDK.
+//! The command `serve` as a user types it: the built program, spoken to with the SDK.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,12 +11,18 @@ use std::time::{Duration, Instant};
 use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use ops::config::Config;
+use ops::tables::{self, Tables};
+use ops::target::{Service, Target};
 
 /// What takes longer than this will never come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many printed lines are read before a test asks for them; the program then waits, as at a terminal that is stopped.
 const LINES_READ_AHEAD: usize = 100;
+
+/// More items than any table of these tests holds.
+const MOST_ITEMS: u32 = 10_000;
 
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
@@ -89,11 +95,15 @@ impl Served {
         put.data(Blob::new(data)).send().await.unwrap();
     }
 
-    /// What the program prints for `arguments`, with the exports as its variables.
-    fn output_of(&self, arguments: &[&str]) -> String {
-        let output = Command::new(LOCAL).args(arguments).envs(&self.exports).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+    /// What the tables show to a client that the exports lead.
+    async fn tables(&self) -> String {
+        let config = Config::from_variables(self.exports.clone()).unwrap();
+        let dynamodb = aws_sdk_dynamodb::Client::new(&config.sdk);
+        let names = [config.tables.sessions.as_str(), &config.tables.states, &config.tables.rejected];
+        let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], names).await.unwrap();
+        let [sessions, states, rejected] = &target.tables;
+        let tables = Tables { sessions, states, rejected, limit: MOST_ITEMS, width: None };
+        tables::shown(&dynamodb, &tables).await.unwrap()
     }
 }
 
@@ -122,23 +132,15 @@ async fn clicks_put_through_the_api_come_out_as_sessions_and_show_in_the_tables(
     // A boundary is shown when it is published; the sink stores it a moment later.
     let deadline = Instant::now() + PATIENCE;
     let tables = loop {
-        let tables = served.output_of(&["tables"]);
+        let tables = served.tables().await;
         if tables.contains("sessions: 3\n") && tables.contains("rejected-records: 1\n") {
             break tables;
         }
         assert!(Instant::now() < deadline, "{tables}");
     };
-    for line in ["user7_0    2024-07-19 11:53:20  closed", "user7_1    2024-07-19 11:53:32  open", "not_json"] {
+    for line in ["user7_0  2024-07-19 11:53:20  closed", "user7_1  2024-07-19 11:53:32  open", "not_json"] {
         assert!(tables.contains(line), "{line} is not in\n{tables}");
     }
-    let dry = served.output_of(&["redrive", "--dry-run", "--reasons", "not_json,not_utf8"]);
-    assert!(dry.contains("1 records put back") && dry.contains("1 not_json"), "{dry}");
-
-    let bogus = Command::new(LOCAL).args(["redrive", "--reasons", "bogus"]).envs(&served.exports).output().unwrap();
-    let told = String::from_utf8_lossy(&bogus.stderr);
-    assert!(!bogus.status.success() && told.contains("no such reason: \"bogus\". There are: not_utf8, "), "{told}");
-    assert!(bogus.stdout.is_empty(), "nothing was done");
-
     let exports = std::fs::read_to_string(&file).unwrap();
     for (name, value) in &served.exports {
         assert!(exports.contains(&format!("export {name}={value}\n")), "{name} is not in\n{exports}");
@@ -177,7 +179,7 @@ async fn ctrl_c_ends_it_although_nobody_reads_what_it_prints() {
     }
     // The pipeline goes on: what nobody reads is in the table all the same.
     let deadline = Instant::now() + PATIENCE;
-    while !served.output_of(&["tables"]).contains(&format!("sessions: {CLICKS}\n")) {
+    while !served.tables().await.contains(&format!("sessions: {CLICKS}\n")) {
         assert!(Instant::now() < deadline, "the pipeline waits for a reader");
     }
     let pid = served.child.id().to_string();

@@ -1,12 +1,12 @@
-//! How often a call is made that brings nothing forward.
+//! Bounds the retries of a call that makes no progress.
 
 use kinesis_function::invocation::Backoff;
 
-/// Attempts after the first one. With their pauses some 5 seconds: a shard that is throttled takes records again every
-/// second, and what lasts longer is for a person to look at.
+/// Attempts after the first. With their pauses they take roughly 5 seconds: a throttled shard takes records again within
+/// a second, and what lasts longer needs a person.
 const RETRIES: u32 = 9;
 
-/// What is left of the attempts at one call. Make a new value when something was done.
+/// The attempts left at one call. Start over with a new value after any progress.
 #[derive(Debug)]
 pub(super) struct Attempts {
     left: u32,
@@ -14,12 +14,12 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// All of them.
+    /// All attempts.
     pub(super) fn new() -> Self {
         Self { left: RETRIES, backoff: Backoff::new() }
     }
 
-    /// Says whether there is one more attempt, after a pause.
+    /// Whether one more attempt is allowed; if so, pauses first.
     pub(super) async fn again(&mut self) -> bool {
         if self.left == 0 {
             return false;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::types::ShardIteratorType;
-use local::error::LocalError;
-use local::redrive::{Redrive, Redriven, redrive};
 use local_aws::faults::{Call, Fault, FaultyHttpClient};
 use local_aws::{LocalAws, LocalAwsOptions, Template};
+use ops::error::OpsError;
+use ops::redrive::{Mode, Plan, Reasons, Redriven};
 
 const TABLE: &str = "rejected-records";
 
@@ -41,14 +41,16 @@ impl World {
         &self,
         reasons: &[&str],
         plan: impl FnMut(&Call) -> Fault + Send + 'static,
-    ) -> (Result<Redriven, LocalError>, FaultyHttpClient) {
+    ) -> (Result<Redriven, OpsError>, FaultyHttpClient) {
         let config = self.embedded.client_config();
         let http = FaultyHttpClient::new(config.http_client().unwrap(), plan);
         let config = config.to_builder().http_client(http.clone()).build();
         let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_kinesis::Client::new(&config));
-        let reasons = reasons.iter().map(ToString::to_string).collect();
-        let order = Redrive { table: TABLE.to_owned(), reasons, dry_run: false };
-        (redrive(&dynamodb, &kinesis, &order, |_| ()).await, http)
+        let redrive = async {
+            let reasons = Reasons::new(reasons.iter().map(ToString::to_string).collect())?;
+            Plan::list(&dynamodb, TABLE, &reasons).await?.carry_out(&kinesis, Mode::ForReal, |_| ()).await
+        };
+        (redrive.await, http)
     }
 
     /// Partition key and data of each record in click-stream, in their order.
@@ -205,4 +207,18 @@ async fn throttled_reads_and_deletions_are_made_again() {
     assert_eq!(["Scan", "BatchGetItem", "BatchWriteItem"].map(|operation| http.calls_of(operation)), [2, 3, 3]);
     assert_eq!(world.clicks().await, pairs(&[("a", "1"), ("b", "2"), ("c", "3")]));
     assert_eq!(world.left().await, NONE);
+}
+
+#[tokio::test]
+async fn plan_says_how_many_records_go_into_which_stream() {
+    let records = [("click-stream", 1, 10, "a"), ("session-stream", 2, 10, "a"), ("click-stream", 3, 10, "a")];
+    let world = World::with(&records).await;
+    let dynamodb = world.embedded.dynamodb();
+    let plan = async |reasons: &[&str]| {
+        let reasons = Reasons::new(reasons.iter().map(ToString::to_string).collect()).unwrap();
+        let plan = Plan::list(&dynamodb, TABLE, &reasons).await.unwrap();
+        (plan.is_empty(), plan.to_string())
+    };
+    assert_eq!(plan(&[]).await, (false, "2 into stream click-stream, 1 into stream session-stream".to_owned()));
+    assert_eq!(plan(&["not_utf8"]).await, (true, String::new()));
 }

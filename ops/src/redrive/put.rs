@@ -10,7 +10,7 @@ use super::items::Kept;
 
 const OPERATION: &str = "PutRecords";
 
-/// What stands for an error's code where the service gave none: it did not answer, or not in a way that can be read.
+/// Stands for an error's code if the service gave none: it did not answer, or the answer is unreadable.
 const NO_CODE: &str = "no error code";
 
 /// Why Kinesis did not take a record.
@@ -18,11 +18,11 @@ const NO_CODE: &str = "no error code";
 pub(super) struct Refusal {
     /// The error's code.
     pub(super) code: String,
-    /// Whether the same record may be taken later.
+    /// Whether Kinesis may take the same record later.
     pub(super) is_transient: bool,
 }
 
-/// Tries once to put `records` into `stream`; says in their order which are in. Fails when the request as a whole does.
+/// Tries once to put `records` into `stream`; the results are in their order. Fails if the request fails as a whole.
 pub(super) async fn put(
     kinesis: &Client,
     stream: &str,

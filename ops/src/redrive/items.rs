@@ -1,4 +1,4 @@
-//! The items of the rejected-records table, as a redrive lists, reads and deletes them.
+//! Lists, reads and deletes the items of the rejected-records table.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,8 @@ use kinesis_function::rejected_table::KEY;
 use kinesis_function::statements::Item;
 
 use super::attempts::Attempts;
-use crate::error::LocalError;
+use super::reasons::Reasons;
+use crate::error::OpsError;
 
 /// The table.
 #[derive(Clone, Copy)]
@@ -18,28 +19,28 @@ pub(super) struct Items<'a> {
     pub(super) table: &'a str,
 }
 
-/// What is listed of an item.
+/// An item, as listed.
 pub(super) struct Key {
     /// `stream/shard/sequence number`: the item's key.
     position: String,
     arrival_ms: u64,
 }
 
-/// The keys of what is to be redriven, stream by stream in the order of arrival.
+/// The keys of the records to redrive, stream by stream in order of arrival.
 pub(super) struct Listed {
     pub(super) keys: Vec<Key>,
     /// Items that are not rejected records.
     pub(super) foreign: u64,
 }
 
-/// A rejected record as its item has it.
+/// A rejected record, as its item holds it.
 pub(super) struct Kept {
     position: String,
     pub(super) stream: String,
     partition_key: String,
     pub(super) reason: String,
     pub(super) data: Vec<u8>,
-    /// Whether `data` is all of the record.
+    /// Whether `data` is the whole record; large ones are cut when they are kept.
     pub(super) is_whole: bool,
 }
 
@@ -51,8 +52,8 @@ pub(super) struct Read {
 }
 
 impl Items<'_> {
-    /// Lists the items with one of `reasons`, or all of them where there is none.
-    pub(super) async fn list(&self, reasons: &[String]) -> Result<Listed, CallError> {
+    /// Lists the items with one of `reasons`.
+    pub(super) async fn list(&self, reasons: &Reasons) -> Result<Listed, OpsError> {
         let mut listed = Listed { keys: Vec::new(), foreign: 0 };
         let (mut from, mut attempts) = (None, Attempts::new());
         loop {
@@ -68,14 +69,14 @@ impl Items<'_> {
                     if error.is_transient() && attempts.again().await {
                         continue;
                     }
-                    return Err(error);
+                    return Err(OpsError::of_table(self.table)(error));
                 }
             };
             attempts = Attempts::new();
             for item in page.items() {
                 match Key::of(item) {
                     None => listed.foreign += 1,
-                    Some((key, reason)) if reasons.is_empty() || reasons.contains(reason) => listed.keys.push(key),
+                    Some((key, reason)) if reasons.include(reason) => listed.keys.push(key),
                     Some(_) => {}
                 }
             }
@@ -88,8 +89,8 @@ impl Items<'_> {
         Ok(listed)
     }
 
-    /// Reads the items with `keys`, no more than one request takes. One that has gone since it was listed is left out.
-    pub(super) async fn read(&self, keys: &[Key]) -> Result<Read, CallError> {
+    /// Reads the items with `keys`, which must fit one request. Items that were deleted since they were listed are left out.
+    pub(super) async fn read(&self, keys: &[Key]) -> Result<Read, OpsError> {
         const OPERATION: &str = "BatchGetItem";
 
         let mut items: HashMap<String, Item> = HashMap::with_capacity(keys.len());
@@ -97,7 +98,8 @@ impl Items<'_> {
         let mut attempts = Attempts::new();
         loop {
             let request = KeysAndAttributes::builder().set_keys(Some(waiting.clone())).consistent_read(true).build();
-            let request = request.map_err(|error| CallError::unbuildable(OPERATION, error))?;
+            let request =
+                request.map_err(|error| OpsError::of_table(self.table)(CallError::unbuildable(OPERATION, error)))?;
             let answer = self.dynamodb.batch_get_item().request_items(self.table, request).send().await;
             let error = match answer.map_err(|error| CallError::of(OPERATION, &error)) {
                 Ok(answer) => {
@@ -118,7 +120,7 @@ impl Items<'_> {
                 break;
             }
             if !(error.is_transient() && attempts.again().await) {
-                return Err(error);
+                return Err(OpsError::of_table(self.table)(error));
             }
         }
         let mut read = Read { records: Vec::with_capacity(items.len()), foreign: 0 };
@@ -133,9 +135,9 @@ impl Items<'_> {
     }
 
     /// Deletes the items of `records`, which are back in their stream.
-    pub(super) async fn delete(&self, records: &[&Kept]) -> Result<(), LocalError> {
+    pub(super) async fn delete(&self, records: &[&Kept]) -> Result<(), OpsError> {
         for (place, chunk) in records.chunks(MAX_PUTS_PER_REQUEST).enumerate() {
-            self.delete_chunk(chunk).await.map_err(|source| LocalError::Undeleted {
+            self.delete_chunk(chunk).await.map_err(|source| OpsError::Undeleted {
                 table: self.table.to_owned(),
                 records: records.len() - place * MAX_PUTS_PER_REQUEST,
                 source,
@@ -192,6 +194,11 @@ fn parts(position: &str) -> Option<(&str, &str, &str)> {
 }
 
 impl Key {
+    /// The stream that the record came from.
+    pub(super) fn stream(&self) -> &str {
+        parts(&self.position).unwrap_or_default().0
+    }
+
     /// The key that `item` has, and its reason.
     fn of(item: &Item) -> Option<(Self, &String)> {
         let position = item.get(KEY)?.as_s().ok()?;
@@ -222,8 +229,8 @@ impl Kept {
         })
     }
 
-    /// A partition key that Kinesis accepts: that of the record, or its sequence number where it is empty, which only a
-    /// record that did not come from Kinesis can have.
+    /// A partition key that Kinesis accepts: the record's own, or its sequence number if that is empty. Only a record that
+    /// did not come from Kinesis has an empty one.
     pub(super) fn accepted_partition_key(&self) -> &str {
         match (self.partition_key.is_empty(), parts(&self.position)) {
             (true, Some((_, _, sequence_number))) => sequence_number,

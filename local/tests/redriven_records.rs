@@ -1,12 +1,15 @@
 //! Rejected records get a second try, each once, and what is rejected again is kept again.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_kinesis::primitives::Blob;
 use local::export;
 use local::pipeline::{Options, Pipeline};
-use local::redrive::{Redrive, Redriven, redrive};
+use ops::redrive::{Mode, Plan, Reasons, Redriven};
+use ops::stored::{self, ReadLimit};
 
 async fn pipeline(data_dir: &Path, max_clock_skew_seconds: u64) -> Pipeline {
     let skew = ("MaxClockSkewSeconds".to_owned(), max_clock_skew_seconds.to_string());
@@ -27,10 +30,11 @@ async fn put(pipeline: &Pipeline, records: &[Vec<u8>]) {
     pipeline.drain(records.len() as u64).await.unwrap();
 }
 
-async fn redriven(pipeline: &Pipeline, reasons: &[&str], dry_run: bool) -> Redriven {
-    let reasons = reasons.iter().map(ToString::to_string).collect();
-    let order = Redrive { table: pipeline.rejected_table.clone(), reasons, dry_run };
-    redrive(&pipeline.dynamodb(), &pipeline.kinesis(), &order, |_| ()).await.unwrap()
+async fn redriven(pipeline: &Pipeline, reasons: &[&str], mode: Mode) -> Redriven {
+    let reasons = Reasons::new(reasons.iter().map(ToString::to_string).collect()).unwrap();
+    let dynamodb = pipeline.dynamodb();
+    let plan = Plan::list(&dynamodb, &pipeline.rejected_table, &reasons).await.unwrap();
+    plan.carry_out(&pipeline.kinesis(), mode, |_| ()).await.unwrap()
 }
 
 async fn rejected(pipeline: &Pipeline) -> Vec<(String, String)> {
@@ -56,7 +60,10 @@ async fn clicks_rejected_by_too_small_a_skew_become_sessions_once_it_is_larger()
     let foreign = lenient.dynamodb().put_item().table_name(&lenient.rejected_table);
     let key = |name: &str| aws_sdk_dynamodb::types::AttributeValue::S(name.to_owned());
     foreign.item("position", key("somebody's own")).send().await.unwrap();
-    assert_eq!(redriven(&lenient, &["status_unknown"], false).await, Redriven { foreign: 1, ..Redriven::default() });
+    assert_eq!(
+        redriven(&lenient, &["status_unknown"], Mode::ForReal).await,
+        Redriven { foreign: 1, ..Redriven::default() }
+    );
     let error = export::rejected(&lenient.dynamodb(), &lenient.rejected_table, 0).await.unwrap_err().to_string();
     assert!(error.contains(r#"position "somebody's own""#), "{error}");
     let delete = lenient.dynamodb().delete_item().table_name(&lenient.rejected_table);
@@ -66,19 +73,19 @@ async fn clicks_rejected_by_too_small_a_skew_become_sessions_once_it_is_larger()
     assert_eq!(before.len(), 4);
 
     let in_the_future = ["event_timestamp_in_the_future"];
-    let would = redriven(&lenient, &in_the_future, true).await;
+    let would = redriven(&lenient, &in_the_future, Mode::DryRun).await;
     assert_eq!(would.put, counts(&[("event_timestamp_in_the_future", 2)]));
     assert_eq!(rejected(&lenient).await, before, "a dry run changes nothing");
 
-    assert_eq!(redriven(&lenient, &in_the_future, false).await, would);
+    assert_eq!(redriven(&lenient, &in_the_future, Mode::ForReal).await, would);
     lenient.drain(2).await.unwrap();
-    let sessions = export::sessions(&lenient.dynamodb(), &lenient.sessions_table).await.unwrap();
-    let ids: Vec<_> = sessions.iter().map(|session| session.session_id.as_str()).collect();
+    let sessions = stored::sessions(&lenient.dynamodb(), &lenient.sessions_table, ReadLimit::WholeTable).await.unwrap();
+    let ids: Vec<_> = sessions.items.iter().map(|session| session.session_id.as_str()).collect();
     assert_eq!(ids, ["a_0", "b_0"]);
     assert_eq!(lenient.sessionizer_total.now().applied, 2);
 
     // What is left: one that is rejected again, under its new position, and one of which only a part was kept.
-    let all = redriven(&lenient, &[], false).await;
+    let all = redriven(&lenient, &[], Mode::ForReal).await;
     assert_eq!((all.put, all.cut), (counts(&[("not_json", 1)]), counts(&[("not_json", 1)])));
     lenient.drain(3).await.unwrap();
     let after = rejected(&lenient).await;

@@ -8,16 +8,16 @@ use std::fmt;
 pub struct Redriven {
     /// Records put back into their stream and deleted from the table, by reason.
     pub put: BTreeMap<String, u64>,
-    /// Records that Kinesis did not take, still in the table, by reason and the error's code.
+    /// Records that Kinesis did not take, still in the table, by reason and error code.
     pub left: BTreeMap<(String, String), u64>,
-    /// Records still in the table because only their beginning was kept, by reason.
+    /// Records still in the table because they were cut when they were kept, by reason.
     pub cut: BTreeMap<String, u64>,
     /// Items still in the table because they are not rejected records.
     pub foreign: u64,
 }
 
 impl Redriven {
-    /// Whether Kinesis took every record that it was given.
+    /// Whether Kinesis took every record it was given.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.left.is_empty()

@@ -1,0 +1,67 @@
+//! Where the tool leads: the AWS SDK's variables, and the tables' names.
+
+use aws_types::SdkConfig;
+use kinesis_function::config::{ConfigError, Variables};
+
+/// What both commands are configured with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Region, credentials and endpoints. One attempt a call; see [`kinesis_function::aws`].
+    pub sdk: SdkConfig,
+    /// The tables' names.
+    pub tables: TableNames,
+}
+
+/// The tables' names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableNames {
+    /// `SESSIONS_TABLE`
+    pub sessions: String,
+    /// `STATE_TABLE`
+    pub states: String,
+    /// `REJECTED_TABLE`
+    pub rejected: String,
+}
+
+impl Config {
+    /// From `variables`, usually `std::env::vars()`. Tables have the names that template.yaml gives them, unless the
+    /// functions' variables say otherwise.
+    ///
+    /// # Errors
+    /// All variables that are missing or wrong, by name.
+    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let variables: Vec<_> = variables.into_iter().collect();
+        let sdk = kinesis_function::aws::sdk_config(variables.clone())?;
+        Ok(Self { sdk, tables: TableNames::from_variables(variables) })
+    }
+}
+
+impl TableNames {
+    fn from_variables(variables: Vec<(String, String)>) -> Self {
+        let mut variables = Variables::new(variables);
+        let mut name =
+            |variable: &'static str, default: &str| variables.optional(variable).unwrap_or_else(|| default.to_owned());
+        Self {
+            sessions: name("SESSIONS_TABLE", "sessions"),
+            states: name("STATE_TABLE", "session-state"),
+            rejected: name("REJECTED_TABLE", "rejected-records"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(variables: &[(&str, &str)]) -> [String; 3] {
+        let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let names = TableNames::from_variables(owned);
+        [names.sessions, names.states, names.rejected]
+    }
+
+    #[test]
+    fn tables_are_named_as_in_the_template_unless_variables_name_them() {
+        assert_eq!(names(&[]), ["sessions", "session-state", "rejected-records"]);
+        assert_eq!(names(&[("STATE_TABLE", "s2"), ("SESSIONS_TABLE", "")]), ["sessions", "s2", "rejected-records"]);
+    }
+}

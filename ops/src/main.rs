@@ -1,0 +1,110 @@
+//! `sessionctl`: its commands, and how they end.
+
+mod cli;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use clap::Parser;
+use indicatif::ProgressBar;
+use ops::config::Config;
+use ops::confirmation::confirm;
+use ops::error::OpsError;
+use ops::redrive::{Mode, Plan, Reasons, Redriven};
+use ops::tables::{self, Tables};
+use ops::target::{Service, Target};
+use ops::text_table::escaped;
+
+use crate::cli::{Cli, Command, RedriveArgs, TablesArgs};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Tables(args) => show_tables(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Redrive(args) => redrive(args).await,
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        if let Some(advice) = error.advice() {
+            eprintln!("what now: {advice}");
+        }
+        if error.is_usage_error() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    })
+}
+
+async fn show_tables(args: TablesArgs) -> Result<(), OpsError> {
+    let config = Config::from_variables(std::env::vars())?;
+    let dynamodb = retrying(&config.sdk);
+    let names = &config.tables;
+    let names = [names.sessions.as_str(), &names.states, &names.rejected];
+    let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], names).await?;
+    eprintln!("{target}\n");
+    let [sessions, states, rejected] = &target.tables;
+    let width = console::Term::stdout().size_checked().map(|(_, columns)| columns);
+    let tables = Tables { sessions, states, rejected, limit: args.limit, width };
+    print(&tables::shown(&dynamodb, &tables).await?)?;
+    Ok(())
+}
+
+async fn redrive(args: RedriveArgs) -> Result<ExitCode, OpsError> {
+    let reasons = Reasons::new(args.reasons)?;
+    let mode = if args.dry_run { Mode::DryRun } else { Mode::ForReal };
+    let must_ask = mode == Mode::ForReal && !args.yes;
+    if must_ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(OpsError::NoTerminal);
+    }
+    let Config { sdk, tables } = Config::from_variables(std::env::vars())?;
+    let services = [Service::DynamoDb, Service::Kinesis];
+    let target = Target::of(&sdk, &retrying(&sdk), &services, [tables.rejected.as_str()]).await?;
+    eprintln!("{target}");
+
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let plan = Plan::list(&dynamodb, &tables.rejected, &reasons).await?;
+    if !plan.is_empty() {
+        eprintln!("records to put back: {plan}");
+        if must_ask {
+            let question = format!("Put them back in account {}, region {}?", escaped(&target.account), target.region);
+            confirm(&question, io::stdin().lock(), io::stderr())?;
+        }
+    }
+    carry_out(plan, &aws_sdk_kinesis::Client::new(&sdk), mode).await
+}
+
+/// Shows how far `plan` comes, and what it did in the end, even if it failed on its way.
+async fn carry_out(plan: Plan<'_>, kinesis: &aws_sdk_kinesis::Client, mode: Mode) -> Result<ExitCode, OpsError> {
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let mut so_far = Redriven::default();
+    let outcome = plan
+        .carry_out(kinesis, mode, |done| {
+            so_far.clone_from(done);
+            bar.set_message(format!("{} records put back", done.put.values().sum::<u64>()));
+        })
+        .await;
+    bar.finish_and_clear();
+    let done = outcome.as_ref().unwrap_or(&so_far);
+    if outcome.is_ok() || so_far != Redriven::default() {
+        let prefix = if mode == Mode::DryRun { "Nothing was changed. There would be " } else { "" };
+        print(&format!("{prefix}{done}\n"))?;
+    }
+    let is_complete = outcome?.is_complete();
+    if !is_complete {
+        eprintln!(
+            "what now: clear the errors above, then run the same command again: what is left is still in the table"
+        );
+    }
+    Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// For the calls that nothing here retries.
+fn retrying(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::new(&kinesis_function::aws::with_sdk_retries(sdk))
+}
+
+/// Unlike `print!`, does not panic at a closed pipe.
+fn print(text: &str) -> Result<(), OpsError> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(OpsError::Stdout)
+}

@@ -1,0 +1,48 @@
+//! The reasons a redrive may be limited to.
+
+use shared::rejection::Reason;
+
+use crate::error::OpsError;
+
+/// Which records to redrive, by the reason they were rejected for. Only known reasons can be in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reasons(Vec<String>);
+
+impl Reasons {
+    /// The reasons with these codes; every reason if there is none.
+    ///
+    /// # Errors
+    /// All codes that are unknown, together with those there are.
+    pub fn new(codes: Vec<String>) -> Result<Self, OpsError> {
+        let known: Vec<_> = Reason::all().map(|reason| reason.to_string()).collect();
+        let unknown: Vec<_> = codes.iter().filter(|code| !known.contains(code)).map(|it| format!("{it:?}")).collect();
+        if unknown.is_empty() {
+            return Ok(Self(codes));
+        }
+        Err(OpsError::UnknownReasons { unknown: unknown.join(", "), known: known.join(", ") })
+    }
+
+    pub(super) fn include(&self, code: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|reason| reason == code)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn check_all(asked: &[&str]) -> Result<(), String> {
+        let asked: Vec<_> = asked.iter().map(ToString::to_string).collect();
+        Reasons::new(asked).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_reason_that_is_unknown_is_named_together_with_those_there_are() {
+        assert_eq!(check_all(&[]), Ok(()));
+        assert_eq!(check_all(&["not_json", "event_timestamp_in_the_future"]), Ok(()));
+        let error = check_all(&["not_json", "bogus", ""]).unwrap_err();
+        assert!(error.starts_with(r#"no such reason: "bogus", "". There are: not_utf8, "#), "{error}");
+        assert!(error.contains("user_id_too_long, "), "{error}");
+    }
+}

@@ -1,0 +1,163 @@
+//! The items of the tables as the project's own types, read up to a limit.
+//!
+//! A Scan returns items in no useful order, so a limited read shows some of a table, not the first of it. What is read is
+//! sorted afterwards.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_function::call_error::CallError;
+use kinesis_function::statements::Item;
+use sessionizer_fn::state::UserState;
+use sessionizer_fn::state_item;
+use shared::boundary::Boundary;
+use shared::session_rule::Status;
+use shared::user_id::UserId;
+
+use crate::error::OpsError;
+
+/// How much of a table to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadLimit {
+    /// Everything: memory and cost grow with the table.
+    WholeTable,
+    /// At most so many items.
+    Items(u32),
+}
+
+/// What was read of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored<T> {
+    /// What the items hold.
+    pub items: T,
+    /// Whether the table holds items that were not read.
+    pub has_more: bool,
+}
+
+/// A rejected record as its item holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRejection {
+    /// Stream and shard.
+    pub source: String,
+    /// Its position in the shard.
+    pub sequence_number: String,
+    /// Its partition key.
+    pub partition_key: String,
+    /// The reason's code.
+    pub reason: String,
+    /// What is wrong, for a person.
+    pub message: String,
+    /// When it arrived, in Unix milliseconds.
+    pub arrival_time: u64,
+    /// Its whole length in bytes.
+    pub data_length: u64,
+    /// The bytes that were kept.
+    pub data: Vec<u8>,
+}
+
+/// The sessions in the table called `table`, without tombstones, sorted by session id as bytes.
+///
+/// # Errors
+/// When the table cannot be read or holds something else.
+pub async fn sessions(client: &Client, table: &str, limit: ReadLimit) -> Result<Stored<Vec<Boundary>>, OpsError> {
+    let read = scan(client, table, limit).await?;
+    let decode =
+        |item: &Item| sink_fn::session_item::decode(item).map_err(|error| not_ours(table, item, &error.to_string()));
+    let mut sessions = read.items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    sessions.retain(|session| session.status != Some(Status::Retracted));
+    sessions.sort_unstable_by(|a, b| a.session_id.cmp(&b.session_id));
+    Ok(Stored { items: sessions, has_more: read.has_more })
+}
+
+/// The state of each user in the table called `table`.
+///
+/// # Errors
+/// When the table cannot be read or holds something else.
+pub async fn states(
+    client: &Client,
+    table: &str,
+    limit: ReadLimit,
+) -> Result<Stored<BTreeMap<UserId, UserState>>, OpsError> {
+    let read = scan(client, table, limit).await?;
+    let mut states = BTreeMap::new();
+    for item in read.items {
+        let name = item.get("user_id").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        let user_id = UserId::new(name).map_err(|error| not_ours(table, &item, &format!("user_id is {error:?}")))?;
+        let state = state_item::decode(&item).map_err(|error| not_ours(table, &item, &error.to_string()))?;
+        states.insert(user_id, state);
+    }
+    Ok(Stored { items: states, has_more: read.has_more })
+}
+
+/// The rejected records in the table called `table`, sorted by their position.
+///
+/// # Errors
+/// When the table cannot be read or holds something else.
+pub async fn rejected(
+    client: &Client,
+    table: &str,
+    limit: ReadLimit,
+) -> Result<Stored<Vec<StoredRejection>>, OpsError> {
+    let read = scan(client, table, limit).await?;
+    let decode = |item: &Item| rejection(item).ok_or_else(|| not_ours(table, item, "it is not a rejected record"));
+    let mut records = read.items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    records.sort_unstable_by(|a, b| a.position().cmp(&b.position()));
+    Ok(Stored { items: records, has_more: read.has_more })
+}
+
+impl StoredRejection {
+    /// Orders records as they are in their shard: a sequence number has no leading zeros, so the longer one is larger.
+    fn position(&self) -> (&str, usize, &str) {
+        (&self.source, self.sequence_number.len(), &self.sequence_number)
+    }
+}
+
+/// The error of an item that the functions did not write, with its key.
+fn not_ours(table: &str, item: &Item, fault: &str) -> OpsError {
+    let keys = ["session_id", "user_id", kinesis_function::rejected_table::KEY];
+    let key: Vec<_> =
+        keys.iter().filter_map(|name| Some(format!("{name} {:?}", item.get(*name)?.as_s().ok()?))).collect();
+    OpsError::Item { table: table.to_owned(), fault: format!("the item with {}: {fault}", key.join(", ")) }
+}
+
+fn rejection(item: &Item) -> Option<StoredRejection> {
+    let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+    let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
+    Some(StoredRejection {
+        source: text("source")?,
+        sequence_number: text("sequence_number")?,
+        partition_key: text("partition_key")?,
+        reason: text("reason")?,
+        message: text("message")?,
+        arrival_time: number("arrival_time")?,
+        data_length: number("data_length")?,
+        data: item.get("data")?.as_b().ok()?.as_ref().to_vec(),
+    })
+}
+
+async fn scan(client: &Client, table: &str, limit: ReadLimit) -> Result<Stored<Vec<Item>>, OpsError> {
+    let mut items: Vec<Item> = Vec::new();
+    let mut from: Option<HashMap<String, AttributeValue>> = None;
+    loop {
+        // One more than asked for tells whether there are more.
+        let missing = match limit {
+            ReadLimit::WholeTable => None,
+            ReadLimit::Items(most) => Some(most as usize + 1 - items.len()),
+        };
+        let request = client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(from);
+        let request = request.set_limit(missing.map(|missing| i32::try_from(missing).unwrap_or(i32::MAX)));
+        let page = request.send().await.map_err(|error| OpsError::of_table(table)(CallError::of("Scan", &error)))?;
+        items.extend(page.items.unwrap_or_default());
+        if let ReadLimit::Items(most) = limit
+            && items.len() > most as usize
+        {
+            items.truncate(most as usize);
+            return Ok(Stored { items, has_more: true });
+        }
+        from = page.last_evaluated_key;
+        if from.is_none() {
+            return Ok(Stored { items, has_more: false });
+        }
+    }
+}

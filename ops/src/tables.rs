@@ -1,0 +1,80 @@
+//! What the tables hold, for a person: some items of each, and roughly how many there are.
+
+use std::fmt::Write as _;
+
+use aws_sdk_dynamodb::Client;
+
+use crate::error::OpsError;
+use crate::stored::{self, ReadLimit};
+use crate::target::DescribedTable;
+use crate::text_table;
+
+/// Most items that may be read of a table. All are held in memory, and a rejected record may have 392 KiB: at worst 400 MB.
+pub const MAX_LIMIT: u32 = 1_000;
+
+/// Items read of a table unless the operator says otherwise: about two screens, and at worst 40 MB.
+pub const DEFAULT_LIMIT: u32 = 100;
+
+/// What to show.
+#[derive(Clone, Debug)]
+pub struct Tables<'a> {
+    /// The table of sessions.
+    pub sessions: &'a DescribedTable,
+    /// The table of users' states.
+    pub states: &'a DescribedTable,
+    /// The table of rejected records.
+    pub rejected: &'a DescribedTable,
+    /// Most items to read of each.
+    pub limit: u32,
+    /// Columns of the terminal; without, no text is wrapped.
+    pub width: Option<u16>,
+}
+
+/// All three tables as text, up to the limit of each.
+///
+/// # Errors
+/// When a table cannot be read or holds what the functions do not write.
+pub async fn shown(client: &Client, tables: &Tables<'_>) -> Result<String, OpsError> {
+    let Tables { sessions, states, rejected, limit, width } = *tables;
+    let limit = ReadLimit::Items(limit);
+    let stored_sessions = stored::sessions(client, &sessions.name, limit).await?;
+    let stored_states = stored::states(client, &states.name, limit).await?;
+    let stored_rejected = stored::rejected(client, &rejected.name, limit).await?;
+    let parts = [
+        title(sessions, stored_sessions.items.len(), stored_sessions.has_more),
+        text_table::sessions(&stored_sessions.items, width),
+        title(states, stored_states.items.len(), stored_states.has_more),
+        text_table::states(&stored_states.items, width),
+        title(rejected, stored_rejected.items.len(), stored_rejected.has_more),
+        text_table::rejected(&stored_rejected.items, width),
+    ];
+    Ok(parts.chunks(2).map(<[String]>::concat).collect::<Vec<_>>().join("\n"))
+}
+
+/// `sessions: 3`, and what is left out when there is more.
+fn title(table: &DescribedTable, shown: usize, has_more: bool) -> String {
+    let mut title = format!("{}: {shown}", text_table::escaped(&table.name));
+    if has_more {
+        // DynamoDB's count is hours old: one that is too small says nothing.
+        let about = table.items.checked_sub(shown as u64).filter(|more| *more > 0);
+        let more = about.map_or("more".to_owned(), |more| format!("about {more} more"));
+        let _ = write!(title, ", in no particular order, of a table that holds {more} (--limit)"); // cannot fail
+    }
+    title.push('\n');
+    title
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn title_says_roughly_how_many_items_are_left_out() {
+        let table = |items| DescribedTable { name: "sessions".to_owned(), items };
+        assert_eq!(title(&table(0), 3, false), "sessions: 3\n");
+        let expected = "sessions: 100, in no particular order, of a table that holds about 1134 more (--limit)\n";
+        assert_eq!(title(&table(1_234), 100, true), expected);
+        let expected = "sessions: 100, in no particular order, of a table that holds more (--limit)\n";
+        assert_eq!(title(&table(100), 100, true), expected);
+    }
+}

@@ -1,0 +1,167 @@
+//! Which account, region, endpoints and tables a command is about to read or change.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::Client;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use aws_types::service_config::ServiceConfigKey;
+use kinesis_function::call_error::CallError;
+
+use crate::error::OpsError;
+use crate::text_table::escaped;
+
+/// Where a command leads. Shown before it does anything but ask for this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<const TABLES: usize> {
+    /// The account that owns the tables: twelve digits, from a table's ARN.
+    pub account: String,
+    /// The region of the configuration.
+    pub region: String,
+    /// Service and endpoint, in the order in which the command uses them.
+    pub endpoints: Vec<(Service, Endpoint)>,
+    /// The tables, in the order in which they were asked for.
+    pub tables: [DescribedTable; TABLES],
+}
+
+/// A service that a command calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Holds the tables.
+    DynamoDb,
+    /// Holds the streams.
+    Kinesis,
+}
+
+/// Where the calls to a service go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// AWS' own endpoint for the region.
+    OfAws,
+    /// The URL that a variable gives.
+    Url(String),
+}
+
+/// A table that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedTable {
+    /// Its name.
+    pub name: String,
+    /// Roughly how many items it holds: DynamoDB counts them about every six hours.
+    pub items: u64,
+}
+
+impl<const TABLES: usize> Target<TABLES> {
+    /// Asks DynamoDB for the tables called `names`; `services` are those the command calls.
+    ///
+    /// # Errors
+    /// When a table does not exist or cannot be described.
+    pub async fn of(
+        sdk: &SdkConfig,
+        dynamodb: &Client,
+        services: &[Service],
+        names: [&str; TABLES],
+    ) -> Result<Self, OpsError> {
+        let mut target = Self {
+            account: UNKNOWN.to_owned(),
+            region: sdk.region().map_or(UNKNOWN, Region::as_ref).to_owned(),
+            endpoints: services.iter().map(|service| (*service, Endpoint::of(sdk, *service))).collect(),
+            tables: names.map(|name| DescribedTable { name: name.to_owned(), items: 0 }),
+        };
+        for table in &mut target.tables {
+            let answer = dynamodb.describe_table().table_name(&table.name).send().await;
+            let failed = |error| OpsError::of_table(&table.name)(CallError::of("DescribeTable", &error));
+            let Some(description) = answer.map_err(failed)?.table else { continue };
+            if let Some(account) = description.table_arn().and_then(account_of) {
+                account.clone_into(&mut target.account);
+            }
+            table.items = description.item_count().and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
+        }
+        Ok(target)
+    }
+}
+
+/// What stands for a fact that the answer or the configuration does not hold.
+const UNKNOWN: &str = "unknown";
+
+/// The account in `arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME`.
+fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| !account.is_empty())
+}
+
+impl Endpoint {
+    fn of(sdk: &SdkConfig, service: Service) -> Self {
+        let key = ServiceConfigKey::builder();
+        let key = key.service_id(service.id()).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        let url = key.ok().and_then(|key| sdk.service_config()?.load_config(key));
+        url.map_or(Self::OfAws, Self::Url)
+    }
+}
+
+impl Service {
+    /// The SDK's name of the service.
+    fn id(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "DynamoDB",
+            Self::Kinesis => "Kinesis",
+        }
+    }
+}
+
+impl<const TABLES: usize> fmt::Display for Target<TABLES> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "account {}, region {}", escaped(&self.account), escaped(&self.region))?;
+        for (service, endpoint) in &self.endpoints {
+            match endpoint {
+                Endpoint::OfAws => writeln!(f, "{} at AWS' own endpoint", service.id())?,
+                Endpoint::Url(url) => writeln!(f, "{} at {}", service.id(), escaped(url))?,
+            }
+        }
+        let names: Vec<_> = self.tables.iter().map(|table| escaped(&table.name)).collect();
+        write!(f, "table{} {}", if TABLES == 1 { "" } else { "s" }, names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_is_the_fifth_part_of_an_arn_in_every_partition() {
+        assert_eq!(account_of("arn:aws:dynamodb:eu-central-1:123456789012:table/sessions"), Some("123456789012"));
+        assert_eq!(account_of("arn:aws-cn:dynamodb:cn-north-1:210987654321:table/sessions"), Some("210987654321"));
+        assert_eq!(account_of("arn:aws:dynamodb:eu-central-1::table/sessions"), None);
+        assert_eq!(account_of("sessions"), None);
+    }
+
+    #[test]
+    fn target_names_account_region_endpoints_and_tables() {
+        let sdk = |extra: &[(&str, &str)]| {
+            let variables = [("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s")];
+            let variables = variables.iter().chain(extra).map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+            kinesis_function::aws::sdk_config(variables).ok()
+        };
+        let at = |extra: &[(&str, &str)], service| sdk(extra).map(|sdk| Endpoint::of(&sdk, service));
+        let kinesis_only = [("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:4567")];
+        let url = Endpoint::Url("http://127.0.0.1:4567".to_owned());
+        assert_eq!(at(&kinesis_only, Service::Kinesis), Some(url.clone()));
+        assert_eq!(at(&kinesis_only, Service::DynamoDb), Some(Endpoint::OfAws));
+        assert_eq!(at(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4567")], Service::DynamoDb), Some(url.clone()));
+
+        let expected =
+            "account 123456789012, region eu-west-1\nDynamoDB at AWS' own endpoint\nKinesis at http://127.0.0.1:4567\n";
+        let endpoints = [(Service::DynamoDb, Endpoint::OfAws), (Service::Kinesis, url)];
+        assert_eq!(target(&endpoints, ["rejected-records"]), format!("{expected}table rejected-records"));
+        assert_eq!(target(&endpoints, ["sessions", "s"]), format!("{expected}tables sessions, s"));
+    }
+
+    fn target<const TABLES: usize>(endpoints: &[(Service, Endpoint)], names: [&str; TABLES]) -> String {
+        let target = Target {
+            account: "123456789012".to_owned(),
+            region: "eu-west-1".to_owned(),
+            endpoints: endpoints.to_vec(),
+            tables: names.map(|name| DescribedTable { name: name.to_owned(), items: 7 }),
+        };
+        target.to_string()
+    }
+}

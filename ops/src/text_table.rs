@@ -1,0 +1,129 @@
+//! The tables as text for a terminal.
+//!
+//! What comes from clicks may be any text: it is shown with its control characters escaped, so that none can move the
+//! cursor, clear the screen or look like a line of its own.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use sessionizer_fn::state::UserState;
+use shared::boundary::Boundary;
+use shared::event_time::EventTime;
+use shared::session_rule::Status;
+use shared::user_id::UserId;
+
+use crate::stored::StoredRejection;
+
+/// A column's title, and what it holds.
+type Column = (&'static str, Content);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Wrapped if need be.
+    Text,
+    /// Never wrapped: a date without its hour helps nobody.
+    Time,
+    /// Aligned to the right.
+    Number,
+}
+
+use Content::{Number, Text, Time};
+
+/// Columns that `YYYY-MM-DD hh:mm:ss` takes, with the gap before it.
+const TIME_WIDTH: u16 = 19 + GAP;
+
+/// Columns between two columns, and before the first.
+const GAP: u16 = 2;
+
+/// `text` with its control characters escaped.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        Cow::Owned(text.chars().map(escaped).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The sessions table, one row per session. Text is wrapped to `width` columns, or not at all.
+#[must_use]
+pub fn sessions(sessions: &[Boundary], width: Option<u16>) -> String {
+    let columns = [
+        ("session", Text),
+        ("start (UTC)", Time),
+        ("status", Text),
+        ("length", Number),
+        ("clicks", Number),
+        ("first event", Text),
+    ];
+    let row = |session: &Boundary| {
+        let (length, clicks) = match session.status {
+            Some(Status::Closed { end, event_count }) => {
+                (format!("{} s", end.ms_since(session.session_timestamp) / 1_000), event_count.to_string())
+            }
+            _ => (String::new(), String::new()),
+        };
+        let status = session.status.map_or("", Status::word).to_owned();
+        let event = session.attributes.event_name.as_deref().unwrap_or_default().to_owned();
+        [session.session_id.to_string(), session.session_time.to_string(), status, length, clicks, event]
+    };
+    drawn(columns, sessions.iter().map(row), width)
+}
+
+/// The state table, one row per user. Text is wrapped to `width` columns, or not at all.
+#[must_use]
+pub fn states(states: &BTreeMap<UserId, UserState>, width: Option<u16>) -> String {
+    let columns = [
+        ("user", Text),
+        ("session", Text),
+        ("start (UTC)", Time),
+        ("last seen", Time),
+        ("clicks", Number),
+        ("shards", Number),
+    ];
+    let row = |(user, state): (&UserId, &UserState)| {
+        let current = &state.sessions.current;
+        let [start, end] = [current.start, current.end].map(EventTime::to_utc_text);
+        let session = format!("{}_{}", user.as_str(), state.sessions.ordinal);
+        let (clicks, shards) = (current.event_count.to_string(), state.cursors.len().to_string());
+        [user.as_str().to_owned(), session, start, end, clicks, shards]
+    };
+    drawn(columns, states.iter().map(row), width)
+}
+
+/// The table of rejected records, one row per record. Text is wrapped to `width` columns, or not at all.
+#[must_use]
+pub fn rejected(records: &[StoredRejection], width: Option<u16>) -> String {
+    let columns = [("reason", Text), ("bytes", Number), ("message", Text)];
+    let row =
+        |record: &StoredRejection| [record.reason.clone(), record.data_length.to_string(), record.message.clone()];
+    drawn(columns, records.iter().map(row), width)
+}
+
+/// `rows` below the titles of `columns`, each line indented and ended.
+fn drawn<const N: usize>(columns: [Column; N], rows: impl Iterator<Item = [String; N]>, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(columns.map(|(title, _)| title));
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    for row in rows {
+        table.add_row(row.map(|text| escaped(&text).into_owned()));
+    }
+    for (column, (_, content)) in table.column_iter_mut().zip(columns) {
+        column.set_padding((GAP, 0));
+        if content == Number {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if content == Time && width.is_some() {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(TIME_WIDTH)));
+        }
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+#[cfg(test)]
+#[path = "text_table_tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+#![allow(clippy::unwrap_used)]
+
+use shared::attributes::Attributes;
+use shared::boundary::Version;
+use shared::session_rule::{Session, UserSessions};
+
+use super::*;
+
+fn session(id: &str, event_name: &str) -> Boundary {
+    let row = format!(
+        r#"{{"user_id":"u","session_timestamp":1721390000000,"session_time":"2024-07-19 11:53:20","session_id":"{id}","event_type":null,"device_type":null,"event_name":"{event_name}","status":"closed","session_end":1721390004000,"event_count":2,"version":1}}"#
+    );
+    Boundary::decode(row.as_bytes()).unwrap()
+}
+
+fn rejection(reason: &str, message: &str) -> StoredRejection {
+    StoredRejection {
+        source: "click-stream/shardId-000000000000".to_owned(),
+        sequence_number: "1".to_owned(),
+        partition_key: "key".to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        arrival_time: 0,
+        data_length: 1_234,
+        data: Vec::new(),
+    }
+}
+
+#[test]
+fn columns_are_as_wide_as_what_they_hold_and_numbers_are_right_aligned() {
+    let expected = "  session        start (UTC)          status  length  clicks  first event
+  u_0            2024-07-19 11:53:20  closed     4 s       2  search
+  a_long_user_1  2024-07-19 11:53:20  closed     4 s       2  détail
+";
+    assert_eq!(sessions(&[session("u_0", "search"), session("a_long_user_1", "détail")], None), expected);
+    assert_eq!(rejected(&[], None), "  reason  bytes  message\n");
+}
+
+#[test]
+fn control_characters_are_escaped_in_every_cell() {
+    let session = session(r"u\u0007_0", r"\u001b[2J\n");
+    let expected = r"  session   start (UTC)          status  length  clicks  first event
+  u\u{7}_0  2024-07-19 11:53:20  closed     4 s       2  \u{1b}[2J\n
+";
+    assert_eq!(sessions(&[session], None), expected);
+    let expected = "  reason   bytes  message\n  not\\r_x   1234  a\\tb\\u{9b}c\n";
+    assert_eq!(rejected(&[rejection("not\r_x", "a\tb\u{9b}c")], None), expected);
+}
+
+fn state_of(user: &str) -> BTreeMap<UserId, UserState> {
+    let [start, end] = [1_721_390_000_000, 1_721_390_004_000].map(|ms| EventTime::from_ms(ms).unwrap());
+    let current = Session { start, end, event_count: 2, attributes: Attributes::default() };
+    let sessions = UserSessions { ordinal: 0, current, previous: None };
+    let state = UserState { version: Version::NONE, sessions, cursors: BTreeMap::new() };
+    [(UserId::new(user).unwrap(), state)].into()
+}
+
+#[test]
+fn rows_are_wrapped_to_the_width_of_a_terminal_and_never_without_one() {
+    let user = "a-user-with-a-very-long-name-".repeat(4);
+    let message = "the field event_timestamp is 1721390000, it must be in milliseconds ".repeat(5);
+    let tables = |width| {
+        let session = session(&format!("{user}_0"), &"a very long name of an event ".repeat(4));
+        let rejection = rejection("event_timestamp_in_the_future", &message);
+        [sessions(&[session], width), states(&state_of(&user), width), rejected(&[rejection], width)]
+    };
+    for columns in [80, 100] {
+        let tables = tables(Some(columns));
+        for table in &tables {
+            assert!(table.lines().all(|line| line.chars().count() <= usize::from(columns)), "{table}");
+            assert!(table.lines().count() > 2, "{table}");
+        }
+        let whole: [&[&str]; 3] = [
+            &["2024-07-19 11:53:20", "closed", "4 s", "2"],
+            &["2024-07-19 11:53:20  2024-07-19 11:53:24", "2", "0"],
+            &["event_timestamp_in_the_future", "1234"],
+        ];
+        for (table, whole) in tables.iter().zip(whole) {
+            assert!(whole.iter().all(|cell| table.contains(cell)), "one of {whole:?} is wrapped in\n{table}");
+        }
+    }
+    assert_eq!(tables(None).map(|table| table.lines().count()), [2, 2, 2]);
+    for columns in [0, 1, 20] {
+        assert!(tables(Some(columns)).iter().all(|table| table.lines().count() >= 2), "{columns} columns");
+    }
+}

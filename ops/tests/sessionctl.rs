@@ -1,0 +1,231 @@
+//! `sessionctl` as an operator types it: the built program against the embedded services.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Command, ExitStatus, Output, Stdio};
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use local_aws::{LocalAws, LocalAwsOptions, Template};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+/// An account with rejected records.
+struct Account {
+    services: LocalAws,
+}
+
+impl Account {
+    /// Its table of rejected records holds `count` of click-stream.
+    async fn with(count: u64) -> Self {
+        let services = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
+        services.create_resources(&Template::of_this_project().unwrap(), Some(1)).await.unwrap();
+        for number in 1..=count {
+            let (text, digits) = (number.to_string(), |n: u64| AttributeValue::N(n.to_string()));
+            let string = |text: &str| AttributeValue::S(text.to_owned());
+            let shard = "click-stream/shardId-000000000000";
+            let put = services.dynamodb().put_item().table_name("rejected-records");
+            let put = put.item("position", string(&format!("{shard}/{text}"))).item("source", string(shard));
+            let put = put.item("sequence_number", string(&text)).item("partition_key", string("key"));
+            let put = put.item("reason", string("not_json")).item("message", string("expected value\u{1b}[2J"));
+            let put = put.item("arrival_time", digits(number)).item("data_length", digits(text.len() as u64));
+            put.item("data", AttributeValue::B(Blob::new(text))).send().await.unwrap();
+        }
+        Self { services }
+    }
+
+    /// `sessionctl` with `arguments`, led here by its variables and by nothing else.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sessionctl"));
+        command.args(arguments).env_clear().stdin(Stdio::null());
+        command.env("AWS_REGION", "us-east-1").env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+        command.env("AWS_ENDPOINT_URL_DYNAMODB", self.services.dynamodb_url());
+        command.env("AWS_ENDPOINT_URL_KINESIS", self.services.kinesis_url());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        told(&self.command(arguments).output().unwrap())
+    }
+
+    /// How many rejected records are left.
+    async fn left(&self) -> i32 {
+        self.services.dynamodb().scan().table_name("rejected-records").send().await.unwrap().count
+    }
+
+    /// What each command that calls both services says first.
+    fn target(&self) -> String {
+        let (dynamodb, kinesis) = (self.services.dynamodb_url(), self.services.kinesis_url());
+        let endpoints = format!("DynamoDB at {dynamodb}\nKinesis at {kinesis}\n");
+        format!("account 000000000000, region us-east-1\n{endpoints}table rejected-records\n")
+    }
+}
+
+/// Exit code, standard output, standard error.
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Runs `command` at a terminal where a person types `answer` once asked. Its status, and all that the terminal shows.
+fn at_a_terminal(mut command: Command, answer: &str) -> (ExitStatus, String) {
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let terminal = File::from(rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap());
+    command.stdin(terminal.try_clone().unwrap()).stderr(terminal.try_clone().unwrap()).stdout(terminal);
+    let mut child = command.spawn().unwrap();
+    drop(command); // with its handles of the terminal, so that reading ends when the program does
+    let mut controller = File::from(controller);
+    let (mut shown, mut buffer, mut is_answered) = (Vec::new(), [0; 1_024], false);
+    // The end of a terminal that nobody holds any more is an error on Linux.
+    while let Ok(count @ 1..) = controller.read(&mut buffer) {
+        shown.extend_from_slice(&buffer[..count]);
+        if !is_answered && shown.ends_with(b"to go on: ") {
+            controller.write_all(format!("{answer}\n").as_bytes()).unwrap();
+            is_answered = true;
+        }
+    }
+    (child.wait().unwrap(), String::from_utf8_lossy(&shown).replace("\r\n", "\n"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redrive_without_a_terminal_and_without_yes_is_refused_before_any_call() {
+    let account = Account::with(1).await;
+    let expected = "error: this changes tables and streams, and there is no terminal to confirm it at (standard input and \
+                    standard error): nothing was done\n\
+                    what now: run it at a terminal, count with --dry-run, or pass --yes after reading what --help says of it\n";
+    assert_eq!(account.run(&["redrive"]), (Some(2), String::new(), expected.to_owned()));
+    assert_eq!(account.left().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redrive_at_a_terminal_says_what_it_would_change_and_changes_it_after_a_yes() {
+    let account = Account::with(3).await;
+    let question = "records to put back: 3 into stream click-stream\n\
+                    Put them back in account 000000000000, region us-east-1? Type \"yes\" to go on: ";
+    let (status, shown) = at_a_terminal(account.command(&["redrive"]), "no");
+    let refused = "no\nerror: not confirmed: nothing was changed\n";
+    assert_eq!((status.code(), shown), (Some(1), format!("{}{question}{refused}", account.target())));
+    assert_eq!(account.left().await, 3);
+
+    let (status, shown) = at_a_terminal(account.command(&["redrive"]), "yes");
+    assert!(shown.starts_with(&format!("{}{question}yes\n", account.target())), "{shown}");
+    assert!(shown.ends_with("3 records put back into their streams\n        3 not_json\n"), "{shown}");
+    assert_eq!((status.code(), account.left().await), (Some(0), 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redrive_with_yes_asks_nobody_and_still_says_where_it_leads() {
+    let account = Account::with(2).await;
+    let done = "2 records put back into their streams\n        2 not_json\n".to_owned();
+    let said = format!("{}records to put back: 2 into stream click-stream\n", account.target());
+    assert_eq!(account.run(&["redrive", "--yes"]), (Some(0), done, said));
+    assert_eq!(account.left().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dry_run_asks_nobody_and_changes_nothing() {
+    let account = Account::with(1).await;
+    let (status, stdout, stderr) = account.run(&["redrive", "--dry-run", "--reasons", "not_json,not_utf8"]);
+    let expected = "Nothing was changed. There would be 1 records put back into their streams\n        1 not_json\n";
+    assert_eq!((status, stdout.as_str()), (Some(0), expected));
+    assert_eq!(stderr, format!("{}records to put back: 1 into stream click-stream\n", account.target()));
+    assert_eq!(account.left().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_reason_is_refused_with_those_there_are() {
+    let account = Account::with(1).await;
+    let (status, stdout, stderr) = account.run(&["redrive", "--yes", "--reasons", "bogus"]);
+    assert_eq!((status, stdout.as_str()), (Some(2), ""), "nothing was done");
+    assert!(stderr.starts_with("error: no such reason: \"bogus\". There are: not_utf8, "), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_that_is_gone_leaves_its_records_and_is_a_failure_with_advice() {
+    let account = Account::with(1).await;
+    account.services.kinesis().delete_stream().stream_name("click-stream").send().await.unwrap();
+    let (status, stdout, stderr) = account.run(&["redrive", "--yes"]);
+    let expected = "0 records put back into their streams\n        \
+                    1 not_json, left in the table: refused with ResourceNotFoundException\n";
+    assert_eq!((status, stdout.as_str()), (Some(1), expected));
+    assert!(stderr.ends_with("run the same command again: what is left is still in the table\n"), "{stderr}");
+    assert_eq!(account.left().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn table_that_is_not_there_is_an_error_that_says_what_to_compare() {
+    let account = Account::with(0).await;
+    let output = account.command(&["redrive", "--yes"]).env("REJECTED_TABLE", "elsewhere").output().unwrap();
+    let (status, stdout, stderr) = told(&output);
+    assert_eq!((status, stdout.as_str()), (Some(1), ""));
+    assert!(
+        stderr.starts_with("error: table elsewhere: DescribeTable failed: ResourceNotFoundException: "),
+        "{stderr}"
+    );
+    assert!(stderr.contains("\nwhat now: is it another account or region"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_that_lead_nowhere_are_named_together() {
+    let account = Account::with(0).await;
+    let output = account.command(&["tables"]).env_clear().output().unwrap();
+    let (status, stdout, stderr) = told(&output);
+    assert_eq!((status, stdout.as_str()), (Some(1), ""));
+    for text in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "\nwhat now: set them, or take them from"]
+    {
+        assert!(stderr.contains(text), "{text} is not in\n{stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_shown_up_to_the_limit_with_control_characters_escaped() {
+    let account = Account::with(3).await;
+    let dynamodb = account.services.dynamodb_url();
+    let tables = "tables sessions, session-state, rejected-records\n\n";
+    let target = format!("account 000000000000, region us-east-1\nDynamoDB at {dynamodb}\n{tables}");
+    let empty = "sessions: 0
+  session  start (UTC)  status  length  clicks  first event
+
+session-state: 0
+  user  session  start (UTC)  last seen  clicks  shards
+
+";
+    let row = "  not_json      1  expected value\\u{1b}[2J\n";
+    let titles = "  reason    bytes  message\n";
+    let all = format!("{empty}rejected-records: 3\n{titles}{row}{row}{row}");
+    assert_eq!(account.run(&["tables"]), (Some(0), all.clone(), target.clone()));
+    assert_eq!(account.run(&["tables", "--limit", "3"]), (Some(0), all, target.clone()));
+
+    let (status, stdout, stderr) = account.run(&["tables", "--limit", "2"]);
+    let (title, rows) = stdout.strip_prefix(empty).unwrap().split_once('\n').unwrap();
+    assert!(title.starts_with("rejected-records: 2, in no particular order, of a table that holds "), "{title}");
+    assert_eq!((status, rows, stderr), (Some(0), format!("{titles}{row}{row}").as_str(), target));
+}
+
+#[test]
+fn values_outside_their_limits_are_refused() {
+    let cases: [(&[&str], &str); 3] = [
+        (&["tables", "--limit", "0"], "0 is not in 1..=1000"),
+        (&["tables", "--limit", "1001"], "1001 is not in 1..=1000"),
+        (&["redrive", "--yes", "--dry-run"], "'--yes' cannot be used with '--dry-run'"),
+    ];
+    for (arguments, expected) in cases {
+        let (status, _, stderr) =
+            told(&Command::new(env!("CARGO_BIN_EXE_sessionctl")).args(arguments).output().unwrap());
+        assert_eq!(status, Some(2), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+}
+
+#[test]
+fn help_says_what_the_exit_status_means_and_what_yes_risks() {
+    let help =
+        |arguments: &[&str]| told(&Command::new(env!("CARGO_BIN_EXE_sessionctl")).args(arguments).output().unwrap()).1;
+    assert!(help(&["--help"]).contains("Exit status:\n  0  "), "{}", help(&["--help"]));
+    assert!(help(&["redrive", "--help"]).contains("DANGER: "), "{}", help(&["redrive", "--help"]));
+}
