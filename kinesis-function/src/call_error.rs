@@ -104,6 +104,12 @@ impl CallError {
         &self.code
     }
 
+    /// Whether the call may have taken effect although it failed: no answer came, or none that could be read.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        matches!(self.code.as_str(), "TimedOut" | "NoConnection" | UNREADABLE_ANSWER | "IncompleteAnswer")
+    }
+
     /// Whether the same call may succeed later: a throttle, an internal error, a lost connection.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -98,6 +98,8 @@ async fn broken_connection_is_transient_and_tells_its_cause() {
     let error = failure(None).await;
     assert!(error.is_transient());
     assert_eq!((error.code(), error.operation()), ("NoConnection", "ListTables"));
+    assert!(error.may_have_taken_effect());
+    assert!(!failure(refused(400, "ThrottlingException", "later")).await.may_have_taken_effect());
     assert!(error.to_string().contains("connection reset"), "{error}");
 }
 

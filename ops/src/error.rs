@@ -28,7 +28,7 @@ pub enum OpsError {
         fault: String,
     },
     /// A redrive was asked for reasons that no record is rejected for.
-    #[error("no such reason: {unknown}. There are: {known}")]
+    #[error("no such reason: {unknown}. There are:\n  {known}")]
     UnknownReasons {
         /// The unknown reasons, each in quotes.
         unknown: String,

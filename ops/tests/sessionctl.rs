@@ -142,7 +142,7 @@ async fn unknown_reason_is_refused_with_those_there_are() {
     let account = Account::with(1).await;
     let (status, stdout, stderr) = account.run(&["redrive", "--yes", "--reasons", "bogus"]);
     assert_eq!((status, stdout.as_str()), (Some(2), ""), "nothing was done");
-    assert!(stderr.starts_with("error: no such reason: \"bogus\". There are: not_utf8, "), "{stderr}");
+    assert!(stderr.starts_with("error: no such reason: \"bogus\". There are:\n  not_utf8\n  "), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,7 +23,7 @@ use crate::error::OpsError;
 use crate::text_table::escaped;
 use attempts::Attempts;
 use items::{Items, Kept, Listed};
-use put::put;
+use put::{Refusal, put};
 pub use reasons::Reasons;
 pub use redriven::Redriven;
 
@@ -67,7 +67,8 @@ impl<'a> Plan<'a> {
     /// Redrives the records, each stream's in order of arrival, and reports to `on_progress` after each request.
     ///
     /// What Kinesis refuses for good, or does not take within a bounded number of attempts, stays in the table and is
-    /// counted in [`Redriven::left`].
+    /// counted in [`Redriven::left`]. So does a record whose put got no answer, in [`Redriven::unanswered`]: it may be in
+    /// the stream.
     ///
     /// # Errors
     /// If the table cannot be read or written. What was reported to `on_progress` is done.
@@ -149,9 +150,15 @@ impl<P: FnMut(&Redriven)> Run<'_, P> {
                 }
                 accepted.iter().for_each(|record| self.done.count_put(&record.reason));
             }
-            let try_again = refused.iter().any(|(_, refusal)| refusal.is_transient) && attempts.again().await;
+            // A record that may be in the stream is not put again: each copy would count as one more click.
+            let may_try = |refusal: &Refusal| refusal.is_transient && !refusal.may_be_put;
+            let try_again = refused.iter().any(|(_, refusal)| may_try(refusal)) && attempts.again().await;
             for (record, refusal) in refused {
-                if try_again && refusal.is_transient {
+                if refusal.may_be_put {
+                    self.done.leave_unanswered(&record.reason, &refusal.code);
+                    continue;
+                }
+                if try_again && may_try(&refusal) {
                     waiting.push(record);
                     continue;
                 }

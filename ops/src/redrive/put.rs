@@ -1,7 +1,6 @@
 //! Puts rejected records into a stream, one request at a time.
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use kinesis_function::call_error::CallError;
@@ -20,6 +19,15 @@ pub(super) struct Refusal {
     pub(super) code: String,
     /// Whether Kinesis may take the same record later.
     pub(super) is_transient: bool,
+    /// Whether the record may be in the stream all the same: the answer was lost.
+    pub(super) may_be_put: bool,
+}
+
+impl Refusal {
+    fn of(error: &CallError) -> Self {
+        let (is_transient, may_be_put) = (error.is_transient(), error.may_have_taken_effect());
+        Self { code: error.code().to_owned(), is_transient, may_be_put }
+    }
 }
 
 /// Tries once to put `records` into `stream`; the results are in their order. Fails if the request fails as a whole.
@@ -30,12 +38,9 @@ pub(super) async fn put(
 ) -> Result<Vec<Result<(), Refusal>>, Refusal> {
     let entries = records.iter().map(|record| entry(record)).collect::<Result<_, _>>()?;
     let answer = kinesis.put_records().stream_name(stream).set_records(Some(entries)).send().await;
-    let answer = answer.map_err(|error| {
-        let is_transient = CallError::of(OPERATION, &error).is_transient();
-        Refusal { code: error.code().unwrap_or(NO_CODE).to_owned(), is_transient }
-    })?;
+    let answer = answer.map_err(|error| Refusal::of(&CallError::of(OPERATION, &error)))?;
     if answer.records.len() != records.len() {
-        return Err(Refusal { code: "an incomplete answer".to_owned(), is_transient: true });
+        return Err(Refusal::of(&CallError::incomplete_answer(OPERATION, "results and records differ in number")));
     }
     Ok(answer.records.iter().map(result).collect())
 }
@@ -44,7 +49,7 @@ fn entry(record: &Kept) -> Result<PutRecordsRequestEntry, Refusal> {
     let entry = PutRecordsRequestEntry::builder()
         .partition_key(record.accepted_partition_key())
         .data(Blob::new(record.data.clone()));
-    entry.build().map_err(|error| Refusal { code: error.to_string(), is_transient: false })
+    entry.build().map_err(|error| Refusal::of(&CallError::unbuildable(OPERATION, error)))
 }
 
 fn result(entry: &PutRecordsResultEntry) -> Result<(), Refusal> {
@@ -53,8 +58,7 @@ fn result(entry: &PutRecordsResultEntry) -> Result<(), Refusal> {
         (code, _) => {
             let code = code.as_deref().unwrap_or(NO_CODE);
             let message = entry.error_message.as_deref().unwrap_or_default();
-            let is_transient = CallError::of_part(OPERATION, code, message).is_transient();
-            Err(Refusal { code: code.to_owned(), is_transient })
+            Err(Refusal::of(&CallError::of_part(OPERATION, code, message)))
         }
     }
 }

@@ -95,7 +95,7 @@ async fn unknown_reason_is_an_error_before_any_call_is_made() {
     let world = World::with(&THREE).await;
     let (outcome, http) = world.redrive(&["not_json", "bogus"], |_| Fault::None).await;
     let error = outcome.unwrap_err().to_string();
-    assert!(error.starts_with(r#"no such reason: "bogus". There are: not_utf8, "#), "{error}");
+    assert!(error.starts_with("no such reason: \"bogus\". There are:\n  not_utf8\n  "), "{error}");
     assert_eq!(["Scan", "PutRecords", "BatchWriteItem"].map(|operation| http.calls_of(operation)), [0, 0, 0]);
 }
 
@@ -221,4 +221,20 @@ async fn plan_says_how_many_records_go_into_which_stream() {
     };
     assert_eq!(plan(&[]).await, (false, "2 into stream click-stream, 1 into stream session-stream".to_owned()));
     assert_eq!(plan(&["not_utf8"]).await, (true, String::new()));
+}
+
+/// Each copy would count as one more click.
+#[tokio::test]
+async fn record_whose_put_got_no_answer_is_not_put_again_but_left_and_reported() {
+    for fault in [|| Fault::ReplyLost, || Fault::NotSent] {
+        let world = World::with(&THREE).await;
+        let is_put = |call: &Call| call.operation == "PutRecords";
+        let (outcome, http) = world.redrive(&[], move |call| if is_put(call) { fault() } else { Fault::None }).await;
+        let redriven = outcome.unwrap();
+        assert_eq!(redriven, Redriven { unanswered: left("NoConnection", 3), ..Redriven::default() });
+        assert!(!redriven.is_complete());
+        assert_eq!(http.calls_of("PutRecords"), 1);
+        assert_eq!(world.left().await, [1, 2, 3]);
+        assert!(world.clicks().await.len() <= 3, "no record twice");
+    }
 }
