@@ -1,6 +1,6 @@
 //! How often a call is made that brings nothing forward.
 
-use kinesis_function::invocation::Backoff;
+use kinesis_function::backoff::Backoff;
 
 /// Attempts after the first one. With their pauses some 5 seconds: a shard that is throttled takes records again every
 /// second, and what lasts longer is for a person to look at.
