@@ -1,15 +1,6 @@
 //! What a function is to the shell: a value that decodes a batch, works it off and reports what it did.
 //!
-//! A function that consumes a Kinesis stream is a type with a [`Handler`] implementation and four lines of `main`:
-//!
-//! 1. `decode` turns the batch's records into the work to do. A record that cannot be decoded goes to `rejected`.
-//! 2. `work` does it, calling [`DoneRecords::set_done`](crate::done_records::DoneRecords::set_done) for each record as soon
-//!    as a redelivery could no longer add anything, and noting in the invocation's `failures` what failed. It retries what is
-//!    transient; the shell drops it at the deadline.
-//! 3. `report` says in numbers what was done, also after a drop: whatever is counted lives in the work.
-//! 4. `main` is `kinesis_function::runtime::run(Config::read, |config, sdk| …).await` on a `current_thread` runtime.
-//!
-//! Everything else is the shell's: the loop, the deadline, the answer, rejected records, logs, metrics and start-up.
+//! The shell does the rest: the loop, the deadline, the answer, rejected records, logs, metrics and start-up.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -24,6 +15,18 @@ use crate::rejected_table::RejectedTable;
 use crate::time_budget::Timing;
 
 /// A function with its clients; one for the life of an execution environment.
+///
+/// A new function is a type that implements this, and a `main` on a `current_thread` runtime that awaits
+/// `kinesis_function::runtime::run(Config::read, |config, sdk| MyFunction::new(config, sdk))`:
+///
+/// 1. [`decode`](Self::decode) turns the records into the work to do, and sets aside those that cannot be decoded.
+/// 2. [`work`](Self::work) does it. It calls `invocation.done.set_done(index)` for a record once its effects are stored,
+///    notes what failed in `invocation.failures`, retries what is transient, and passes a record that turns out to be
+///    unusable to `invocation.reject`. What it leaves undone is redelivered.
+/// 3. [`report`](Self::report) returns what was counted. Counts live in [`Work`](Self::Work), so that they survive the
+///    deadline; [`counts`](Self::counts) names them for CloudWatch.
+///
+/// `invocation_tests.rs` holds the smallest example.
 pub trait Handler: Send + Sync {
     /// The name of the metric for the longest wait from a record's arrival to the answer, in milliseconds.
     const LONGEST_WAIT: &'static str;

@@ -17,7 +17,7 @@ use crate::rejected_records::{self, RejectedRecord, RejectedRecords};
 use crate::rejected_table::RejectedTable;
 use crate::time_budget::TimeBudget;
 
-/// What the work of one invocation has besides the work itself.
+/// What the work of one invocation reads and notes: the batch, its time, what is done and what failed.
 #[derive(Debug)]
 pub struct Invocation<'r> {
     /// The batch.
@@ -104,3 +104,7 @@ pub async fn handle<H: Handler>(
         range,
     })
 }
+
+#[cfg(test)]
+#[path = "invocation_tests.rs"]
+mod tests;
