@@ -2,7 +2,7 @@
 //!
 //! In each round a group of users takes one step: large enough to fill requests, small enough for the first ones to be
 //! done long before the last ones when calls are slow. A user who was throttled waits until the others are through.
-//! What is done is noted as it happens, and whatever is not done comes again.
+//! What is done is noted as it happens; whatever is not done is redelivered.
 
 use std::collections::VecDeque;
 
@@ -39,7 +39,7 @@ pub struct Sessionizer {
     rejected: RejectedTable,
 }
 
-/// The users of a batch on their way.
+/// A batch: its users who are not done yet, and what was counted so far.
 #[derive(Debug)]
 pub struct SessionizerWork {
     lanes: Vec<Lane>,

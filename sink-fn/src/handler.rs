@@ -24,7 +24,7 @@ pub struct Sink {
     rejected: RejectedTable,
 }
 
-/// The sessions of a batch on their way into the table.
+/// A batch: its sessions that are not written yet, and what was counted so far.
 #[derive(Debug)]
 pub struct SinkWork {
     sessions: Vec<Newest>,
