@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures_util::stream::{self, TryStreamExt};
-use kinesis_function::invocation::Invocation;
+use kinesis_function::invocation::handle;
+use kinesis_function::time_budget::TimeBudget;
 use local_aws::faults::{Fault, FaultyHttpClient};
 use serde::{Deserialize, Serialize};
 use sessionizer_fn::handler::Sessionizer;
@@ -154,10 +155,10 @@ async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
         place += clicks.len() as u64;
         let _ = meter.take();
         let (cpu, began) = (process_cpu(), Instant::now());
-        let answer = sessionizer.handle(parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
+        let answer = handle(&sessionizer, parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
         let response = serde_json::to_vec(&answer.response)?;
         let (cpu, wall) = (process_cpu() - cpu, began.elapsed());
-        check(answer.report.undone, answer.report.applied, clicks.len(), &response)?;
+        check(answer.records.undone, answer.report.applied, clicks.len(), &response)?;
         if round > 0 {
             figures.add(clicks.len(), json.len(), users_per_click(&clicks), cpu, wall, &meter.take());
             figures.published += answer.report.published;
@@ -179,10 +180,10 @@ async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
         place += boundaries.len() as u64;
         let _ = meter.take();
         let (cpu, began) = (process_cpu(), Instant::now());
-        let answer = sink.handle(parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
+        let answer = handle(&sink, parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
         let response = serde_json::to_vec(&answer.response)?;
         let (cpu, wall) = (process_cpu() - cpu, began.elapsed());
-        check(answer.report.undone, answer.report.written, boundaries.len(), &response)?;
+        check(answer.records.undone, answer.report.written, boundaries.len(), &response)?;
         if round > 0 {
             figures.add(boundaries.len(), json.len(), 1.0, cpu, wall, &meter.take());
         }
@@ -255,12 +256,12 @@ async fn store_states(
         .await
 }
 
-/// An invocation that begins now and has time for whatever is measured.
-pub(crate) fn time_enough() -> Invocation {
+/// Time for whatever is measured, from now on.
+pub(crate) fn time_enough() -> TimeBudget {
     // The commits' versions must be higher than those stored; the clock is.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    Invocation::lasting(now_ms, Duration::from_secs(600))
+    TimeBudget::lasting(now_ms, Duration::from_secs(600))
 }
 
 fn check(undone: u64, done: u64, records: usize, response: &[u8]) -> Result<(), BenchError> {

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_kinesis::primitives::Blob;
-use kinesis_function::invocation::Invocation;
+use kinesis_function::invocation::handle;
 use kinesis_function::records::Records;
+use kinesis_function::time_budget::TimeBudget;
 use local_aws::event_source_mapping::{EventSourceMapping, Function, MappingConfig};
 use local_aws::{LocalAws, LocalAwsOptions, Template};
 use sessionizer_fn::handler::Sessionizer;
@@ -30,7 +31,7 @@ struct SessionizerFunction(Sessionizer);
 impl Function for SessionizerFunction {
     async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
         let event = parse(&event).map_err(|error| error.to_string())?;
-        let answer = self.0.handle(event, until(deadline)).await.map_err(|error| error.to_string())?;
+        let answer = handle(&self.0, event, until(deadline)).await.map_err(|error| error.to_string())?;
         serde_json::to_string(&answer.response).map_err(|error| error.to_string())
     }
 }
@@ -47,7 +48,7 @@ impl Function for SinkFunction {
         let records = Records::of(event.clone()).map_err(|error| error.to_string())?;
         let user = |data| Boundary::decode(data).ok().map(|boundary| boundary.user_id.as_str().to_owned());
         let users: Vec<_> = records.iter().filter_map(|record| user(record.data)).collect();
-        let answer = self.sink.handle(event, until(deadline)).await.map_err(|error| error.to_string())?;
+        let answer = handle(&self.sink, event, until(deadline)).await.map_err(|error| error.to_string())?;
         let now = Instant::now();
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         stored.extend(users.into_iter().map(|user| (user, now)));
@@ -109,6 +110,6 @@ fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn until(deadline: Instant) -> Invocation {
-    Invocation::lasting(now_ms(), deadline.saturating_duration_since(Instant::now()))
+fn until(deadline: Instant) -> TimeBudget {
+    TimeBudget::lasting(now_ms(), deadline.saturating_duration_since(Instant::now()))
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use aws_sdk_kinesis::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_kinesis::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kinesis::error::BoxError;
+use kinesis_function::handler::Handler;
+use kinesis_function::invocation::handle;
 use local_aws::partition_limits::{PartitionLimits, UNITS_PER_SECOND};
 use local_aws::{HandMadeRecord, hand_made_event};
 use sessionizer_fn::config::Config;
@@ -86,7 +88,7 @@ pub async fn measure(stream: Stream, partitioned_by: PartitionedBy) -> Result<Fi
         PartitionedBy::Shard => "source",
     };
     let config = Config::from_variables(variables).map_err(BenchError::failed)?;
-    let keys = [(config.rejected_table.clone(), key.to_owned())].into();
+    let keys = [(config.rejected.name.clone(), key.to_owned())].into();
     let http = sdk.http_client().ok_or_else(|| BenchError::failed("an SDK configuration without an HTTP client"))?;
     let limits = PartitionLimits::new(http, keys, UNITS_PER_SECOND);
     let sdk = sdk.into_builder().http_client(limits.clone()).build();
@@ -102,13 +104,13 @@ pub async fn measure(stream: Stream, partitioned_by: PartitionedBy) -> Result<Fi
     for batch in batches {
         let json = event(&batch)?;
         let began = Instant::now();
-        let answer = sessionizer.handle(parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
+        let answer = handle(&sessionizer, parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
         let (began_first, now) = (*began_first.get_or_insert(began), Instant::now());
-        if answer.report.undone > 0 {
-            return Err(BenchError::failed(format!("{} records of a batch were not done", answer.report.undone)));
+        if answer.records.undone > 0 {
+            return Err(BenchError::failed(format!("{} records of a batch were not done", answer.records.undone)));
         }
         figures.clicks += answer.report.applied;
-        figures.rejected += answer.report.rejected;
+        figures.rejected += answer.records.rejected;
         figures.done = now - began_first;
         if let Some(published) = last_put.take() {
             figures.published += published - began;

@@ -5,7 +5,7 @@
 //!
 //! * **The SDK makes one attempt.** Only the functions know what a failure leaves undone (often a part of a request) and
 //!   how much of the invocation's time is left, so they retry themselves, with the pauses of
-//!   [`crate::invocation::Backoff`]. Retries inside the SDK would multiply with those, and hide throttling.
+//!   [`crate::backoff::Backoff`]. Retries inside the SDK would multiply with those, and hide throttling.
 //! * **A failed attempt ends soon**: see [`CONNECT_TIMEOUT`] and [`ATTEMPT_TIMEOUT`].
 //! * Command-line tools that do not retry by themselves use [`with_sdk_retries`].
 //!

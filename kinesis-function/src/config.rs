@@ -7,6 +7,19 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
+/// The configuration that `read` takes from `variables`, usually `std::env::vars()`.
+///
+/// # Errors
+/// All variables that are missing or wrong, by name.
+pub fn from_variables<C>(
+    variables: impl IntoIterator<Item = (String, String)>,
+    read: impl FnOnce(&mut Variables) -> C,
+) -> Result<C, ConfigError> {
+    let mut variables = Variables::new(variables);
+    let config = read(&mut variables);
+    variables.finish(config)
+}
+
 /// Variables being read: every fault is noted, so that all of them can be reported at once.
 #[derive(Debug)]
 pub struct Variables {

@@ -48,7 +48,7 @@ impl Failures {
         self.note(true, error.operation(), error.code(), error, position);
     }
 
-    /// Notes that the record at `position` waits for its redelivery because of `error`, which no call is to blame for.
+    /// Notes that the record at `position` waits for its redelivery because of `error`, which is not a failed call.
     /// `what` is what failed and `code` how, both from a small set.
     pub fn blocked(
         &self,

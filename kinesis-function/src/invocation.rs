@@ -1,115 +1,110 @@
-//! What one invocation is given besides its event: the time, and until when it may work.
+//! One invocation: a batch is decoded, worked off until the deadline, and answered with what is done.
 //!
-//! The only place where the functions look at a clock, so that everything behind it takes time as an argument.
+//! Rejected records are written beside the work. Whatever is noted here outlives the work, which the deadline may drop.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::time::Instant;
+use tokio::time::timeout_at;
+use tracing::{Instrument, Span};
 
-/// How long before Lambda's deadline an invocation stops working to send its answer.
-const TIME_TO_ANSWER: Duration = Duration::from_millis(1_000);
+use crate::done_records::DoneRecords;
+use crate::event::Event;
+use crate::event_error::EventError;
+use crate::failures::Failures;
+use crate::handler::{Decoded, Handler, HandlerOutput, RecordCounts};
+use crate::records::{BatchRange, Records};
+use crate::rejected_records::{self, RejectedRecord, RejectedRecords};
+use crate::rejected_table::RejectedTable;
+use crate::time_budget::TimeBudget;
 
-/// The longest that Lambda lets a function run, in milliseconds. Source: Lambda quotas (900 s).
-const LONGEST_INVOCATION_MS: u64 = 900_000;
-
-/// Longest time that a function spends on warming up. With the CPU that Lambda gives a starting environment, a first call
-/// takes less than a tenth of it; a service that does not answer by then must not delay the first batch as well.
-pub const WARM_UP_TIME: Duration = Duration::from_millis(500);
-
-/// The first pause before trying again, and the longest one.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(2_000);
-
-/// One invocation's time.
-#[derive(Clone, Copy, Debug)]
-pub struct Invocation {
-    /// When it began, in Unix milliseconds.
-    pub now_ms: u64,
-    /// The same on the clock that never goes back.
-    began: Instant,
-    /// When it must stop working and answer with what is done.
-    pub stop_at: Instant,
-}
-
-impl Invocation {
-    /// An invocation that begins now and that Lambda ends at `deadline_ms` (Unix milliseconds).
-    ///
-    /// It keeps back a second to answer, or a quarter of the time where there is little. `cargo lambda watch` gives the
-    /// time that is left in place of the time of day: a deadline within 15 minutes of 1970 is taken for that.
-    #[must_use]
-    pub fn until(deadline_ms: u64) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        Self::lasting(now_ms, time_to_work(deadline_ms, now_ms))
-    }
-
-    /// An invocation that begins at `now_ms` (Unix milliseconds) and may work for `time`.
-    #[must_use]
-    pub fn lasting(now_ms: u64, time: Duration) -> Self {
-        let began = Instant::now();
-        Self { now_ms, began, stop_at: began + time }
-    }
-
-    /// How long it has been going on, in milliseconds.
-    #[must_use]
-    pub fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-fn time_to_work(deadline_ms: u64, now_ms: u64) -> Duration {
-    let is_time_of_day = deadline_ms > LONGEST_INVOCATION_MS;
-    let left = Duration::from_millis(if is_time_of_day { deadline_ms.saturating_sub(now_ms) } else { deadline_ms });
-    left - TIME_TO_ANSWER.min(left / 4)
-}
-
-/// Growing pauses between attempts, spread at random so that many callers do not come back together.
+/// What the work of one invocation reads and notes: the batch, its time, what is done and what failed.
 #[derive(Debug)]
-pub struct Backoff {
-    next: Duration,
+pub struct Invocation<'r> {
+    /// The batch.
+    pub records: &'r Records,
+    /// How much time there is.
+    pub time: TimeBudget,
+    /// Which records are done.
+    pub done: DoneRecords,
+    /// What failed.
+    pub failures: Failures,
+    rejected_table: &'r RejectedTable,
+    rejected: Mutex<Vec<Arc<RejectedRecords<'r>>>>,
 }
 
-impl Backoff {
-    /// Starts with the shortest pause.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { next: FIRST_PAUSE }
+impl<'r> Invocation<'r> {
+    fn new(records: &'r Records, time: TimeBudget, rejected_table: &'r RejectedTable) -> Self {
+        Self {
+            records,
+            time,
+            done: DoneRecords::none_of(records.len()),
+            failures: Failures::default(),
+            rejected_table,
+            rejected: Mutex::default(),
+        }
     }
 
-    /// Waits for half of the pause and a random part of the other half; the next pause is twice as long.
-    pub async fn pause(&mut self) {
-        let half = self.next / 2;
-        tokio::time::sleep(half + half.mul_f64(fastrand::f64())).await;
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
+    /// Writes records that were decoded, and that the work cannot use after all. Each is done once it is written.
+    pub async fn reject(&self, records: Vec<RejectedRecord<'r>>) {
+        let rejected = self.keep(RejectedRecords::instead_of_work(records));
+        self.write(&rejected).await;
     }
 
-    /// Goes back to the shortest pause: something went forward.
-    pub fn reset(&mut self) {
-        self.next = FIRST_PAUSE;
+    async fn write(&self, rejected: &RejectedRecords<'r>) {
+        self.rejected_table.write(rejected, self.time.now_ms, &self.done).await;
+    }
+
+    /// Keeps `rejected` until the end of the invocation, so that [`rejected_records::log`] sees it.
+    fn keep(&self, rejected: RejectedRecords<'r>) -> Arc<RejectedRecords<'r>> {
+        let rejected = Arc::new(rejected);
+        self.rejected.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&rejected));
+        rejected
+    }
+
+    /// Logs what failed and what was rejected, and counts.
+    fn close(&self) -> RecordCounts {
+        self.failures.log();
+        let rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        RecordCounts {
+            received: self.records.len() as u64,
+            rejected: rejected_records::log(&rejected, &self.done),
+            undone: self.done.count_undone() as u64,
+        }
     }
 }
 
-impl Default for Backoff {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Processes one event.
+///
+/// # Errors
+/// Only if the event is not what Lambda sends for a Kinesis stream. Everything else, including running out of time, is in
+/// the output.
+pub async fn handle<H: Handler>(
+    handler: &H,
+    event: Event,
+    time: TimeBudget,
+) -> Result<HandlerOutput<H::Report>, EventError> {
+    let records = Records::of(event)?;
+    let range = records.range();
+    let span = range.as_ref().map_or_else(Span::none, BatchRange::span);
+    let Decoded { mut work, rejected } = handler.decode(&records);
+    let invocation = Invocation::new(&records, time, handler.rejected_table());
+    let rejected = invocation.keep(RejectedRecords::beside_good_records(rejected));
+    let everything = async {
+        tokio::join!(invocation.write(&rejected), async {
+            handler.work(&mut work, &invocation).await;
+            rejected.good_records_are_done();
+        })
+    };
+    let in_time = timeout_at(time.stop_at, everything.instrument(span.clone())).await.is_ok();
+    Ok(HandlerOutput {
+        records: span.in_scope(|| invocation.close()),
+        response: invocation.done.response(&records),
+        timing: time.timing(in_time),
+        report: H::report(work),
+        range,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW_MS: u64 = 1_721_390_600_000;
-
-    #[test]
-    fn a_second_or_a_quarter_of_the_time_is_kept_back_to_answer() {
-        assert_eq!(time_to_work(NOW_MS + 60_000, NOW_MS), Duration::from_millis(59_000));
-        assert_eq!(time_to_work(NOW_MS + 1_000, NOW_MS), Duration::from_millis(750));
-        assert_eq!(time_to_work(NOW_MS - 1, NOW_MS), Duration::ZERO);
-    }
-
-    #[test]
-    fn deadline_that_can_be_no_time_of_day_is_the_time_that_is_left() {
-        assert_eq!(time_to_work(600_000, NOW_MS), Duration::from_millis(599_000));
-    }
-}
+#[path = "invocation_tests.rs"]
+mod tests;

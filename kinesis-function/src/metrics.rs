@@ -1,15 +1,18 @@
-//! What an invocation tells CloudWatch: one line of JSON that is its log entry and its metrics at once.
+//! One line of JSON for each invocation: its log entry and its CloudWatch metrics at once.
 //!
-//! The line is in CloudWatch's embedded metric format: CloudWatch Logs makes metrics of the members that `_aws` names,
-//! and keeps the rest for reading. The only dimension is the function's name. Each further value of a dimension is
-//! billed as a metric of its own, so nothing per user, shard or reason ever becomes one. Which metrics there are is
-//! each function's own business (its `report` module), and whoever calls [`InvocationLog::line`] prints the line.
+//! The line is in CloudWatch's embedded metric format: CloudWatch Logs extracts metrics from the members that `_aws`
+//! names, and keeps the rest for reading. The only dimension is the function's name. Each further value of a dimension is
+//! billed as a metric of its own, so nothing per user, shard or reason ever becomes one. Each function names its own
+//! counts ([`Handler::counts`]), and the caller of [`InvocationLog::line`] prints the line.
+//!
+//! Not `metrique`, whose EMF writer would do the same: with its queue and histograms it adds two dozen crates to a binary
+//! that is loaded at every cold start, for the one object that is built below.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value, json};
 
-use crate::records::Extent;
+use crate::handler::{Handler, HandlerOutput, RecordCounts};
 
 /// The namespace of all metrics of this project.
 pub const NAMESPACE: &str = "Sessionizer";
@@ -63,27 +66,15 @@ impl Metric {
     }
 }
 
-/// What there is to tell of an invocation besides its counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Course {
-    /// Where the batch lies; `None` for one without records.
-    pub extent: Option<Extent>,
-    /// When it began, in Unix milliseconds.
-    pub began_ms: u64,
-    /// How long it took, in milliseconds.
-    pub duration_ms: u64,
-    /// Whether everything was tried before time was up.
-    pub in_time: bool,
-}
-
-impl Course {
-    /// How long the record that waited longest had waited when the invocation answered, in milliseconds. Kinesis and
-    /// Lambda do not share a clock: a wait below nothing counts as none.
-    #[must_use]
-    pub fn longest_wait_ms(&self) -> Option<u64> {
-        let arrived_ms = self.extent.as_ref()?.oldest_arrival_ms;
-        Some((self.began_ms + self.duration_ms).saturating_sub(arrived_ms))
-    }
+/// The metrics of one invocation: what the shell counts, what the function counts, and the longest wait from a record's
+/// arrival to the answer, in milliseconds, if there was a record.
+#[must_use]
+pub fn of<H: Handler>(records: RecordCounts, report: &H::Report, longest_wait_ms: Option<u64>) -> Vec<Metric> {
+    let RecordCounts { received, rejected, undone } = records;
+    let counts = [("Records", received), ("RecordsRejected", rejected), ("RecordsUndone", undone)];
+    let wait = longest_wait_ms.map(|ms| Metric::milliseconds(H::LONGEST_WAIT, ms));
+    let counts = counts.into_iter().chain(H::counts(report));
+    counts.map(|(name, value)| Metric::count(name, value)).chain(wait).collect()
 }
 
 /// Writes the lines of one execution environment.
@@ -94,7 +85,13 @@ pub struct InvocationLog {
 
 impl InvocationLog {
     /// The line of the invocation `request_id` of the function called `function_name`.
-    pub fn line(&self, function_name: &str, request_id: &str, course: &Course, metrics: &[Metric]) -> String {
+    pub fn line<R>(
+        &self,
+        function_name: &str,
+        request_id: &str,
+        output: &HandlerOutput<R>,
+        metrics: &[Metric],
+    ) -> String {
         let is_cold = !self.has_written.swap(true, Ordering::Relaxed);
         let metrics: Vec<_> = metrics.iter().copied().chain([Metric::count(COLD_STARTS, u64::from(is_cold))]).collect();
         let definitions: Vec<_> =
@@ -104,7 +101,7 @@ impl InvocationLog {
         put(
             "_aws",
             json!({
-                "Timestamp": course.began_ms,
+                "Timestamp": output.timing.began_ms,
                 "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": definitions }],
             }),
         );
@@ -112,13 +109,13 @@ impl InvocationLog {
         put("level", "INFO".into());
         put("message", "batch processed".into());
         put("requestId", request_id.into());
-        if let Some(extent) = &course.extent {
-            put("shard", extent.shard.to_string().into());
-            put("first_sequence_number", extent.first.as_str().into());
-            put("last_sequence_number", extent.last.as_str().into());
+        if let Some(range) = &output.range {
+            put("shard", range.shard.to_string().into());
+            put("first_sequence_number", range.first.as_str().into());
+            put("last_sequence_number", range.last.as_str().into());
         }
-        put("duration_ms", course.duration_ms.into());
-        put("in_time", course.in_time.into());
+        put("duration_ms", output.timing.duration_ms.into());
+        put("in_time", output.timing.in_time.into());
         for metric in &metrics {
             put(metric.name, metric.value.into());
         }

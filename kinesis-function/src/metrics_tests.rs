@@ -2,22 +2,31 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use aws_lambda_events::streams::KinesisEventResponse;
+
 use super::*;
-use crate::records::Shard;
+use crate::records::{BatchRange, Shard};
+use crate::time_budget::Timing;
 use shared::sequence_number::SequenceNumber;
 
-fn course() -> Course {
-    let extent = Extent {
+fn output() -> HandlerOutput<()> {
+    let range = BatchRange {
         shard: Shard::new("click-stream", "shardId-000000000006"),
         first: SequenceNumber::parse("5").unwrap(),
         last: SequenceNumber::parse("9").unwrap(),
         oldest_arrival_ms: 1_000,
     };
-    Course { extent: Some(extent), began_ms: 4_000, duration_ms: 250, in_time: true }
+    HandlerOutput {
+        response: KinesisEventResponse::default(),
+        range: Some(range),
+        timing: Timing { began_ms: 4_000, duration_ms: 250, in_time: true },
+        records: RecordCounts::default(),
+        report: (),
+    }
 }
 
 fn line(log: &InvocationLog, metrics: &[Metric]) -> Value {
-    let line = log.line("shop-sessionizer", "request-1", &course(), metrics);
+    let line = log.line("shop-sessionizer", "request-1", &output(), metrics);
     assert!(!line.contains('\n'), "CloudWatch Logs takes a line for an entry: {line}");
     serde_json::from_str(&line).expect("JSON")
 }
@@ -63,13 +72,17 @@ fn only_an_environments_first_invocation_is_a_cold_start() {
 
 #[test]
 fn wait_is_counted_from_the_oldest_records_arrival_to_the_answer() {
-    assert_eq!(course().longest_wait_ms(), Some(3_250));
-    assert_eq!(Course { began_ms: 500, ..course() }.longest_wait_ms(), Some(0), "clocks differ");
-    assert_eq!(Course { extent: None, ..course() }.longest_wait_ms(), None);
+    assert_eq!(output().longest_wait_ms(), Some(3_250));
+    assert_eq!(
+        HandlerOutput { timing: Timing { began_ms: 500, ..output().timing }, ..output() }.longest_wait_ms(),
+        Some(0),
+        "clocks differ"
+    );
+    assert_eq!(HandlerOutput { range: None, ..output() }.longest_wait_ms(), None);
 }
 
 #[test]
 fn batch_without_records_has_a_line_without_a_place() {
-    let line = InvocationLog::default().line("f", "r", &Course { extent: None, ..course() }, &[]);
+    let line = InvocationLog::default().line("f", "r", &HandlerOutput { range: None, ..output() }, &[]);
     assert!(!line.contains("shard") && !line.contains("sequence_number"), "{line}");
 }

@@ -1,14 +1,11 @@
-//! The records of one Lambda event, and the answer that tells Lambda where to go on.
+//! The records of one Lambda event, in the order of their shard.
 //!
-//! Whether the envelope makes sense is seen to here; what the records hold is decoded one by one elsewhere, so that one
-//! unreadable record never fails the batch.
+//! The envelope is validated here; what the records hold is decoded one by one elsewhere, so that one unreadable record
+//! never fails the batch.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-use aws_lambda_events::streams::KinesisEventResponse;
 
 use crate::event::{Entry, Event, Origin};
 use crate::event_error::EventError;
@@ -79,7 +76,7 @@ pub struct Records {
 
 /// Where in its stream a batch lies, and since when it has been waiting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct BatchRange {
     /// The shard; that of the first record, where an event put together by hand holds several.
     pub shard: Shard,
     /// The first record's position.
@@ -90,7 +87,7 @@ pub struct Extent {
     pub oldest_arrival_ms: u64,
 }
 
-impl Extent {
+impl BatchRange {
     /// The span that log lines of this batch stand in.
     #[must_use]
     pub fn span(&self) -> tracing::Span {
@@ -155,18 +152,23 @@ impl Records {
         self.event.entries.iter().map(|entry| self.record(entry))
     }
 
-    /// Where they lie; nowhere when there are none.
+    /// Where they lie; `None` if there are none.
     #[must_use]
-    pub fn extent(&self) -> Option<Extent> {
+    pub fn range(&self) -> Option<BatchRange> {
         let (first, last) = (self.event.entries.first()?, self.event.entries.last()?);
         let oldest_arrival_ms = self.event.entries.iter().map(|entry| entry.arrival_ms).min()?;
         let (first, last) = (self.record(first), self.record(last));
-        Some(Extent {
+        Some(BatchRange {
             shard: first.shard.clone(),
             first: first.sequence_number(),
             last: last.sequence_number(),
             oldest_arrival_ms,
         })
+    }
+
+    /// The digits of the sequence number at `index` of the batch, from 0.
+    pub(crate) fn sequence_number_at(&self, index: usize) -> Option<&str> {
+        self.event.entries.get(index).map(|entry| self.event.sequence_number(entry))
     }
 
     fn record(&self, entry: &Entry) -> Record<'_> {
@@ -204,58 +206,6 @@ fn shard(origin: &Origin, index: impl Fn() -> usize) -> Result<Shard, EventError
 fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     (1..=128).contains(&text.len()) && text.bytes().all(allowed)
-}
-
-/// Which records of a batch are done: applied and published, stored, or kept as rejected.
-///
-/// Shared by the futures of one invocation, so that what is done stays known when the deadline drops them.
-#[derive(Debug)]
-pub struct Progress {
-    done: Vec<AtomicBool>,
-}
-
-impl Progress {
-    /// Nothing done yet of `records` records.
-    #[must_use]
-    pub fn of(records: usize) -> Self {
-        Self { done: (0..records).map(|_| AtomicBool::new(false)).collect() }
-    }
-
-    /// Notes that the record at `index` of the batch is done.
-    pub fn set_done(&self, index: usize) {
-        if let Some(done) = self.done.get(index) {
-            done.store(true, Relaxed);
-        }
-    }
-
-    /// Whether the record at `index` of the batch is done.
-    #[must_use]
-    pub fn is_done(&self, index: usize) -> bool {
-        self.done.get(index).is_some_and(|done| done.load(Relaxed))
-    }
-
-    /// How many records are not done.
-    #[must_use]
-    pub fn count_undone(&self) -> usize {
-        self.undone().count()
-    }
-
-    /// The answer for Lambda: nothing when all of the batch's records are done, otherwise the lowest sequence number
-    /// that is not. `records` are those of the batch.
-    #[must_use]
-    pub fn answer(&self, records: &Records) -> KinesisEventResponse {
-        let mut response = KinesisEventResponse::default();
-        let undone = self.undone().filter_map(|index| records.event.entries.get(index));
-        let numbers = undone.map(|entry| records.event.sequence_number(entry));
-        if let Some(lowest) = numbers.min_by(|a, b| sequence_number::compare(a, b)) {
-            response.add_failure(lowest);
-        }
-        response
-    }
-
-    fn undone(&self) -> impl Iterator<Item = usize> {
-        self.done.iter().enumerate().filter(|(_, done)| !done.load(Relaxed)).map(|(index, _)| index)
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::done_records::DoneRecords;
 
 /// The JSON of an event with records of these shards and sequence numbers.
 fn json(records: &[(&str, &str)]) -> serde_json::Value {
@@ -109,9 +110,9 @@ fn event_may_hold_escapes_and_fields_nobody_knows_but_no_broken_data() {
 fn answer_is_the_lowest_sequence_number_that_is_not_done() {
     let records = records_of(&[("s", "9"), ("s", "10"), ("s", "11")]).expect("records");
     let answer = |done: &[usize]| {
-        let progress = Progress::of(records.len());
+        let progress = DoneRecords::none_of(records.len());
         done.iter().for_each(|index| progress.set_done(*index));
-        serde_json::to_string(&progress.answer(&records)).expect("encodes")
+        serde_json::to_string(&progress.response(&records)).expect("encodes")
     };
     assert_eq!(answer(&[0, 1, 2]), r#"{"batchItemFailures":[]}"#);
     assert_eq!(answer(&[1, 2]), r#"{"batchItemFailures":[{"itemIdentifier":"9"}]}"#);

@@ -1,4 +1,4 @@
-//! The rejected-records table: what neither function could read, kept with its reason.
+//! The rejected-records table: what no function could use, kept with its reason.
 //!
 //! An item's key is the record's position, so a redelivery writes the same item again and never a second one, and each
 //! record is a partition key value of its own, so a flood of them spreads over the table's partitions. Reading and
@@ -12,14 +12,15 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures_util::future::join_all;
 
+use crate::backoff::Backoff;
 use crate::call_error::CallError;
-use crate::invocation::{Backoff, Invocation};
+use crate::config::Variables;
+use crate::done_records::DoneRecords;
 use crate::limits::{
     MAX_BYTES_PER_BATCH_WRITE, MAX_ITEM_BYTES, MAX_PUTS_PER_REQUEST, MAX_REJECTED_DATA_BYTES,
     MAX_REJECTED_MESSAGE_BYTES, SECONDS_PER_DAY,
 };
-use crate::records::Progress;
-use crate::rejected_batch::{CONCURRENT_REQUESTS, RejectedBatch, RejectedRecord};
+use crate::rejected_records::{CONCURRENT_REQUESTS, RejectedRecord, RejectedRecords};
 
 const OPERATION: &str = "BatchWriteItem";
 
@@ -30,37 +31,55 @@ pub const KEY: &str = "position";
 // items is the only limit to cut by.
 const _: () = assert!(MAX_PUTS_PER_REQUEST * MAX_ITEM_BYTES / 3 * 4 < MAX_BYTES_PER_BATCH_WRITE);
 
+/// The settings of the table, which every function has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedTableConfig {
+    /// `REJECTED_TABLE`: name of the table of rejected records.
+    pub name: String,
+    /// `REJECTED_RETENTION_DAYS`: how long a rejected record is kept, 1 to 3,650 days; default 30.
+    pub retention_days: u64,
+}
+
+impl RejectedTableConfig {
+    /// Takes each setting from `variables`, which notes what is wrong.
+    pub fn read(variables: &mut Variables) -> Self {
+        Self {
+            name: variables.required("REJECTED_TABLE"),
+            retention_days: variables.integer("REJECTED_RETENTION_DAYS", 30, 1..=3_650),
+        }
+    }
+}
+
 /// Writes rejected records.
 #[derive(Clone, Debug)]
 pub struct RejectedTable {
     client: Client,
-    name: String,
-    retention_days: u64,
+    config: RejectedTableConfig,
 }
 
 impl RejectedTable {
-    /// The table called `name`, whose items expire `retention_days` days after they were written.
+    /// The table that `config` names, reached by `client`.
     #[must_use]
-    pub fn new(client: Client, name: impl Into<String>, retention_days: u64) -> Self {
-        Self { client, name: name.into(), retention_days }
+    pub fn new(client: Client, config: RejectedTableConfig) -> Self {
+        Self { client, config }
     }
 
-    /// Writes the records of `batch` and notes each record that is written as done in `progress`. One request is under
-    /// way at a time until [`RejectedBatch::good_records_are_done`], then several. Logs nothing; see
-    /// [`RejectedBatch::log`].
+    /// Writes the records of `rejected` at `now_ms` and notes each record that is written in `done`. One request is under
+    /// way at a time until [`RejectedRecords::good_records_are_done`], then several. Logs nothing; see
+    /// [`crate::rejected_records::log`].
     ///
     /// Refused items are written again, behind those not tried yet, until all are in or this future is dropped at the
     /// deadline. An error that is not transient (a missing permission or table) ends the writing: every other request
     /// would fail in the same way. Records not written stay undone, so the batch is redelivered.
-    pub async fn write(&self, batch: &RejectedBatch<'_>, invocation: Invocation, progress: &Progress) {
-        let queue = Queue::of(batch.records().len());
-        let writers = (0..CONCURRENT_REQUESTS).map(|_| self.write_from(&queue, batch, invocation, progress));
+    pub(crate) async fn write(&self, rejected: &RejectedRecords<'_>, now_ms: u64, done: &DoneRecords) {
+        let queue = Queue::of(rejected.records().len());
+        let writers = (0..CONCURRENT_REQUESTS).map(|_| self.write_from(&queue, rejected, now_ms, done));
         join_all(writers).await;
     }
 
     /// Makes one request after the other. Requests are built one at a time: all of them at once would be a second copy
     /// of the batch, and would keep the single thread from everything else.
-    async fn write_from(&self, queue: &Queue, batch: &RejectedBatch<'_>, invocation: Invocation, progress: &Progress) {
+    async fn write_from(&self, queue: &Queue, batch: &RejectedRecords<'_>, now_ms: u64, done: &DoneRecords) {
         let mut backoff = Backoff::new();
         loop {
             // Let go of before each pause, so that a refused request holds up no other.
@@ -70,9 +89,9 @@ impl RejectedTable {
             if chunk.is_empty() {
                 return;
             }
-            let outcome = self.put(&chunk, invocation).await;
+            let result = self.put(&chunk, now_ms).await;
             drop(room);
-            let (refused, error) = match outcome {
+            let (refused, error) = match result {
                 Ok(refused) => (refused, None),
                 Err(error) if error.is_transient() => (vec![true; chunk.len()], Some(error)),
                 Err(error) => {
@@ -86,7 +105,7 @@ impl RejectedTable {
                 if is_refused {
                     again.push(*place);
                 } else {
-                    progress.set_done(rejected.index);
+                    done.set_done(rejected.index);
                 }
             }
             if again.len() < places.len() {
@@ -101,11 +120,12 @@ impl RejectedTable {
     }
 
     /// Tries once to put `chunk`; says of each record whether DynamoDB left it unprocessed.
-    async fn put(&self, chunk: &[&RejectedRecord<'_>], invocation: Invocation) -> Result<Vec<bool>, CallError> {
-        let requests = chunk.iter().map(|rejected| self.request(rejected, invocation)).collect::<Result<_, _>>()?;
-        let answer = self.client.batch_write_item().request_items(&self.name, requests).send().await;
+    async fn put(&self, chunk: &[&RejectedRecord<'_>], now_ms: u64) -> Result<Vec<bool>, CallError> {
+        let requests = chunk.iter().map(|rejected| self.request(rejected, now_ms)).collect::<Result<_, _>>()?;
+        let answer = self.client.batch_write_item().request_items(&self.config.name, requests).send().await;
         let answer = answer.map_err(|error| CallError::of(OPERATION, &error))?;
-        let unprocessed = answer.unprocessed_items.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
+        let unprocessed =
+            answer.unprocessed_items.and_then(|mut tables| tables.remove(&self.config.name)).unwrap_or_default();
         let keys: Vec<_> = unprocessed.iter().filter_map(key).collect();
         let refused: Vec<_> =
             chunk.iter().map(|rejected| keys.contains(&rejected.record.position().as_str())).collect();
@@ -116,11 +136,11 @@ impl RejectedTable {
         }
     }
 
-    fn request(&self, rejected: &RejectedRecord<'_>, invocation: Invocation) -> Result<WriteRequest, CallError> {
+    fn request(&self, rejected: &RejectedRecord<'_>, now_ms: u64) -> Result<WriteRequest, CallError> {
         let RejectedRecord { record, rejection, .. } = rejected;
         let kept = &record.data[..record.data.len().min(MAX_REJECTED_DATA_BYTES)];
         let message = &rejection.message[..rejection.message.floor_char_boundary(MAX_REJECTED_MESSAGE_BYTES)];
-        let expires_at = invocation.now_ms / 1_000 + self.retention_days * SECONDS_PER_DAY;
+        let expires_at = now_ms / 1_000 + self.config.retention_days * SECONDS_PER_DAY;
         let put = PutRequest::builder()
             .item(KEY, AttributeValue::S(record.position()))
             .item("source", AttributeValue::S(record.shard.to_string()))

@@ -1,78 +1,89 @@
-//! The loop of a Lambda function, from one event to the next.
+//! The life of a Lambda function: start-up, then the loop from one event to the next.
 //!
-//! It is `lambda_runtime`'s, except that events are read here. The runtime reads them through `serde_path_to_error`, which
-//! allocates for every key it comes across: for a Kinesis event that takes longer than the reading itself.
+//! The loop is `lambda_runtime`'s, except that events are read here. The runtime reads them through `serde_path_to_error`,
+//! which allocates for every key it comes across: for a Kinesis event that takes longer than the reading itself.
 
-use std::future::Future;
+use std::env;
 use std::mem;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{self, Poll};
+use std::time::Duration;
 
-use aws_lambda_events::streams::KinesisEventResponse;
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::{Layer, Service};
 use lambda_runtime::{Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde::de::IgnoredAny;
+use tokio::time::timeout;
 
 use crate::aws::sdk_config;
-use crate::config::ConfigError;
+use crate::config::{self, ConfigError, Variables};
 use crate::event::Event;
 use crate::event_error::EventError;
-use crate::invocation::Invocation;
-use crate::metrics::{Course, InvocationLog, Metric};
+use crate::handler::Handler;
+use crate::invocation::handle;
+use crate::logs;
+use crate::metrics::{self, InvocationLog};
+use crate::time_budget::TimeBudget;
 
 /// What the runtime reads in place of an event.
 const NOTHING: &[u8] = b"null";
 
-/// What a function gives for an event.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// For Lambda: the lowest sequence number that is not done, if any.
-    pub response: KinesisEventResponse,
-    /// For the log: which batch, when, for how long.
-    pub course: Course,
-    /// For the log and CloudWatch.
-    pub metrics: Vec<Metric>,
+/// Longest time that a function spends on warming up. With the CPU that Lambda gives a starting environment, a first call
+/// takes less than a tenth of it; a service that does not answer by then must not delay the first batch as well.
+const WARM_UP_TIME: Duration = Duration::from_millis(500);
+
+/// Runs a function until its environment ends. `read` takes its settings from the environment's variables, `make` makes
+/// its handler from them and the configuration of its clients.
+///
+/// Every error has been logged as one line when this returns.
+pub async fn run<C, H: Handler>(
+    read: impl FnOnce(&mut Variables) -> C,
+    make: impl FnOnce(C, &SdkConfig) -> H,
+) -> ExitCode {
+    logs::init();
+    let config = config::from_variables(env::vars(), read);
+    let (config, sdk) = match ConfigError::both(config, sdk_config(env::vars())) {
+        Ok(both) => both,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let handler = make(config, &sdk);
+    warm_up(&handler).await;
+    match serve(&handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Runtime API cannot be reached");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-/// A function's own settings together with the configuration of its clients, from its `variables`.
-///
-/// # Errors
-/// All that is wrong with either, which has been logged as one line.
-pub fn settings<C>(
-    config: Result<C, ConfigError>,
-    variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<(C, SdkConfig), ConfigError> {
-    ConfigError::both(config, sdk_config(variables)).inspect_err(|error| tracing::error!(%error, "cannot start"))
+/// Bounded, and whatever comes of it: a call that fails now is made again when it is needed.
+pub(crate) async fn warm_up<H: Handler>(handler: &H) {
+    let _ = timeout(WARM_UP_TIME, handler.warm_up()).await;
 }
 
-/// Calls `function` with each event and its time, as `lambda_runtime::run` does, and writes each invocation's line to
-/// standard output. An event that cannot be read is a failed invocation.
-///
-/// # Errors
-/// When Lambda's Runtime API cannot be reached. That has been logged.
-pub async fn run<F, Answer>(function: F) -> Result<(), Error>
-where
-    F: Fn(Event, Invocation) -> Answer,
-    Answer: Future<Output = Result<Told, EventError>>,
-{
+/// Handles each event as `lambda_runtime::run` would, and writes each invocation's line to standard output. An event that
+/// cannot be read is a failed invocation.
+async fn serve<H: Handler>(handler: &H) -> Result<(), Error> {
     let (taken, log) = (Taken::default(), &InvocationLog::default());
     let service = service_fn(|LambdaEvent { context, .. }: LambdaEvent<IgnoredAny>| {
+        let time = TimeBudget::until(context.deadline);
         // Boxed, so that the compiler need not look through a function's whole future at once: it gives up at some depth.
-        let told = taken.read().map(|event| Box::pin(function(event, Invocation::until(context.deadline))));
+        let output = taken.read().map(|event| Box::pin(handle(handler, event, time)));
         async move {
-            let Told { response, course, metrics } = told?.await?;
-            println!("{}", log.line(&context.env_config.function_name, &context.request_id, &course, &metrics));
-            Ok::<_, EventError>(response)
+            let output = output?.await?;
+            let metrics = metrics::of::<H>(output.records, &output.report, output.longest_wait_ms());
+            println!("{}", log.line(&context.env_config.function_name, &context.request_id, &output, &metrics));
+            Ok::<_, EventError>(output.response)
         }
     });
-    Runtime::new(service).layer(TakeBody { taken: taken.clone() }).layer(TracingLayer::new()).run().await.inspect_err(
-        |error| {
-            tracing::error!(%error, "the Runtime API cannot be reached");
-        },
-    )
+    Runtime::new(service).layer(TakeBody { taken: taken.clone() }).layer(TracingLayer::new()).run().await
 }
 
 /// The body of the invocation that is being worked on: there is one at a time.

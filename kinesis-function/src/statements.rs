@@ -1,4 +1,4 @@
-//! Conditional writes, 25 to a request: DynamoDB's BatchExecuteStatement with the outcome of every statement.
+//! Conditional writes, 25 to a request: DynamoDB's BatchExecuteStatement with the result of every statement.
 //!
 //! One call costs the same CPU as hundreds of records, so single conditional writes are not wanted anywhere. A failed
 //! condition is a value here. What is written, and what to do next, is decided by who owns the table.
@@ -30,29 +30,29 @@ pub struct Statement {
 
 /// What became of one statement.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum StatementResult {
     /// It was written.
     Written,
-    /// Its condition did not hold. The item that stood in the way, where DynamoDB told it: for an `INSERT` it may
-    /// not, and for an `UPDATE` of an absent item there is none.
+    /// Its condition did not hold. The item that failed it, if DynamoDB returned one: for an `INSERT` it may not, and for
+    /// an `UPDATE` of an absent item there is none.
     ConditionFailed(Option<Item>),
-    /// It failed, or it is not known whether it was written.
+    /// It failed, or it is unknown whether it was written.
     Failed(CallError),
 }
 
-/// Executes `statements`, each on an item of its own, in one request. The outcomes are in their order.
+/// Executes `statements`, each on an item of its own, in one request. The results are in their order.
 ///
-/// When the request fails as a whole, every outcome is that failure.
-pub async fn execute(client: &Client, statements: Vec<Statement>) -> Vec<Outcome> {
+/// When the request fails as a whole, every result is that failure.
+pub async fn execute(client: &Client, statements: Vec<Statement>) -> Vec<StatementResult> {
     let count = statements.len();
     debug_assert!(count <= MAX_STATEMENTS_PER_REQUEST, "more statements than one request takes");
     match try_execute(client, statements).await {
-        Ok(outcomes) => outcomes,
-        Err(error) => vec![Outcome::Failed(error); count],
+        Ok(results) => results,
+        Err(error) => vec![StatementResult::Failed(error); count],
     }
 }
 
-async fn try_execute(client: &Client, statements: Vec<Statement>) -> Result<Vec<Outcome>, CallError> {
+async fn try_execute(client: &Client, statements: Vec<Statement>) -> Result<Vec<StatementResult>, CallError> {
     let count = statements.len();
     let requests = statements.into_iter().map(request).collect::<Result<_, _>>()?;
     let answer = client
@@ -66,7 +66,7 @@ async fn try_execute(client: &Client, statements: Vec<Statement>) -> Result<Vec<
         let what = format!("{} responses to {count} statements", responses.len());
         return Err(CallError::incomplete_answer(OPERATION, what));
     }
-    Ok(responses.into_iter().map(outcome).collect())
+    Ok(responses.into_iter().map(result).collect())
 }
 
 fn request(statement: Statement) -> Result<BatchStatementRequest, CallError> {
@@ -78,17 +78,21 @@ fn request(statement: Statement) -> Result<BatchStatementRequest, CallError> {
         .map_err(|error| CallError::unbuildable(OPERATION, error))
 }
 
-fn outcome(response: BatchStatementResponse) -> Outcome {
+fn result(response: BatchStatementResponse) -> StatementResult {
     use BatchStatementErrorCodeEnum::{ConditionalCheckFailed, DuplicateItem};
 
     match response.error {
-        None => Outcome::Written,
+        None => StatementResult::Written,
         Some(BatchStatementError { code: Some(ConditionalCheckFailed | DuplicateItem), item, .. }) => {
-            Outcome::ConditionFailed(item.or(response.item))
+            StatementResult::ConditionFailed(item.or(response.item))
         }
         Some(error) => {
             let code = error.code.as_ref().map_or("no code", BatchStatementErrorCodeEnum::as_str);
-            Outcome::Failed(CallError::of_part(OPERATION, code, error.message.as_deref().unwrap_or("no message")))
+            StatementResult::Failed(CallError::of_part(
+                OPERATION,
+                code,
+                error.message.as_deref().unwrap_or("no message"),
+            ))
         }
     }
 }

@@ -3,15 +3,16 @@
 //! For a local run without an AWS account and for tests of the functions against services that behave like the real
 //! ones. In the order in which things come about: `template` says what there is, the two servers are started,
 //! `clients` reach them, `resources` makes what the template says, `event_source_mapping` calls a function with what
-//! a stream brings; `hand_made_event`, `faults`, `partition_limits`, `scaled_time` and `captured_logs` are for tests and
-//! measurements. No AWS account is ever spoken to, and no rule of the
-//! pipeline lives here.
+//! a stream brings; `hand_made_event`, `direct_invocation`, `failed_start`, `faults`, `partition_limits`, `scaled_time` and
+//! `captured_logs` are for tests and measurements. No AWS account is ever spoken to, and no rule of the pipeline lives here.
 
 mod captured_logs;
 mod clients;
+mod direct_invocation;
 pub mod dynamodb_server;
 mod error;
 pub mod event_source_mapping;
+pub mod failed_start;
 pub mod faults;
 mod hand_made_event;
 pub mod kinesis_server;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use aws_types::SdkConfig;
 
 pub use captured_logs::CapturedLogs;
+pub use direct_invocation::{invoke, redelivered_from};
 pub use dynamodb_server::DynamoDbServer;
 pub use error::LocalAwsError;
 pub use hand_made_event::{HandMadeRecord, hand_made_event};

@@ -38,6 +38,18 @@ pub enum LocalError {
     /// A call to an embedded service failed.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// Kinesis took a later record of a partition key and refused an earlier one: the key's order is lost.
+    #[error("Kinesis took a record of {partition_key} after refusing an earlier one")]
+    OutOfOrder {
+        /// The partition key.
+        partition_key: String,
+    },
+    /// No open shard of the stream covers a partition key's hash.
+    #[error("no open shard takes the partition key {partition_key}")]
+    NoShard {
+        /// The partition key.
+        partition_key: String,
+    },
     /// The data directory cannot be used.
     #[error("--data-dir {} cannot be used", .path.display())]
     DataDir {

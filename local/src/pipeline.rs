@@ -18,7 +18,7 @@ use sink_fn::handler::Sink;
 use crate::chaos::verdict::Found;
 use crate::error::LocalError;
 use crate::export;
-use crate::functions::{SessionizerFunction, SinkFunction, Total};
+use crate::functions::{LocalFunction, Total};
 use crate::staging::Staging;
 use crate::tap::{Batches, BoundaryTap};
 
@@ -99,7 +99,7 @@ impl Pipeline {
         let sink_config = sink_fn::config::Config::from_variables(sink_spec.environment.clone())
             .map_err(|source| LocalError::Config { function: "SinkFunction", source })?;
         let (sessionizer_total, sink_total) = (Total::default(), Total::default());
-        let (state_table, rejected_table) = (config.state_table.clone(), config.rejected_table.clone());
+        let (state_table, rejected_table) = (config.state_table.clone(), config.rejected.name.clone());
         let sessions_table = sink_config.sessions_table.clone();
         let max_clock_skew_ms = config.max_clock_skew_ms;
 
@@ -107,13 +107,13 @@ impl Pipeline {
         let total = sessionizer_total.clone();
         let make = move |sdk: &SdkConfig| {
             let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_kinesis::Client::new(sdk));
-            SessionizerFunction::new(Sessionizer::new(config.clone(), &dynamodb, &kinesis), total.clone())
+            LocalFunction::new(Sessionizer::new(config.clone(), &dynamodb, &kinesis), total.clone())
         };
         let function = staging.function(sdk, make);
         let sessionizer = start_mapping(&embedded, &sessionizer_spec, function, staging.policy())?;
         let total = sink_total.clone();
         let make = move |sdk: &SdkConfig| {
-            SinkFunction::new(Sink::new(sink_config.clone(), &aws_sdk_dynamodb::Client::new(sdk)), total.clone())
+            LocalFunction::new(Sink::new(sink_config.clone(), &aws_sdk_dynamodb::Client::new(sdk)), total.clone())
         };
         let function = staging.function(sdk, make);
         let sink = start_mapping(&embedded, &sink_spec, function, staging.policy())?;

@@ -9,13 +9,14 @@ use std::ops::RangeInclusive;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use kinesis_function::backoff::Backoff;
 use kinesis_function::call_error::CallError;
-use kinesis_function::invocation::Backoff;
 use kinesis_function::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
 use md5::{Digest, Md5};
 use shared::click::{Click, DecodedClick, LatestBelievable};
 use tokio::time::Instant;
 
+use crate::error::LocalError;
 use crate::line_numbers::LineNumbers;
 use crate::pace::{Amount, Pace};
 
@@ -56,7 +57,7 @@ impl Producer {
     ///
     /// # Errors
     /// When its shards cannot be listed.
-    pub async fn new(client: Client, stream: impl Into<String>) -> Result<Self, CallError> {
+    pub async fn new(client: Client, stream: impl Into<String>) -> Result<Self, LocalError> {
         let (stream, lines) = (stream.into(), LineNumbers::default());
         let mut producer = Self { client, stream, shards: Vec::new(), waiting: Vec::new(), bytes: 0, put: 0, lines };
         producer.learn_shards().await?;
@@ -67,7 +68,7 @@ impl Producer {
     ///
     /// # Errors
     /// When they cannot be listed.
-    pub async fn learn_shards(&mut self) -> Result<(), CallError> {
+    pub async fn learn_shards(&mut self) -> Result<(), LocalError> {
         let listed = self.client.list_shards().stream_name(&self.stream).send().await;
         let listed = listed.map_err(|error| CallError::of("ListShards", &error))?;
         let is_open = |shard: &&aws_sdk_kinesis::types::Shard| {
@@ -98,7 +99,7 @@ impl Producer {
     ///
     /// # Errors
     /// As [`Self::flush`].
-    pub async fn take(&mut self, partition_key: String, data: Vec<u8>) -> Result<(), CallError> {
+    pub async fn take(&mut self, partition_key: String, data: Vec<u8>) -> Result<(), LocalError> {
         self.gather(partition_key, data, None).await
     }
 
@@ -106,12 +107,12 @@ impl Producer {
     ///
     /// # Errors
     /// As [`Self::flush`].
-    pub async fn take_line(&mut self, number: u64, route: Route, data: Vec<u8>) -> Result<(), CallError> {
+    pub async fn take_line(&mut self, number: u64, route: Route, data: Vec<u8>) -> Result<(), LocalError> {
         let Route { partition_key, may_be_rejected } = route;
         self.gather(partition_key, data, may_be_rejected.then_some(number)).await
     }
 
-    async fn gather(&mut self, partition_key: String, data: Vec<u8>, line: Option<u64>) -> Result<(), CallError> {
+    async fn gather(&mut self, partition_key: String, data: Vec<u8>, line: Option<u64>) -> Result<(), LocalError> {
         let bytes = data.len() + partition_key.len();
         let own = Amount { records: 1, bytes };
         let place = self.place_of(&partition_key)?;
@@ -132,7 +133,7 @@ impl Producer {
     ///
     /// # Errors
     /// When the stream refuses a record for good, or takes one before another of the same partition key.
-    pub async fn flush(&mut self) -> Result<(), CallError> {
+    pub async fn flush(&mut self) -> Result<(), LocalError> {
         let now = Instant::now();
         let free_at = self.shards.iter().map(|shard| shard.pace.free_at(shard.waiting, now)).max();
         tokio::time::sleep_until(free_at.unwrap_or(now)).await;
@@ -143,7 +144,7 @@ impl Producer {
             let answer = request.send().await.map_err(|error| CallError::of(OPERATION, &error))?;
             if answer.records.len() != self.waiting.len() {
                 let what = format!("{} results for {} records", answer.records.len(), self.waiting.len());
-                return Err(CallError::incomplete_answer(OPERATION, what));
+                return Err(CallError::incomplete_answer(OPERATION, what).into());
             }
             let (mut refused, mut refused_keys) = (Vec::new(), HashSet::new());
             for (waiting, result) in self.waiting.drain(..).zip(answer.records) {
@@ -151,14 +152,12 @@ impl Producer {
                 if let Some(code) = result.error_code {
                     let error = CallError::of_part(OPERATION, &code, &result.error_message.unwrap_or_default());
                     if !error.is_transient() {
-                        return Err(error);
+                        return Err(error.into());
                     }
                     refused_keys.insert(key);
                     refused.push(waiting);
                 } else if refused_keys.contains(&key) {
-                    let key = key.unwrap_or_default();
-                    let message = format!("a record of {key} was taken after one that was not");
-                    return Err(CallError::of_part(OPERATION, "OutOfOrder", &message));
+                    return Err(LocalError::OutOfOrder { partition_key: key.unwrap_or_default() });
                 } else {
                     self.put += 1;
                     if let (Some(line), Some(shard), Some(number)) =
@@ -181,16 +180,10 @@ impl Producer {
     }
 
     /// The place in `shards` of the one that takes records with this partition key.
-    fn place_of(&self, partition_key: &str) -> Result<usize, CallError> {
+    fn place_of(&self, partition_key: &str) -> Result<usize, LocalError> {
         let hash = u128::from_be_bytes(Md5::digest(partition_key.as_bytes()).into());
         let place = self.shards.iter().position(|shard| shard.hashes.contains(&hash));
-        place.ok_or_else(|| {
-            CallError::of_part(
-                "ListShards",
-                "NoShard",
-                &format!("no open shard takes the partition key {partition_key}"),
-            )
-        })
+        place.ok_or_else(|| LocalError::NoShard { partition_key: partition_key.to_owned() })
     }
 }
 

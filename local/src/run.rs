@@ -71,6 +71,7 @@ pub async fn run(run: Run) -> Result<Summary, LocalError> {
     summary.sessions = sessions.len() as u64;
     summary.sessionizer = pipeline.sessionizer_total.now();
     summary.sink = pipeline.sink_total.now();
+    summary.sink_rejected = pipeline.sink_total.records().rejected;
     summary.invocations = pipeline.mapping_counts().map(|counts| counts.invocations);
     pipeline.stop().await?;
     outputs.finish()?;

@@ -17,6 +17,8 @@ pub struct Summary {
     pub sessionizer: sessionizer_fn::report::Report,
     /// What the sink's invocations did.
     pub sink: sink_fn::report::Report,
+    /// Boundaries that the sink rejected.
+    pub sink_rejected: u64,
     /// Records in the rejected-records table, by reason.
     pub rejected: BTreeMap<String, u64>,
     /// Sessions in the table, without tombstones.
@@ -64,7 +66,7 @@ impl Summary {
     /// Whether every record that was read is applied, late or kept as rejected, and the sink rejected nothing.
     #[must_use]
     pub fn is_everything_accounted_for(&self) -> bool {
-        self.accounted_for() == self.read && self.too_long.count == 0 && self.sink.rejected == 0
+        self.accounted_for() == self.read && self.too_long.count == 0 && self.sink_rejected == 0
     }
 
     fn accounted_for(&self) -> u64 {
@@ -98,7 +100,7 @@ impl fmt::Display for Summary {
             write!(f, "\n{}", self.too_long)?;
         }
         if !self.is_everything_accounted_for() {
-            let (accounted, sink) = (self.accounted_for(), self.sink.rejected);
+            let (accounted, sink) = (self.accounted_for(), self.sink_rejected);
             write!(
                 f,
                 "\nNOT EVERYTHING IS ACCOUNTED FOR: {} records were read, {accounted} have an outcome; the sink rejected \

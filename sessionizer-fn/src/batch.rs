@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use kinesis_function::records::{Record, Records};
-use kinesis_function::rejected_batch::RejectedRecord;
+use kinesis_function::rejected_records::RejectedRecord;
 use shared::click::{Click, DecodedClick, LatestBelievable};
 use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;

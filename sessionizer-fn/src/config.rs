@@ -1,6 +1,7 @@
 //! The sessionizer's settings, read once from its environment variables.
 
-use kinesis_function::config::{ConfigError, Variables};
+use kinesis_function::config::{self, ConfigError, Variables};
+use kinesis_function::rejected_table::RejectedTableConfig;
 use shared::limits::MAX_SESSION_GAP_SECONDS;
 use shared::session_rule::SessionGap;
 
@@ -18,8 +19,8 @@ pub enum FirstSession {
 pub struct Config {
     /// `STATE_TABLE`: name of the table with one item per user.
     pub state_table: String,
-    /// `REJECTED_TABLE`: name of the table of rejected records.
-    pub rejected_table: String,
+    /// `REJECTED_TABLE` and `REJECTED_RETENTION_DAYS`: the table of rejected records.
+    pub rejected: RejectedTableConfig,
     /// `SESSION_STREAM`: name of the stream to publish boundaries to.
     pub session_stream: String,
     /// `SESSION_GAP_SECONDS`: inactivity that ends a session, 1 to 86,400 s; default 10.
@@ -28,8 +29,6 @@ pub struct Config {
     pub first_session: FirstSession,
     /// `MAX_CLOCK_SKEW_SECONDS`: how far after its arrival a click may claim to be, up to a year; default 3,600.
     pub max_clock_skew_ms: u64,
-    /// `REJECTED_RETENTION_DAYS`: how long a rejected record is kept, 1 to 3,650 days; default 30.
-    pub rejected_retention_days: u64,
     /// `PARALLELIZATION_FACTOR`: that of the event source mapping, 1 to 10; default 10, which is safe for any.
     ///
     /// Lambda keeps the order of a shard when it is 1, and only that of each partition key when it is more. See
@@ -43,16 +42,14 @@ impl Config {
     /// # Errors
     /// All variables that are missing or wrong, by name.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut variables = Variables::new(variables);
-        let config = Self::read(&mut variables);
-        variables.finish(config)
+        config::from_variables(variables, Self::read)
     }
 
     /// Takes each setting from `variables`, which notes what is wrong.
     pub fn read(variables: &mut Variables) -> Self {
         Self {
             state_table: variables.required("STATE_TABLE"),
-            rejected_table: variables.required("REJECTED_TABLE"),
+            rejected: RejectedTableConfig::read(variables),
             session_stream: variables.required("SESSION_STREAM"),
             session_gap: SessionGap::from_ms(
                 variables.integer("SESSION_GAP_SECONDS", 10, 1..=MAX_SESSION_GAP_SECONDS) * 1_000,
@@ -60,7 +57,6 @@ impl Config {
             first_session: variables
                 .choice("FIRST_SESSION", [("emit", FirstSession::Emit), ("skip", FirstSession::Skip)]),
             max_clock_skew_ms: variables.integer("MAX_CLOCK_SKEW_SECONDS", 3_600, 0..=31_536_000) * 1_000,
-            rejected_retention_days: variables.integer("REJECTED_RETENTION_DAYS", 30, 1..=3_650),
             parallelization_factor: variables.integer("PARALLELIZATION_FACTOR", 10, 1..=10),
         }
     }
@@ -83,7 +79,7 @@ mod tests {
         assert_eq!(config.session_gap.ms(), 10_000);
         assert_eq!(config.first_session, FirstSession::Emit);
         assert_eq!(config.max_clock_skew_ms, 3_600_000);
-        assert_eq!(config.rejected_retention_days, 30);
+        assert_eq!(config.rejected.retention_days, 30);
     }
 
     #[test]

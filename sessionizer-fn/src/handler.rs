@@ -2,21 +2,16 @@
 //!
 //! In each round a group of users takes one step: large enough to fill requests, small enough for the first ones to be
 //! done long before the last ones when calls are slow. A user who was throttled waits until the others are through.
-//! What is done is noted as it happens, and whatever is not done comes again.
+//! What is done is noted as it happens; whatever is not done is redelivered.
 
 use std::collections::VecDeque;
 
-use aws_lambda_events::streams::KinesisEventResponse;
 use futures_util::future::join_all;
-use kinesis_function::event::Event;
-use kinesis_function::event_error::EventError;
-use kinesis_function::failures::Failures;
-use kinesis_function::invocation::{Backoff, Invocation, WARM_UP_TIME};
-use kinesis_function::metrics::Course;
-use kinesis_function::records::{Extent, Progress, Records};
-use kinesis_function::rejected_batch::RejectedBatch;
+use kinesis_function::backoff::Backoff;
+use kinesis_function::handler::{Decoded, Handler};
+use kinesis_function::invocation::Invocation;
+use kinesis_function::records::Records;
 use kinesis_function::rejected_table::RejectedTable;
-use tracing::{Instrument, Span};
 
 use crate::batch::{Batch, UserClicks};
 use crate::config::Config;
@@ -44,23 +39,27 @@ pub struct Sessionizer {
     rejected: RejectedTable,
 }
 
-/// What an invocation answers, and what it did.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// For Lambda: the lowest sequence number that is not done, if any.
-    pub response: KinesisEventResponse,
-    /// For logs, metrics and the local run.
-    pub report: Report,
-    /// For logs and metrics: which batch, when, for how long.
-    pub course: Course,
+/// A batch: its users who are not done yet, and what was counted so far.
+#[derive(Debug)]
+pub struct SessionizerWork {
+    lanes: Vec<Lane>,
+    /// What decoding counted.
+    decoded: Report,
+}
+
+/// Users whose rounds follow each other, and what was done for them so far.
+#[derive(Debug, Default)]
+struct Lane {
+    users: Vec<UserClicks>,
+    report: Report,
 }
 
 /// Deals `users` out to lanes, a round's users at a time.
-fn lanes(users: Vec<UserClicks>) -> Vec<Vec<UserClicks>> {
+fn lanes(users: Vec<UserClicks>) -> Vec<Lane> {
     let count = users.len().div_ceil(USERS_PER_ROUND).clamp(1, LANES);
-    let mut lanes = vec![Vec::new(); count];
+    let mut lanes: Vec<_> = (0..count).map(|_| Lane::default()).collect();
     for (place, user) in users.into_iter().enumerate() {
-        lanes[place / USERS_PER_ROUND % count].push(user);
+        lanes[place / USERS_PER_ROUND % count].users.push(user);
     }
     lanes
 }
@@ -75,61 +74,13 @@ impl Sessionizer {
             parallelization_factor: config.parallelization_factor,
             states: StateTable::new(dynamodb.clone(), config.state_table),
             publisher: Publisher::new(kinesis.clone(), config.session_stream),
-            rejected: RejectedTable::new(dynamodb.clone(), config.rejected_table, config.rejected_retention_days),
+            rejected: RejectedTable::new(dynamodb.clone(), config.rejected),
         }
     }
 
-    /// Makes a call to both services that changes nothing, while the environment starts.
-    ///
-    /// Names are then looked up, connections open and TLS agreed upon before the first event. That takes the longest of
-    /// all, and Lambda gives a starting environment more CPU than its memory stands for. Failures are ignored; the time is bounded.
-    pub async fn warm_up(&self) {
-        let _ =
-            tokio::time::timeout(WARM_UP_TIME, async { tokio::join!(self.states.warm_up(), self.publisher.warm_up()) })
-                .await;
-    }
-
-    /// Processes one batch.
-    ///
-    /// # Errors
-    /// Only when the event is not what Lambda sends for a Kinesis stream. Everything else, and running out of time,
-    /// is told by the answer.
-    pub async fn handle(&self, event: Event, invocation: Invocation) -> Result<Answer, EventError> {
-        let records = Records::of(event)?;
-        let (progress, failures) = (Progress::of(records.len()), Failures::default());
-        let extent = records.extent();
-        let batch = Batch::decode(&records, self.max_clock_skew_ms, self.parallelization_factor);
-
-        let mut report = Report {
-            records: records.len() as u64,
-            users: batch.users.len() as u64,
-            adjusted_attributes: batch.adjusted_attributes,
-            ..Report::default()
-        };
-        let rejected = RejectedBatch::new(batch.rejected);
-        let lanes = lanes(batch.users);
-        let mut reports = vec![Report::default(); lanes.len()];
-        let work = async {
-            let ledger = |report| Ledger { progress: &progress, failures: &failures, report };
-            let lanes = lanes.into_iter().zip(&mut reports);
-            tokio::join!(self.rejected.write(&rejected, invocation, &progress), async {
-                join_all(lanes.map(|(users, report)| self.sessionize(users, invocation, ledger(report)))).await;
-                rejected.good_records_are_done();
-            })
-        };
-        let span = extent.as_ref().map_or_else(Span::none, Extent::span);
-        let in_time = tokio::time::timeout_at(invocation.stop_at, work.instrument(span.clone())).await.is_ok();
-        span.in_scope(|| failures.log());
-        reports.into_iter().for_each(|of_lane| report += of_lane);
-        report.rejected = span.in_scope(|| rejected.log(&progress));
-        report.undone = progress.count_undone() as u64;
-        let duration_ms = invocation.elapsed_ms();
-        let course = Course { extent, began_ms: invocation.now_ms, duration_ms, in_time };
-        Ok(Answer { response: progress.answer(&records), report, course })
-    }
-
-    async fn sessionize(&self, users: Vec<UserClicks>, invocation: Invocation, mut ledger: Ledger<'_>) {
-        let ledger = &mut ledger;
+    async fn sessionize(&self, lane: &mut Lane, invocation: &Invocation<'_>) {
+        let users = std::mem::take(&mut lane.users);
+        let ledger = &mut Ledger { done: &invocation.done, failures: &invocation.failures, report: &mut lane.report };
         let mut waiting: VecDeque<_> = users.into_iter().map(UserWork::new).collect();
         let mut held_up = Vec::new();
         let mut backoff = Backoff::new();
@@ -139,7 +90,7 @@ impl Sessionizer {
                 waiting.extend(held_up.drain(..));
             }
             let mut group: Vec<_> = waiting.drain(..waiting.len().min(USERS_PER_ROUND)).collect();
-            self.round(&mut group, invocation, ledger).await;
+            self.round(&mut group, invocation.time.now_ms, ledger).await;
             if !group.iter().any(|user| user.held_up) {
                 backoff.reset();
             }
@@ -156,10 +107,10 @@ impl Sessionizer {
     }
 
     /// Takes every user one step further.
-    async fn round(&self, users: &mut [UserWork], invocation: Invocation, ledger: &mut Ledger<'_>) {
+    async fn round(&self, users: &mut [UserWork], now_ms: u64, ledger: &mut Ledger<'_>) {
         self.read(users, ledger).await;
         for user in &mut *users {
-            user.decide(self.rule, invocation.now_ms, ledger);
+            user.decide(self.rule, now_ms, ledger);
         }
         self.commit(users, ledger).await;
         self.publish(users, ledger).await;
@@ -210,6 +161,54 @@ impl Sessionizer {
     }
 }
 
+impl Handler for Sessionizer {
+    const LONGEST_WAIT: &'static str = "ClickToBoundary";
+
+    type Work = SessionizerWork;
+    type Report = Report;
+
+    fn rejected_table(&self) -> &RejectedTable {
+        &self.rejected
+    }
+
+    async fn warm_up(&self) {
+        tokio::join!(self.states.warm_up(), self.publisher.warm_up());
+    }
+
+    fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SessionizerWork> {
+        let batch = Batch::decode(records, self.max_clock_skew_ms, self.parallelization_factor);
+        let Batch { users, rejected, adjusted_attributes } = batch;
+        let decoded = Report { users: users.len() as u64, adjusted_attributes, ..Report::default() };
+        Decoded { work: SessionizerWork { lanes: lanes(users), decoded }, rejected }
+    }
+
+    async fn work(&self, work: &mut SessionizerWork, invocation: &Invocation<'_>) {
+        join_all(work.lanes.iter_mut().map(|lane| self.sessionize(lane, invocation))).await;
+    }
+
+    fn report(work: SessionizerWork) -> Report {
+        let mut report = work.decoded;
+        work.lanes.into_iter().for_each(|lane| report += lane.report);
+        report
+    }
+
+    fn counts(report: &Report) -> Vec<(&'static str, u64)> {
+        vec![
+            ("Users", report.users),
+            ("ClicksApplied", report.applied),
+            ("ClicksLate", report.late),
+            ("ClicksAlreadyApplied", report.already_applied),
+            ("AttributesAdjusted", report.adjusted_attributes),
+            ("SessionsStarted", report.started),
+            ("SessionsClosed", report.closed),
+            ("SessionsRetracted", report.merged),
+            ("BoundariesPublished", report.published),
+            ("ShardMoves", report.moved),
+            ("StateConflicts", report.lost_races),
+        ]
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -219,7 +218,7 @@ mod tests {
 
     fn sizes(users: usize) -> Vec<usize> {
         let clicks = |user: usize| UserClicks { user_id: UserId::new(user.to_string()).unwrap(), clicks: Vec::new() };
-        lanes((0..users).map(clicks).collect()).iter().map(Vec::len).collect()
+        lanes((0..users).map(clicks).collect()).iter().map(|lane| lane.users.len()).collect()
     }
 
     #[test]

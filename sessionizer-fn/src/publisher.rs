@@ -8,7 +8,7 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use kinesis_function::call_error::CallError;
-use kinesis_function::concurrency::in_order;
+use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::put_requests::requests;
 use shared::user_id::UserId;
 
@@ -50,7 +50,7 @@ impl Publisher {
     /// Tries once to put each of `messages`; says in their order which are in.
     pub async fn publish(&self, messages: &[&Message]) -> Vec<Result<(), CallError>> {
         let calls = requests(messages, bytes_of).map(|request| self.put(request)).collect();
-        in_order(calls, CONCURRENT_REQUESTS).await
+        run_concurrently(calls, CONCURRENT_REQUESTS).await
     }
 
     async fn put(&self, messages: &[&Message]) -> Vec<Result<(), CallError>> {

@@ -2,15 +2,11 @@
 
 use std::ops::AddAssign;
 
-use kinesis_function::metrics::Metric;
-
 /// Counts of one invocation.
 ///
 /// Every record of a finished batch is applied, late, already applied or rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Records in the batch.
-    pub records: u64,
     /// Users who have clicks in the batch: each takes a state write.
     pub users: u64,
     /// Clicks that this invocation committed to a session.
@@ -19,8 +15,6 @@ pub struct Report {
     pub late: u64,
     /// Clicks that an earlier delivery, or another invocation, had committed.
     pub already_applied: u64,
-    /// Records that could not be read and are kept in the table of rejected ones.
-    pub rejected: u64,
     /// Attributes of clicks that were not strings, not Unicode or too long, and were adjusted to what is kept of them.
     pub adjusted_attributes: u64,
     /// Sessions started.
@@ -37,44 +31,14 @@ pub struct Report {
     pub published: u64,
     /// Commits that found another invocation's commit in their way.
     pub lost_races: u64,
-    /// Records that are not done and come again.
-    pub undone: u64,
-}
-
-impl Report {
-    /// The counts as CloudWatch knows them, with the longest wait from a record's arrival to the answer, in
-    /// milliseconds, where there was a record.
-    #[must_use]
-    pub fn metrics(&self, longest_wait_ms: Option<u64>) -> Vec<Metric> {
-        let counts = [
-            ("Records", self.records),
-            ("Users", self.users),
-            ("ClicksApplied", self.applied),
-            ("ClicksLate", self.late),
-            ("ClicksAlreadyApplied", self.already_applied),
-            ("RecordsRejected", self.rejected),
-            ("AttributesAdjusted", self.adjusted_attributes),
-            ("RecordsUndone", self.undone),
-            ("SessionsStarted", self.started),
-            ("SessionsClosed", self.closed),
-            ("SessionsRetracted", self.merged),
-            ("BoundariesPublished", self.published),
-            ("ShardMoves", self.moved),
-            ("StateConflicts", self.lost_races),
-        ];
-        let wait = longest_wait_ms.map(|ms| Metric::milliseconds("ClickToBoundary", ms));
-        counts.into_iter().map(|(name, value)| Metric::count(name, value)).chain(wait).collect()
-    }
 }
 
 impl AddAssign for Report {
     fn add_assign(&mut self, other: Self) {
-        self.records += other.records;
         self.users += other.users;
         self.applied += other.applied;
         self.late += other.late;
         self.already_applied += other.already_applied;
-        self.rejected += other.rejected;
         self.adjusted_attributes += other.adjusted_attributes;
         self.started += other.started;
         self.closed += other.closed;
@@ -82,6 +46,5 @@ impl AddAssign for Report {
         self.moved += other.moved;
         self.published += other.published;
         self.lost_races += other.lost_races;
-        self.undone += other.undone;
     }
 }

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use kinesis_function::call_error::CallError;
-use kinesis_function::concurrency::in_order;
+use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::{MAX_KEYS_PER_READ, MAX_STATEMENTS_PER_REQUEST};
-use kinesis_function::statements::{self, Item, Outcome, Statement};
+use kinesis_function::statements::{self, Item, Statement, StatementResult};
 use shared::user_id::UserId;
 
 use crate::state::UserState;
@@ -82,7 +82,7 @@ impl StateTable {
     /// error in its place; the others are not affected.
     pub async fn read(&self, users: &[&UserId]) -> Vec<Result<Known, CallError>> {
         let calls = users.chunks(MAX_KEYS_PER_READ).map(|chunk| self.read_chunk(chunk)).collect();
-        in_order(calls, CONCURRENT_REQUESTS).await
+        run_concurrently(calls, CONCURRENT_REQUESTS).await
     }
 
     async fn read_chunk(&self, users: &[&UserId]) -> Vec<Result<Known, CallError>> {
@@ -116,7 +116,7 @@ impl StateTable {
     /// Commits, each of another user, in requests of 25. The outcomes are in the order of `commits`.
     pub async fn commit(&self, commits: &[(&UserId, &Commit)]) -> Vec<Committed> {
         let calls = commits.chunks(MAX_STATEMENTS_PER_REQUEST).map(|chunk| self.commit_chunk(chunk)).collect();
-        in_order(calls, CONCURRENT_REQUESTS).await
+        run_concurrently(calls, CONCURRENT_REQUESTS).await
     }
 
     async fn commit_chunk(&self, commits: &[(&UserId, &Commit)]) -> Vec<Committed> {
@@ -125,9 +125,9 @@ impl StateTable {
         outcomes
             .into_iter()
             .map(|outcome| match outcome {
-                Outcome::Written => Committed::Yes,
-                Outcome::ConditionFailed(item) => Committed::LostRace(item.as_ref().map(Known::of)),
-                Outcome::Failed(error) => Committed::Failed(error),
+                StatementResult::Written => Committed::Yes,
+                StatementResult::ConditionFailed(item) => Committed::LostRace(item.as_ref().map(Known::of)),
+                StatementResult::Failed(error) => Committed::Failed(error),
             })
             .collect()
     }

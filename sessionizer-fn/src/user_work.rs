@@ -5,8 +5,8 @@
 use std::mem;
 
 use kinesis_function::call_error::CallError;
+use kinesis_function::done_records::DoneRecords;
 use kinesis_function::failures::Failures;
-use kinesis_function::records::Progress;
 use shared::boundary::{Boundary, Version};
 use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;
@@ -36,7 +36,7 @@ pub struct UserWork {
 #[derive(Debug)]
 pub struct Ledger<'i> {
     /// Which records are done.
-    pub progress: &'i Progress,
+    pub done: &'i DoneRecords,
     /// What failed.
     pub failures: &'i Failures,
     /// What was done, in numbers.
@@ -105,7 +105,7 @@ impl UserWork {
                 Step::Commit(commit) => Phase::Committing(commit),
                 Step::Finished(found) => {
                     *ledger.report += found;
-                    self.clicks.iter().for_each(|click| ledger.progress.set_done(click.index));
+                    self.clicks.iter().for_each(|click| ledger.done.set_done(click.index));
                     Phase::Over
                 }
             },
@@ -180,7 +180,7 @@ impl UserWork {
             Phase::Publishing(publishing) if publishing.messages.is_empty() => {
                 self.published.extend(publishing.outboxes);
                 for click in self.clicks.drain(..publishing.settled) {
-                    ledger.progress.set_done(click.index);
+                    ledger.done.set_done(click.index);
                 }
                 if self.clicks.is_empty() { Phase::Over } else { Phase::Known(publishing.stored) }
             }

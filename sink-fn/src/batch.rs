@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use kinesis_function::records::Records;
-use kinesis_function::rejected_batch::RejectedRecord;
+use kinesis_function::rejected_records::RejectedRecord;
 use shared::boundary::Boundary;
 
 /// The newest boundary of a session within a batch.

@@ -1,16 +1,15 @@
 //! The sink's settings, read once from its environment variables.
 
-use kinesis_function::config::{ConfigError, Variables};
+use kinesis_function::config::{self, ConfigError, Variables};
+use kinesis_function::rejected_table::RejectedTableConfig;
 
 /// The settings of design section 6.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `SESSIONS_TABLE`: name of the table with one item per session.
     pub sessions_table: String,
-    /// `REJECTED_TABLE`: name of the table of rejected records.
-    pub rejected_table: String,
-    /// `REJECTED_RETENTION_DAYS`: how long a rejected record is kept, 1 to 3,650 days; default 30.
-    pub rejected_retention_days: u64,
+    /// `REJECTED_TABLE` and `REJECTED_RETENTION_DAYS`: the table of rejected records.
+    pub rejected: RejectedTableConfig,
     /// `SESSION_RETENTION_DAYS`: how long a session is kept after its last change, up to 3,650 days; default 0, for
     /// ever.
     pub session_retention_days: u64,
@@ -22,17 +21,14 @@ impl Config {
     /// # Errors
     /// All variables that are missing or wrong, by name.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut variables = Variables::new(variables);
-        let config = Self::read(&mut variables);
-        variables.finish(config)
+        config::from_variables(variables, Self::read)
     }
 
     /// Takes each setting from `variables`, which notes what is wrong.
     pub fn read(variables: &mut Variables) -> Self {
         Self {
             sessions_table: variables.required("SESSIONS_TABLE"),
-            rejected_table: variables.required("REJECTED_TABLE"),
-            rejected_retention_days: variables.integer("REJECTED_RETENTION_DAYS", 30, 1..=3_650),
+            rejected: RejectedTableConfig::read(variables),
             session_retention_days: variables.integer("SESSION_RETENTION_DAYS", 0, 0..=3_650),
         }
     }

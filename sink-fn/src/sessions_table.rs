@@ -1,16 +1,16 @@
 //! The sessions table: writes a boundary when the table has no newer one of its session.
 //!
 //! One pass over what it is given, each boundary in the way that most probably fits: `INSERT` for one that opens a
-//! session, `UPDATE … WHERE version < ?` for any other. What the outcome means for the next try is told, not done.
+//! session, `UPDATE … WHERE version < ?` for any other. What the result means for the next try is returned, not done.
 
 use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use kinesis_function::call_error::CallError;
-use kinesis_function::concurrency::in_order;
+use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::MAX_STATEMENTS_PER_REQUEST;
-use kinesis_function::statements::{self, Outcome, Statement};
+use kinesis_function::statements::{self, Statement, StatementResult};
 use shared::boundary::Boundary;
 use shared::session_rule::Status;
 
@@ -26,7 +26,7 @@ pub enum Attempt {
     Insert,
     /// Over an older one, which may be missing.
     Update,
-    /// Over an older one, after an `INSERT` found an item that DynamoDB did not show.
+    /// Over an older one, after an `INSERT` found an item that DynamoDB did not return.
     UpdateExisting,
     /// Not at all: it only asks whether the item has this version or a newer one, after an update of it was refused.
     Confirm,
@@ -45,7 +45,7 @@ pub enum Stored {
     Instead(Attempt),
     /// The item under the session's key is not one that this sink writes: it stays as it is.
     Foreign(SessionItemError),
-    /// It failed, or nobody knows whether it was written.
+    /// It failed, or it is unknown whether it was written.
     Failed(CallError),
 }
 
@@ -85,11 +85,11 @@ impl SessionsTable {
         let _ = statements::execute(&self.client, vec![Statement { text, parameters }]).await; // its condition fails
     }
 
-    /// Tries once to write each boundary, each of another session, at `now_ms`. The outcomes are in their order.
+    /// Tries once to write each boundary, each of another session, at `now_ms`. The results are in their order.
     pub async fn write(&self, boundaries: &[(&Boundary, Attempt)], now_ms: u64) -> Vec<Stored> {
         let calls =
             boundaries.chunks(MAX_STATEMENTS_PER_REQUEST).map(|chunk| self.write_chunk(chunk, now_ms)).collect();
-        in_order(calls, CONCURRENT_REQUESTS).await
+        run_concurrently(calls, CONCURRENT_REQUESTS).await
     }
 
     async fn write_chunk(&self, boundaries: &[(&Boundary, Attempt)], now_ms: u64) -> Vec<Stored> {
@@ -99,12 +99,8 @@ impl SessionsTable {
             Attempt::Confirm => self.confirm(boundary),
         };
         let statements: Vec<_> = boundaries.iter().map(statement).collect();
-        let outcomes = statements::execute(&self.client, statements).await;
-        boundaries
-            .iter()
-            .zip(outcomes)
-            .map(|((boundary, attempt), outcome)| stored(boundary, *attempt, outcome))
-            .collect()
+        let results = statements::execute(&self.client, statements).await;
+        boundaries.iter().zip(results).map(|((boundary, attempt), result)| stored(boundary, *attempt, result)).collect()
     }
 
     fn insert(&self, boundary: &Boundary, now_ms: u64) -> Statement {
@@ -150,25 +146,25 @@ impl SessionsTable {
     }
 }
 
-fn stored(boundary: &Boundary, attempt: Attempt, outcome: Outcome) -> Stored {
-    match outcome {
-        Outcome::Written if attempt == Attempt::Confirm => Stored::Superseded,
-        Outcome::Written => Stored::Written,
-        // No item: it is missing, or DynamoDB does not show it. An INSERT fails only over an item. If an UPDATE fails
+fn stored(boundary: &Boundary, attempt: Attempt, result: StatementResult) -> Stored {
+    match result {
+        StatementResult::Written if attempt == Attempt::Confirm => Stored::Superseded,
+        StatementResult::Written => Stored::Written,
+        // No item: it is missing, or DynamoDB does not return it. An INSERT fails only over an item. If an UPDATE fails
         // after that, the item has a version that is not lower (which is then confirmed), or it has been deleted
         // since, or it is foreign and has none.
-        Outcome::ConditionFailed(None) => match attempt {
+        StatementResult::ConditionFailed(None) => match attempt {
             Attempt::Insert => Stored::Instead(Attempt::UpdateExisting),
             Attempt::Update => Stored::Instead(Attempt::Insert),
             Attempt::UpdateExisting => Stored::Instead(Attempt::Confirm),
             Attempt::Confirm => Stored::Instead(Attempt::InsertAgain),
             Attempt::InsertAgain => Stored::Foreign(SessionItemError::no_version()),
         },
-        Outcome::ConditionFailed(Some(item)) => match session_item::version(&item) {
+        StatementResult::ConditionFailed(Some(item)) => match session_item::version(&item) {
             Ok(version) if version >= boundary.version => Stored::Superseded,
             Ok(_) => Stored::Instead(Attempt::Update),
             Err(error) => Stored::Foreign(error),
         },
-        Outcome::Failed(error) => Stored::Failed(error),
+        StatementResult::Failed(error) => Stored::Failed(error),
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use kinesis_function::metrics::{COLD_STARTS, DIMENSION, NAMESPACE};
+use kinesis_function::handler::RecordCounts;
+use kinesis_function::metrics::{self, COLD_STARTS, DIMENSION, NAMESPACE};
 use serde_json::Value;
+use sessionizer_fn::handler::Sessionizer;
+use sink_fn::handler::Sink;
 
 use crate::template::{file, properties, resources};
 
@@ -15,8 +18,8 @@ const SINK: &str = "SinkFunction";
 
 /// What the functions tell.
 fn told() -> BTreeSet<Metric> {
-    let sessionizer = sessionizer_fn::report::Report::default().metrics(Some(1));
-    let sink = sink_fn::report::Report::default().metrics(Some(1));
+    let sessionizer = metrics::of::<Sessionizer>(RecordCounts::default(), &Default::default(), Some(1));
+    let sink = metrics::of::<Sink>(RecordCounts::default(), &Default::default(), Some(1));
     let of = |function: &'static str| move |name: &str| (name.to_owned(), function.to_owned());
     let mut told: BTreeSet<Metric> = sessionizer.iter().map(|metric| metric.name).map(of(SESSIONIZER)).collect();
     told.extend(sink.iter().map(|metric| metric.name).map(of(SINK)));

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use kinesis_function::invocation::Invocation;
+use kinesis_function::handler::Handler;
+use kinesis_function::invocation::handle;
+use kinesis_function::time_budget::TimeBudget;
 use local_aws::faults::{Call, Fault, FaultyHttpClient};
 use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template, hand_made_event};
 use serde_json::Value;
@@ -127,8 +129,8 @@ fn event<E: serde::de::DeserializeOwned>(stream: &str, first: u64, records: &[&s
     serde_json::from_str(&hand_made_event(stream, "shardId-000000000000", records.collect()).unwrap()).unwrap()
 }
 
-fn invocation() -> Invocation {
-    Invocation::lasting(NOW_MS, Duration::from_secs(10))
+fn ten_seconds() -> TimeBudget {
+    TimeBudget::lasting(NOW_MS, Duration::from_secs(10))
 }
 
 async fn embedded() -> (LocalAws, Template) {
@@ -154,8 +156,8 @@ async fn sessionizers_role_allows_what_it_does_and_nothing_else() {
     {
         for _delivery in 0..2 {
             let event = event("click-stream", first, &records.each_ref().map(String::as_str));
-            let answer = sessionizer.handle(event, invocation()).await.unwrap();
-            assert_eq!(answer.report.undone, 0);
+            let answer = handle(&sessionizer, event, ten_seconds()).await.unwrap();
+            assert_eq!(answer.records.undone, 0);
         }
     }
     let mut expected = needed(&calls.lock().unwrap());
@@ -182,8 +184,8 @@ async fn sinks_role_allows_what_it_does_and_nothing_else() {
     // A session that is new, what is no boundary, and a newer version of the session.
     for (first, records) in [(1, [boundary("open", 1), "[]".to_owned()]), (3, ["[]".to_owned(), boundary("open", 2)])] {
         let event = event("session-stream", first, &records.each_ref().map(String::as_str));
-        let answer = sink.handle(event, invocation()).await.unwrap();
-        assert_eq!((answer.report.undone, answer.report.written, answer.report.rejected), (0, 1, 1));
+        let answer = handle(&sink, event, ten_seconds()).await.unwrap();
+        assert_eq!((answer.records.undone, answer.report.written, answer.records.rejected), (0, 1, 1));
     }
     let mut expected = needed(&calls.lock().unwrap());
     expected.extend(permissions(&READING, "SessionStream"));

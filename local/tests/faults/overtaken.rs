@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use kinesis_function::invocation::Invocation;
+use kinesis_function::invocation::handle;
+use kinesis_function::time_budget::TimeBudget;
 use local_aws::faults::{Fault, Hold};
 
 use crate::scenarios::{ALL, Scenario};
@@ -34,8 +35,8 @@ async fn overtaken_at(world: &World, scenario: &Scenario, number: usize, after: 
     });
     let copy = functions(world, &sdk).0;
     let event = click_event(&batches[0]);
-    let invocation = Invocation::lasting(trial.next_invocation().now_ms, LONG);
-    let mut copy = tokio::spawn(async move { copy.handle(event, invocation).await.unwrap() });
+    let time = TimeBudget::lasting(trial.next_invocation().now_ms, LONG);
+    let mut copy = tokio::spawn(async move { handle(&copy, event, time).await.unwrap() });
     let reached = tokio::select! {
         reached = is_there => reached.is_ok(),
         answer = &mut copy => answer.map(|_| false).unwrap(), // it has made fewer calls

@@ -8,7 +8,8 @@ use aws_lambda_events::streams::KinesisEventResponse;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use kinesis_function::event::Event;
-use kinesis_function::invocation::Invocation;
+use kinesis_function::invocation::handle;
+use kinesis_function::time_budget::TimeBudget;
 use local::chaos::expected::Expected;
 use local::chaos::verdict::{Found, compare};
 use local_aws::faults::{Call, Fault, FaultyHttpClient, Hold};
@@ -205,9 +206,9 @@ impl<'w> Trial<'w> {
 
     /// Delivers a batch once; says how many of its first records are done.
     pub async fn attempt_clicks(&mut self, batch: &[Record]) -> usize {
-        let (event, invocation) = (click_event(batch), self.next_invocation());
+        let (event, time) = (click_event(batch), self.next_invocation());
         let sessionizer = self.sessionizer.clone();
-        let answer = self.survive(async move { sessionizer.handle(event, invocation).await.unwrap().response }).await;
+        let answer = self.survive(async move { handle(&sessionizer, event, time).await.unwrap().response }).await;
         self.note_versions().await;
         answer.map_or(0, |answer| done(&answer, batch.iter().map(|record| record.number.to_string())))
     }
@@ -229,9 +230,9 @@ impl<'w> Trial<'w> {
                 arrival_ms: ARRIVAL_MS,
             });
             let event = hand_made_event("session-stream", "shardId-000000000000", records.collect()).unwrap();
-            let (event, invocation) = (serde_json::from_str(&event).unwrap(), self.next_invocation());
+            let (event, time) = (serde_json::from_str(&event).unwrap(), self.next_invocation());
             let sink = self.sink.clone();
-            let answer = self.survive(async move { sink.handle(event, invocation).await.unwrap().response }).await;
+            let answer = self.survive(async move { handle(&sink, event, time).await.unwrap().response }).await;
             let finished = answer.map_or(0, |answer| done(&answer, rest.iter().map(|(number, _)| number.to_string())));
             rest.drain(..finished);
         }
@@ -292,9 +293,9 @@ impl<'w> Trial<'w> {
         }
     }
 
-    pub fn next_invocation(&mut self) -> Invocation {
+    pub fn next_invocation(&mut self) -> TimeBudget {
         self.now_ms += 1_000;
-        Invocation::lasting(self.now_ms, Duration::from_secs(5))
+        TimeBudget::lasting(self.now_ms, Duration::from_secs(5))
     }
 
     /// Notes the versions that the users' states have now.

@@ -1,6 +1,6 @@
 //! Bounds the retries of a call that makes no progress.
 
-use kinesis_function::invocation::Backoff;
+use kinesis_function::backoff::Backoff;
 
 /// Attempts after the first. With their pauses they take roughly 5 seconds: a throttled shard takes records again within
 /// a second, and what lasts longer needs a person.

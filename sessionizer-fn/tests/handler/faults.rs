@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use local_aws::faults::{Call, Fault, Hold};
+use local_aws::faults::{Call, Fault};
 use sessionizer_fn::handler::Sessionizer;
 use tokio::time::Instant;
 
@@ -56,7 +56,7 @@ async fn user_who_stays_throttled_is_not_done_and_everybody_else_is() {
     });
     let clicks = [click(1, "a", 100_000), click(2, "b", 100_000), click(3, "c", 100_000)];
     let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", &clicks).await;
-    assert_eq!((named(&answer), answer.report.undone), (Some("1"), 1));
+    assert_eq!((named(&answer), answer.records.undone), (Some("1"), 1));
     assert_eq!(world.told().await, ["b_0", "c_0"].map(|id| (id.to_owned(), "open")));
     assert!(world.state_item("a").await.is_none());
 }
@@ -140,7 +140,7 @@ async fn answer_comes_in_time_when_nothing_answers() {
     let (sessionizer, _) = world.faulty(|_| Fault::NotSent);
     let clicks = [click(1, "a", 100_000), (2, "k".to_owned(), b"[]".to_vec())];
     let answer = invoke_for(Duration::from_millis(300), &sessionizer, "s1", &clicks).await;
-    assert_eq!((named(&answer), answer.report.undone), (Some("1"), 2));
+    assert_eq!((named(&answer), answer.records.undone), (Some("1"), 2));
 }
 
 /// Without sockets, so that the runtime's paused clock goes on only when everything waits.
@@ -156,7 +156,7 @@ async fn throttled_call_is_attempted_with_growing_pauses_until_the_time_is_up() 
     let sessionizer = Sessionizer::new(config(), &dynamodb, &kinesis);
     let began = Instant::now();
     let answer = invoke_for(Duration::from_secs(59), &sessionizer, "s1", &[click(1, "a", 100_000)]).await;
-    assert_eq!((named(&answer), answer.course.in_time), (Some("1"), false));
+    assert_eq!((named(&answer), answer.timing.in_time), (Some("1"), false));
     assert_eq!(began.elapsed(), Duration::from_secs(59));
 
     let attempts = attempts.lock().unwrap();
@@ -195,24 +195,10 @@ async fn throttles_are_one_log_line_however_many_attempts_they_took() {
     let logs = local_aws::CapturedLogs::start();
     let clicks: Vec<_> = (1..=100).map(|n| click(n, &format!("secret{n}"), 100_000)).collect();
     let answer = invoke_for(Duration::from_secs(2), &sessionizer, "s1", &clicks).await;
-    assert_eq!((named(&answer), answer.course.in_time), (Some("1"), false));
+    assert_eq!((named(&answer), answer.timing.in_time), (Some("1"), false));
     let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };
     assert_eq!((level.as_str(), &fields["code"]), ("WARN", &"ProvisionedThroughputExceeded".into()));
     let statements = http.calls_of("BatchExecuteStatement") as u64 * 25;
     assert!(fields["count"].as_u64().unwrap() > 100 && fields["count"].as_u64().unwrap() <= statements, "{fields}");
     assert!(!logs.text().contains("secret"), "{}", logs.text());
-}
-
-#[tokio::test(start_paused = true)]
-async fn warming_up_ends_soon_when_no_service_answers() {
-    let mut held = Vec::new();
-    let sdk = offline(move |_: &Call| {
-        let (hold, is_there, let_go) = Hold::new();
-        held.push((is_there, let_go));
-        Fault::Held(hold)
-    });
-    let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
-    let began = Instant::now();
-    Sessionizer::new(config(), &dynamodb, &kinesis).warm_up().await;
-    assert_eq!(began.elapsed(), Duration::from_millis(500));
 }

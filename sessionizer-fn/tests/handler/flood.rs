@@ -40,7 +40,7 @@ async fn flood_is_logged_in_a_line_per_reason_without_content() {
     });
     let logs = CapturedLogs::start();
     let answer = invoke_for(Duration::from_secs(120), &sessionizer, "s1", &poison(1, 8_000)).await;
-    assert_eq!((named(&answer), answer.report.rejected, answer.report.undone), (None, 8_000, 0));
+    assert_eq!((named(&answer), answer.records.rejected, answer.records.undone), (None, 8_000, 0));
     assert_eq!(world.rejected().await.len(), 8_000);
 
     let rejected = |reason: &str, positions: &str| {
@@ -66,7 +66,7 @@ async fn missing_permission_is_found_out_once_and_logged_in_one_line() {
         world.faulty(|call| if is_write_of_rejected(call) { Fault::AccessDenied } else { Fault::None });
     let logs = CapturedLogs::start();
     let answer = invoke(&denied, "s1", &poison(1, 1_000)).await;
-    assert_eq!((named(&answer), answer.report.rejected, answer.report.undone), (Some("1"), 0, 1_000));
+    assert_eq!((named(&answer), answer.records.rejected, answer.records.undone), (Some("1"), 0, 1_000));
     assert!(http.calls_of("BatchWriteItem") <= 4, "{} calls", http.calls_of("BatchWriteItem"));
 
     let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };
@@ -86,8 +86,8 @@ async fn good_clicks_are_published_while_the_table_of_rejected_records_takes_not
     records.push(click(502, "b", 100_000));
     let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", &records).await;
     assert_eq!(world.told().await, ["a_0", "b_0"].map(|id| (id.to_owned(), "open")));
-    let report = answer.report;
-    assert_eq!((named(&answer), report.applied, report.rejected, report.undone), (Some("2"), 2, 0, 500));
+    let counts = answer.records;
+    assert_eq!((named(&answer), answer.report.applied, counts.rejected, counts.undone), (Some("2"), 2, 0, 500));
 
     let [(level, fields)] = &logs.lines()[..] else { panic!("a line for each attempt: {}", logs.text()) };
     assert_eq!((level.as_str(), &fields["records"]), ("ERROR", &json!(500)));
@@ -96,8 +96,8 @@ async fn good_clicks_are_published_while_the_table_of_rejected_records_takes_not
 
     // Once the table takes items again, the redelivered rest of the batch applies nothing twice.
     let answer = invoke(&world.sessionizer(), "s1", &records[1..]).await;
-    let report = answer.report;
-    assert_eq!((named(&answer), report.already_applied, report.rejected, report.undone), (None, 1, 500, 0));
+    let counts = answer.records;
+    assert_eq!((named(&answer), answer.report.already_applied, counts.rejected, counts.undone), (None, 1, 500, 0));
     assert_eq!(world.rejected().await.len(), 500);
     assert_eq!(world.state("b").await.sessions.current.event_count, 1);
 }
@@ -114,7 +114,7 @@ async fn record_that_stays_throttled_holds_up_no_other() {
         }
     });
     let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", &poison(1, 300)).await;
-    assert_eq!((named(&answer), answer.report.rejected, answer.report.undone), (Some("7"), 299, 1));
+    assert_eq!((named(&answer), answer.records.rejected, answer.records.undone), (Some("7"), 299, 1));
     let kept = world.rejected().await;
     assert_eq!(kept.len(), 299);
     assert!(kept.iter().all(|item| item["position"].as_s().unwrap() != stuck));
@@ -129,7 +129,7 @@ async fn write_that_hangs_holds_up_no_other() {
     });
     let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", &poison(1, 300)).await;
     // It took effect, which nobody knows.
-    assert_eq!((named(&answer), answer.report.rejected, answer.report.undone), (Some("1"), 275, 25));
+    assert_eq!((named(&answer), answer.records.rejected, answer.records.undone), (Some("1"), 275, 25));
     assert_eq!(world.rejected().await.len(), 300);
 }
 
@@ -151,7 +151,7 @@ async fn invoke_while_held(world: &World, operation: &'static str, happened: imp
     }
     let_go.send(()).unwrap();
     let answer = invocation.await;
-    assert_eq!((named(&answer), answer.report.applied, answer.report.rejected), (None, 1, 300));
+    assert_eq!((named(&answer), answer.report.applied, answer.records.rejected), (None, 1, 300));
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn rejected_records_get_one_request_at_a_time_until_the_good_clicks_are_do
         let_write_go.send(()).unwrap();
     };
     let (answer, ()) = tokio::join!(invoke_for(Duration::from_secs(60), &sessionizer, "s1", &records), others);
-    assert_eq!((named(&answer), answer.report.applied, answer.report.rejected), (None, 1, 300));
+    assert_eq!((named(&answer), answer.report.applied, answer.records.rejected), (None, 1, 300));
 }
 
 /// Each invocation gets one request through, as far as it can tell, and the next one goes on behind it.
@@ -216,7 +216,7 @@ async fn under_lasting_throttles_each_invocation_keeps_some_records_and_the_next
         });
         let answer = invoke_for(Duration::from_secs(1), &sessionizer, "s1", rest).await;
         let next = (25 * invocation < records.len()).then(|| (25 * invocation + 1).to_string());
-        assert_eq!((named(&answer), answer.report.rejected), (next.as_deref(), 25));
+        assert_eq!((named(&answer), answer.records.rejected), (next.as_deref(), 25));
         rest = &records[25 * invocation..];
     }
     let mut kept: Vec<u64> =

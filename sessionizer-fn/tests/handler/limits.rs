@@ -51,7 +51,7 @@ async fn click_from_beyond_the_clock_skew_does_not_freeze_its_user() {
     let sent = [MIN_CLICK_TIME_MS, END_OF_EVENT_TIME_MS - 1, arrival + skew + 1, arrival, arrival + skew];
     let clicks: Vec<_> = sent.into_iter().zip(1..).map(|(ms, number)| click_at(number, "a", ms)).collect();
     let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
-    assert_eq!((named(&answer), answer.report.applied, answer.report.rejected), (None, 3, 2));
+    assert_eq!((named(&answer), answer.report.applied, answer.records.rejected), (None, 3, 2));
     for item in world.rejected().await {
         assert_eq!(item["reason"].as_s().unwrap(), "event_timestamp_in_the_future");
     }
@@ -79,7 +79,7 @@ async fn event_of_six_megabytes_is_processed_whatever_its_records_hold() {
         click_with(6, "1".repeat(filling)),
     ];
     let answer = invoke(&world.sessionizer(), "s1", &records).await;
-    assert_eq!((named(&answer), answer.report.applied, answer.report.rejected), (None, 4, 2));
+    assert_eq!((named(&answer), answer.report.applied, answer.records.rejected), (None, 4, 2));
     let mut reasons: Vec<_> =
         world.rejected().await.iter().map(|item| item["reason"].as_s().unwrap().clone()).collect();
     reasons.sort();

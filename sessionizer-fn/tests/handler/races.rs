@@ -2,8 +2,10 @@
 
 use std::pin::pin;
 
+use kinesis_function::handler::HandlerOutput;
 use local_aws::faults::{Call, Fault, FaultyHttpClient, Hold};
-use sessionizer_fn::handler::{Answer, Sessionizer};
+use sessionizer_fn::handler::Sessionizer;
+use sessionizer_fn::report::Report;
 use tokio::sync::oneshot;
 
 use crate::world::{BEGIN_MS, Sent, World, click, invoke, named};
@@ -28,7 +30,7 @@ impl Slow {
     }
 
     /// Invokes it on shard `s1` and has `others` act between its decision and its commit.
-    async fn invoke_while(self, others: impl Future<Output = ()>, clicks: &[Sent]) -> Answer {
+    async fn invoke_while(self, others: impl Future<Output = ()>, clicks: &[Sent]) -> HandlerOutput<Report> {
         let mut invocation = pin!(invoke(&self.sessionizer, "s1", clicks));
         tokio::select! {
             reached = self.is_there => reached.unwrap(),

@@ -17,7 +17,7 @@ async fn rejected_record_is_kept_with_its_reason_and_holds_up_nobody() {
     let records = [click(1, "a", 100_000), poison(2, b"\xff\x00{"), click(3, "a", 101_000)];
     for _delivery in 0..2 {
         let answer = invoke(&world.sessionizer(), "shardId-7", &records).await;
-        assert_eq!((named(&answer), answer.report.rejected), (None, 1));
+        assert_eq!((named(&answer), answer.records.rejected), (None, 1));
     }
     let items = world.rejected().await;
     assert_eq!(items.len(), 1, "a redelivery writes the same item");
@@ -66,7 +66,7 @@ async fn rejected_record_that_cannot_be_kept_is_not_done() {
     });
     let records = [click(1, "a", 100_000), poison(2, b"[]"), click(3, "a", 101_000)];
     let answer = invoke(&denied, "s1", &records).await;
-    assert_eq!((named(&answer), answer.report.undone, answer.report.rejected), (Some("2"), 1, 0));
+    assert_eq!((named(&answer), answer.records.undone, answer.records.rejected), (Some("2"), 1, 0));
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn state_of_an_unknown_schema_fails_closed_and_is_left_as_it_is() {
 
     let records = [click(1, "b", 100_000), click(2, "a", 100_000), click(3, "b", 101_000)];
     let answer = invoke_for(Duration::from_secs(5), &world.sessionizer(), "s1", &records).await;
-    assert_eq!((named(&answer), answer.report.undone), (Some("2"), 1));
+    assert_eq!((named(&answer), answer.records.undone), (Some("2"), 1));
     assert_eq!(world.state_item("a").await, before);
     assert_eq!(world.state("b").await.sessions.current.event_count, 2);
     assert_eq!(world.told().await, [("b_0".to_owned(), "open")]);

@@ -8,7 +8,7 @@ async fn clicks_are_committed_and_their_boundaries_published() {
     let clicks = [click(1, "a", 100_000), click(2, "b", 100_500), click(3, "a", 101_000), click(4, "a", 120_000)];
     let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
     assert_eq!(named(&answer), None);
-    assert_eq!((answer.report.applied, answer.report.published, answer.report.undone), (4, 3, 0));
+    assert_eq!((answer.report.applied, answer.report.published, answer.records.undone), (4, 3, 0));
     assert_eq!(
         world.told().await,
         [("a_0".to_owned(), "closed"), ("a_1".to_owned(), "open"), ("b_0".to_owned(), "open")]
@@ -81,7 +81,8 @@ async fn odd_attributes_never_cost_a_click_and_are_counted() {
 async fn event_that_is_not_lambdas_is_an_error() {
     let world = World::start().await;
     let event = serde_json::json!({"Records": [{"kinesis": {"data": "", "approximateArrivalTimestamp": 1.0, "sequenceNumber": "x"}, "eventID": "s:1", "eventSourceARN": "arn:aws:kinesis:r:1:stream/s"}]});
-    let invocation = kinesis_function::invocation::Invocation::until(u64::MAX / 2_000);
-    let error = world.sessionizer().handle(serde_json::from_value(event).unwrap(), invocation).await.unwrap_err();
+    let time = kinesis_function::time_budget::TimeBudget::until(u64::MAX / 2_000);
+    let (sessionizer, event) = (world.sessionizer(), serde_json::from_value(event).unwrap());
+    let error = kinesis_function::invocation::handle(&sessionizer, event, time).await.unwrap_err();
     assert!(error.to_string().contains("sequence number \"x\""), "{error}");
 }

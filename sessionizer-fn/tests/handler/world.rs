@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
-use kinesis_function::invocation::Invocation;
+use kinesis_function::handler::HandlerOutput;
 use kinesis_function::statements::Item;
+use kinesis_function::time_budget::TimeBudget;
 use local_aws::faults::{Call, Fault, FaultyHttpClient};
-use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template, hand_made_event};
+pub use local_aws::redelivered_from as named;
+use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template};
 use sessionizer_fn::config::Config;
-use sessionizer_fn::handler::{Answer, Sessionizer};
+use sessionizer_fn::handler::Sessionizer;
+use sessionizer_fn::report::Report;
 use sessionizer_fn::state::UserState;
 use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
@@ -133,12 +136,17 @@ pub fn config() -> Config {
 }
 
 /// Invokes the handler with `records` of `shard` and ten seconds' time.
-pub async fn invoke(sessionizer: &Sessionizer, shard: &str, records: &[Sent]) -> Answer {
+pub async fn invoke(sessionizer: &Sessionizer, shard: &str, records: &[Sent]) -> HandlerOutput<Report> {
     invoke_for(Duration::from_secs(10), sessionizer, shard, records).await
 }
 
 /// Invokes the handler, which must answer after `time` at the latest.
-pub async fn invoke_for(time: Duration, sessionizer: &Sessionizer, shard: &str, records: &[Sent]) -> Answer {
+pub async fn invoke_for(
+    time: Duration,
+    sessionizer: &Sessionizer,
+    shard: &str,
+    records: &[Sent],
+) -> HandlerOutput<Report> {
     let records = records.iter().map(|(sequence_number, partition_key, data)| HandMadeRecord {
         sequence_number: sequence_number.to_string(),
         partition_key: partition_key.clone(),
@@ -146,15 +154,6 @@ pub async fn invoke_for(time: Duration, sessionizer: &Sessionizer, shard: &str, 
         arrival_ms: ARRIVAL_MS,
     });
     // "stream/shard" names another stream.
-    let (stream, shard) = shard.split_once('/').unwrap_or(("click-stream", shard));
-    let event = hand_made_event(stream, shard, records.collect()).unwrap();
-    let invocation = Invocation::lasting(NOW_MS, time);
-    sessionizer.handle(serde_json::from_str(&event).unwrap(), invocation).await.unwrap()
-}
-
-/// The sequence number the answer names, if any.
-pub fn named(answer: &Answer) -> Option<&str> {
-    let failures = &answer.response.batch_item_failures;
-    assert!(failures.len() <= 1, "{failures:?}");
-    failures.first().map(|failure| failure.item_identifier.as_deref().unwrap())
+    let place = shard.split_once('/').unwrap_or(("click-stream", shard));
+    local_aws::invoke(sessionizer, TimeBudget::lasting(NOW_MS, time), place, records.collect()).await.unwrap()
 }

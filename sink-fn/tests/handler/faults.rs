@@ -27,7 +27,7 @@ async fn session_that_stays_throttled_is_not_done_and_all_others_are() {
     let (sink, _) = world.faulty(|_| Fault::PartsThrottled(vec![0]));
     let boundaries: Vec<_> = (0..3).map(|ordinal| boundary(ordinal, OPEN, 1)).collect();
     let answer = invoke_for(Duration::from_secs(3), &sink, &bytes(&boundaries)).await;
-    assert_eq!((named(&answer), answer.report.undone), (Some("1"), 1));
+    assert_eq!((named(&answer), answer.records.undone), (Some("1"), 1));
     assert_eq!(world.table().await.into_keys().collect::<Vec<_>>(), ["u_1", "u_2"]);
 }
 
@@ -69,7 +69,7 @@ async fn boundary_whose_place_a_foreign_item_takes_is_rejected_and_blocks_nothin
         let before = world.item("u_0").await;
         let boundaries = [boundary(0, OPEN, 1), boundary(1, OPEN, 1), boundary(0, closed(101_000, 2), 2)];
         let answer = invoke(&sink, &bytes(&boundaries)).await;
-        assert_eq!((named(&answer), answer.report.written, answer.report.rejected), (None, 1, 2));
+        assert_eq!((named(&answer), answer.report.written, answer.records.rejected), (None, 1, 2));
         assert_eq!(answer.report.superseded, 0);
         assert_eq!(world.item("u_0").await, before, "it stays as it is");
         let rejected = world.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap();
@@ -102,7 +102,7 @@ async fn rejected_record_is_kept_and_holds_up_nobody() {
     let mut records = bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)]);
     records.insert(1, br#"{"user_id":"u","session_id":"u_9"}"#.to_vec());
     let answer = invoke(&world.sink(), &records).await;
-    assert_eq!((named(&answer), answer.report.rejected, answer.report.written), (None, 1, 2));
+    assert_eq!((named(&answer), answer.records.rejected, answer.report.written), (None, 1, 2));
     let items = world.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap().items.unwrap();
     assert_eq!(items.len(), 1);
     assert_eq!(items[0]["position"].as_s().unwrap(), "session-stream/s1/2");
@@ -119,8 +119,8 @@ async fn rejected_record_that_cannot_be_kept_is_not_done() {
     let mut records = bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)]);
     records.insert(1, b"[]".to_vec());
     let answer = invoke(&sink, &records).await;
-    let report = answer.report;
-    assert_eq!((named(&answer), report.undone, report.rejected, report.written), (Some("2"), 1, 0, 2));
+    let counts = answer.records;
+    assert_eq!((named(&answer), counts.undone, counts.rejected, answer.report.written), (Some("2"), 1, 0, 2));
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn rejected_table_that_stays_throttled_blocks_no_session_beside_a_foreign_
     // The second one takes two rounds: an update first, then an insert.
     let boundaries = [boundary(0, OPEN, 1), boundary(1, closed(101_000, 2), 1)];
     let answer = invoke_for(Duration::from_secs(2), &sink, &bytes(&boundaries)).await;
-    assert_eq!((named(&answer), answer.report.written, answer.report.rejected), (Some("1"), 1, 0));
+    assert_eq!((named(&answer), answer.report.written, answer.records.rejected), (Some("1"), 1, 0));
     assert_eq!(world.session("u_1").await, boundaries[1]);
     let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };
     assert_eq!((level.as_str(), &fields["records"]), ("ERROR", &1.into()));

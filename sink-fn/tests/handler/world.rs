@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use kinesis_function::invocation::Invocation;
+use kinesis_function::handler::HandlerOutput;
 use kinesis_function::statements::Item;
+use kinesis_function::time_budget::TimeBudget;
 use local_aws::faults::{Call, Fault, FaultyHttpClient};
-use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template, hand_made_event};
+pub use local_aws::redelivered_from as named;
+use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template};
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
 use shared::session_rule::{Status, TouchedSession};
 use shared::user_id::UserId;
 use sink_fn::config::Config;
-use sink_fn::handler::{Answer, Sink};
+use sink_fn::handler::Sink;
+use sink_fn::report::Report;
 use sink_fn::session_item;
 
 pub const NOW_MS: u64 = 1_721_390_600_000;
@@ -88,26 +91,18 @@ impl World {
 }
 
 /// Invokes the handler with these records and ten seconds' time.
-pub async fn invoke(sink: &Sink, records: &[Vec<u8>]) -> Answer {
+pub async fn invoke(sink: &Sink, records: &[Vec<u8>]) -> HandlerOutput<Report> {
     invoke_for(Duration::from_secs(10), sink, records).await
 }
 
 /// Invokes the handler, which must answer after `time` at the latest. Sequence numbers count from 1.
-pub async fn invoke_for(time: Duration, sink: &Sink, records: &[Vec<u8>]) -> Answer {
+pub async fn invoke_for(time: Duration, sink: &Sink, records: &[Vec<u8>]) -> HandlerOutput<Report> {
     let records = records.iter().enumerate().map(|(index, data)| HandMadeRecord {
         sequence_number: (index + 1).to_string(),
         partition_key: "u".to_owned(),
         data: data.clone(),
         arrival_ms: 1_721_390_500_000,
     });
-    let event = hand_made_event("session-stream", "s1", records.collect()).unwrap();
-    let invocation = Invocation::lasting(NOW_MS, time);
-    sink.handle(serde_json::from_str(&event).unwrap(), invocation).await.unwrap()
-}
-
-/// The sequence number the answer names, if any.
-pub fn named(answer: &Answer) -> Option<&str> {
-    let failures = &answer.response.batch_item_failures;
-    assert!(failures.len() <= 1, "{failures:?}");
-    failures.first().map(|failure| failure.item_identifier.as_deref().unwrap())
+    let time = TimeBudget::lasting(NOW_MS, time);
+    local_aws::invoke(sink, time, ("session-stream", "s1"), records.collect()).await.unwrap()
 }
