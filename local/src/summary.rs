@@ -83,9 +83,9 @@ impl fmt::Display for Summary {
         for (reason, count) in &self.rejected {
             writeln!(f, "                     {count:>9} {reason}")?;
         }
-        if self.sessionizer.moved > 0 {
-            let moved = self.sessionizer.moved;
-            writeln!(f, "shards     {moved:>9} clicks over another one than their user's click before")?;
+        if self.sessionizer.shard_switches > 0 {
+            let switches = self.sessionizer.shard_switches;
+            writeln!(f, "shards     {switches:>9} clicks over another one than their user's click before")?;
         }
         let merged = self.sessionizer.merged;
         writeln!(f, "sessions   {:>9} started, {merged} of them merged again", self.sessionizer.started)?;

@@ -10,7 +10,7 @@ use crate::state::MAX_CURSORS;
 use shared::attributes::Attributes;
 use shared::boundary::Version;
 use shared::sequence_number::SequenceNumber;
-use shared::session_rule::{self, Outcome, SessionGap, Status, TouchedSession, UserSessions};
+use shared::session_rule::{self, Placement, SessionGap, Status, TouchedSession, UserSessions};
 
 use crate::batch::{BatchClick, CursorKey};
 use crate::config::FirstSession;
@@ -188,19 +188,19 @@ impl Draft {
                 self.touched_bytes -= entry_bytes(&before.attributes);
             }
         }
-        match applied.outcome {
-            Outcome::Late => self.report.late += 1,
-            outcome => {
+        match applied.placement {
+            Placement::Late => self.report.late += 1,
+            placement => {
                 self.report.applied += 1;
-                let started = outcome == Outcome::Started;
+                let started = placement == Placement::Started;
                 self.report.started += u64::from(started);
                 self.report.closed += u64::from(started && !is_users_first);
-                self.report.merged += u64::from(outcome == Outcome::Merged);
+                self.report.merged += u64::from(placement == Placement::Merged);
             }
         }
         self.advanced.insert(click.cursor_key.clone(), click.sequence_number.clone());
         let last_key = self.last_key.replace(click.cursor_key.clone());
-        self.report.moved += u64::from(last_key.is_some_and(|key| key != click.cursor_key));
+        self.report.shard_switches += u64::from(last_key.is_some_and(|key| key != click.cursor_key));
     }
 
     /// The state to commit and the key of the outbox to publish; `None` when no click was new.

@@ -112,9 +112,9 @@ fn next_batch_does_not_publish_the_outbox_of_the_one_before() {
 fn cursors_compare_as_numbers_and_never_across_shards() {
     let stored = commit(None, &[click("a", 99, 100_000)]).state;
     let same_shard = commit(Some(&stored), &[click("a", 100, 101_000)]);
-    assert_eq!((same_shard.report.applied, same_shard.report.moved), (1, 0));
+    assert_eq!((same_shard.report.applied, same_shard.report.shard_switches), (1, 0));
     let other_shard = commit(Some(&stored), &[click("b", 5, 101_000)]);
-    assert_eq!((other_shard.report.applied, other_shard.report.moved), (1, 1));
+    assert_eq!((other_shard.report.applied, other_shard.report.shard_switches), (1, 1));
     let outbox = &other_shard.state.cursors[&CursorKey::new("a")].outbox;
     assert_eq!(told(outbox), [(0, "open", NOW_MS)], "the other shard's outbox stays as it is");
 }
