@@ -71,7 +71,7 @@ impl<'m> Invocation<'m> {
                 None => users.push(UserClicks { user_id: click.click.user_id.clone(), clicks: vec![click] }),
             }
         }
-        let client = Arc::new(memory.throttling_client(rng.fork()));
+        let client = Arc::new(memory.strict_client(rng.fork()));
         let progress = Arc::new(Progress::of(clicks.len()));
         let (caller, noted) = (Arc::clone(&client), Arc::clone(&progress));
         let work = async move {

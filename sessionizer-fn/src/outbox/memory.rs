@@ -11,6 +11,7 @@ use std::task::Poll;
 
 use fastrand::Rng;
 use kinesis_function::call_error::CallError;
+use shared::boundary::Version;
 use shared::user_id::UserId;
 use tokio::time::Instant;
 
@@ -22,7 +23,7 @@ use crate::state::UserState;
 /// What all clients share.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    inner: Mutex<Contents>,
+    contents: Mutex<Contents>,
 }
 
 /// Table and stream.
@@ -46,9 +47,17 @@ pub(crate) struct MemoryClient<'m> {
 #[derive(Debug)]
 struct Faults {
     rng: Rng,
-    /// When a call for each user failed last, where calling again at that very moment is a fault of the caller.
-    failed_at: Option<BTreeMap<String, Instant>>,
+    /// What the caller is held to, if anything.
+    caller: Option<Caller>,
     was_denied: bool,
+}
+
+/// What a caller has been told of each user. It must pause before it tries a failed call again, and must not propose a
+/// commit over a version that it knows to be superseded.
+#[derive(Debug, Default)]
+struct Caller {
+    failed_at: BTreeMap<String, Instant>,
+    superseded: BTreeMap<String, Option<Version>>,
 }
 
 /// What happens to a call.
@@ -99,7 +108,7 @@ async fn pause() {
 
 impl Memory {
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client whose calls succeed.
@@ -107,22 +116,22 @@ impl Memory {
         MemoryClient { memory: self, faults: None }
     }
 
-    /// A client whose calls fail as `rng` has it, and whose caller may try again at once.
+    /// A client whose calls fail as `rng` has it.
     pub(crate) fn faulty_client(&self, rng: Rng) -> MemoryClient<'_> {
-        MemoryClient { memory: self, faults: Some(Mutex::new(Faults { rng, failed_at: None, was_denied: false })) }
+        MemoryClient { memory: self, faults: Some(Mutex::new(Faults { rng, caller: None, was_denied: false })) }
     }
 
-    /// A client whose calls fail as `rng` has it, and whose caller must pause before it tries again.
-    pub(crate) fn throttling_client(&self, rng: Rng) -> MemoryClient<'_> {
+    /// The same, and its caller is held to what it has been told.
+    pub(crate) fn strict_client(&self, rng: Rng) -> MemoryClient<'_> {
         MemoryClient {
             memory: self,
-            faults: Some(Mutex::new(Faults { rng, failed_at: Some(BTreeMap::new()), was_denied: false })),
+            faults: Some(Mutex::new(Faults { rng, caller: Some(Caller::default()), was_denied: false })),
         }
     }
 
     /// What is left at the end.
     pub(crate) fn into_contents(self) -> Contents {
-        self.inner.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.contents.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,15 +145,14 @@ impl MemoryClient<'_> {
         self.with(|faults| faults.was_denied).unwrap_or(false)
     }
 
-    /// The fate of a call for `users`. Nobody may call again at the very moment at which a call failed.
-    fn fate(&self, users: impl Iterator<Item = impl AsRef<str>>) -> Fate {
+    /// The fate of a call for `users`.
+    fn fate<'u>(&self, users: impl Iterator<Item = &'u str>) -> Fate {
         let draw = |faults: &mut Faults| {
-            for user in users {
-                let failed_at = faults.failed_at.as_ref().and_then(|failed_at| failed_at.get(user.as_ref()));
-                assert!(
-                    failed_at.is_none_or(|at| *at < Instant::now()),
-                    "a failed call is tried again without a pause"
-                );
+            if let Some(caller) = &faults.caller {
+                for user in users {
+                    let has_paused = caller.failed_at.get(user).is_none_or(|at| *at < Instant::now());
+                    assert!(has_paused, "a failed call is tried again without a pause");
+                }
             }
             match faults.rng.u8(..32) {
                 0 => Fate::NotSent,
@@ -164,20 +172,30 @@ impl MemoryClient<'_> {
         self.with(|faults| faults.rng.u8(..times) == 0).unwrap_or(false)
     }
 
-    /// Notes that a call for `user` failed.
-    fn failed(&self, user: &str) {
-        self.with(|faults| faults.failed_at.as_mut().map(|at| at.insert(user.to_owned(), Instant::now())));
+    /// Whether a commit for `user` over `expected` was answered as a lost race before.
+    fn is_known_to_be_superseded(&self, user: &str, expected: Option<Version>) -> bool {
+        self.with(|faults| faults.caller.as_ref()?.superseded.get(user).copied()).flatten() == Some(expected)
+    }
+
+    /// Tells the caller, if it is held to that.
+    fn tell(&self, tell: impl FnOnce(&mut Caller)) {
+        self.with(|faults| faults.caller.as_mut().map(tell));
+    }
+
+    /// Tells the caller that a call for `user` failed.
+    fn tell_failed(&self, user: &str) {
+        self.tell(|caller| _ = caller.failed_at.insert(user.to_owned(), Instant::now()));
     }
 
     fn try_commit(&self, user_id: UserId, commit: Box<ProposedCommit>) -> CommitResult {
         if self.once_in(16) {
             return CommitResult::Failed(commit, throttled());
         }
-        let mut inner = self.memory.lock();
-        let stored = inner.states.get(&user_id);
+        let mut contents = self.memory.lock();
+        let stored = contents.states.get(&user_id);
         if stored.map(|state| state.version) == commit.expected {
-            inner.states.insert(user_id.clone(), commit.state.clone());
-            inner.commits.push((user_id.clone(), commit.state.clone()));
+            contents.states.insert(user_id.clone(), commit.state.clone());
+            contents.commits.push((user_id.clone(), commit.state.clone()));
             CommitResult::Committed(Committed::of(user_id, *commit))
         } else {
             let winner = stored.filter(|_| !self.once_in(3));
@@ -188,11 +206,14 @@ impl MemoryClient<'_> {
 
 impl StateStore for &MemoryClient<'_> {
     async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredState, CallError>> {
+        if users.is_empty() {
+            return Vec::new();
+        }
         let fate = self.fate(users.iter().map(|user| user.as_str()));
         pause().await;
         let read = |user: &&UserId| match fate.error().or_else(|| self.once_in(16).then(throttled)) {
             Some(error) => {
-                self.failed(user.as_str());
+                self.tell_failed(user.as_str());
                 Err(error)
             }
             None => Ok(shown(user, self.memory.lock().states.get(*user))),
@@ -203,11 +224,16 @@ impl StateStore for &MemoryClient<'_> {
     }
 
     async fn commit(&self, commits: Vec<(UserId, Box<ProposedCommit>)>) -> Vec<CommitResult> {
+        if commits.is_empty() {
+            return Vec::new();
+        }
         let fate = self.fate(commits.iter().map(|(user_id, _)| user_id.as_str()));
         let mut results = Vec::new();
         for (user_id, commit) in commits {
             pause().await;
-            let user = user_id.clone();
+            let (user, expected) = (user_id.clone(), commit.expected);
+            let is_superseded = self.is_known_to_be_superseded(user.as_str(), expected);
+            assert!(!is_superseded, "a commit is proposed over a version that lost a race");
             let result = match (fate, fate.error()) {
                 (Fate::ReplyLost, Some(error)) => {
                     self.try_commit(user_id, commit.clone());
@@ -216,8 +242,12 @@ impl StateStore for &MemoryClient<'_> {
                 (_, Some(error)) => CommitResult::Failed(commit, error),
                 (_, None) => self.try_commit(user_id, commit),
             };
-            if matches!(result, CommitResult::Failed(..)) {
-                self.failed(user.as_str());
+            match &result {
+                CommitResult::Committed(_) => {}
+                CommitResult::LostRace(_) => {
+                    self.tell(|caller| _ = caller.superseded.insert(user.as_str().to_owned(), expected));
+                }
+                CommitResult::Failed(..) => self.tell_failed(user.as_str()),
             }
             results.push(result);
         }
@@ -228,6 +258,9 @@ impl StateStore for &MemoryClient<'_> {
 
 impl Publisher for &MemoryClient<'_> {
     async fn put(&self, messages: &[&Message]) -> Vec<Result<(), CallError>> {
+        if messages.is_empty() {
+            return Vec::new();
+        }
         let fate = self.fate(messages.iter().map(|message| message.partition_key()));
         let mut results = Vec::new();
         for message in messages {
@@ -238,7 +271,7 @@ impl Publisher for &MemoryClient<'_> {
             }
             let error = fate.error().or(refused);
             if error.is_some() {
-                self.failed(message.partition_key());
+                self.tell_failed(message.partition_key());
             }
             results.push(error.map_or(Ok(()), Err));
         }

@@ -17,26 +17,34 @@
 //! boundaries of a lost race, or any that no outbox holds; marking records as done, or an outbox as published, before
 //! the stream has taken all of it; using a permit or a receipt twice.
 //!
-//! A committed state's outboxes can be published:
+//! The right order compiles:
 //! ```
-//! use sessionizer_fn::outbox::{CommittedState, Publisher, publish};
+//! use sessionizer_fn::outbox::{CommittedState, Published, Publisher, publish};
 //! use sessionizer_fn::state::OutboxId;
 //!
-//! async fn republish(publisher: &impl Publisher, stored: &CommittedState, outboxes: Vec<OutboxId>) {
-//!     if let Ok(mut permit) = stored.permit(outboxes) {
-//!         publish(publisher, &mut [&mut permit]).await;
+//! async fn run(stored: &CommittedState, outboxes: Vec<OutboxId>, publisher: &impl Publisher, published: &mut Published) {
+//!     let Ok(mut permit) = stored.permit(outboxes) else { return };
+//!     publish(publisher, &mut [&mut permit]).await;
+//!     if let Ok(receipt) = permit.into_receipt() {
+//!         published.record(receipt);
 //!     }
 //! }
 //! ```
-//! A state that was only proposed has none to give:
+//! A state that was only proposed gives no permit:
 //! ```compile_fail
-//! use sessionizer_fn::outbox::{ProposedCommit, Publisher, publish};
+//! use sessionizer_fn::outbox::{ProposedCommit, PublishPermit};
 //! use sessionizer_fn::state::OutboxId;
 //!
-//! async fn republish(publisher: &impl Publisher, proposed: &ProposedCommit, outboxes: Vec<OutboxId>) {
-//!     if let Ok(mut permit) = proposed.permit(outboxes) {
-//!         publish(publisher, &mut [&mut permit]).await;
-//!     }
+//! fn permit(proposed: &ProposedCommit, outboxes: Vec<OutboxId>) -> Option<PublishPermit> {
+//!     proposed.permit(outboxes).ok()
+//! }
+//! ```
+//! And a permit is no receipt:
+//! ```compile_fail
+//! use sessionizer_fn::outbox::{Published, PublishPermit};
+//!
+//! fn record(permit: PublishPermit, published: &mut Published) {
+//!     published.record(permit);
 //! }
 //! ```
 //!
