@@ -35,9 +35,9 @@ pub struct Report {
     pub shard_switches: u64,
     /// Boundaries put into session-stream, those of a redelivery included.
     pub published: u64,
-    /// Commits that found another invocation's commit in their way.
+    /// Commits that lost a race to another commit of the same user.
     pub lost_races: u64,
-    /// Records that are not done and come again.
+    /// Records that are not done and will be redelivered.
     pub undone: u64,
 }
 

@@ -97,7 +97,8 @@ impl UserWork {
                     (NextStep::Republish(outboxes), Some(stored)) => {
                         self.publishing(stored.permit(outboxes), stored, ledger)
                     }
-                    (NextStep::Republish(_), None) => UserPhase::Unread, // no state, no outbox: this does not happen
+                    // Without a state there is no outbox, so this is never asked for; if it were, redelivery would start over.
+                    (NextStep::Republish(_), None) => UserPhase::Done,
                     (NextStep::Commit(commit), _) => UserPhase::Committing(commit),
                     (NextStep::Finish(report), _) => {
                         ledger.count(report);
