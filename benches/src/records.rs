@@ -8,9 +8,10 @@ use std::time::Duration;
 use kinesis_function::records::Records;
 use sessionizer_fn::batch::{Batch, UserClicks};
 use sessionizer_fn::config::FirstSession;
+use sessionizer_fn::outbox::{ProposedCommit, Published};
 use sessionizer_fn::state::UserState;
 use sessionizer_fn::state_item;
-use sessionizer_fn::step::{Commit, Published, Rule, Step, next_step};
+use sessionizer_fn::step::{NextStep, Rule, next_step};
 use shared::boundary::Boundary;
 use shared::session_rule::SessionGap;
 
@@ -85,10 +86,10 @@ impl Input {
         if applied == self.clicks as u64 { Ok(()) } else { Err(BenchError::failed("clicks were not applied")) }
     }
 
-    fn decide(&self, user: &UserClicks) -> Result<Commit, BenchError> {
+    fn decide(&self, user: &UserClicks) -> Result<ProposedCommit, BenchError> {
         let stored = self.states.get(user.user_id.as_str());
-        match next_step(stored, &user.clicks, &Published::new(), self.rule, BEGIN_MS + 1_000_000) {
-            Step::Commit(commit) if commit.settled == user.clicks.len() => Ok(*commit),
+        match next_step(stored, &user.clicks, &Published::default(), self.rule, BEGIN_MS + 1_000_000) {
+            NextStep::Commit(commit) if commit.settles == user.clicks.len() => Ok(*commit),
             other => Err(BenchError::failed(format!("expected one commit, got {other:?}"))),
         }
     }

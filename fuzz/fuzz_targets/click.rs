@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use shared::click::{Click, LatestBelievable};
 use shared::limits::{MAX_ATTRIBUTE_BYTES, MIN_CLICK_TIME_MS};
 use shared::rejection::Reason;
-use shared::session_rule::{Outcome, SessionGap, UserSessions, apply};
+use shared::session_rule::{Placement, SessionGap, UserSessions, apply};
 
 const ARRIVAL_MS: u64 = 1_721_390_400_000;
 const MAX_CLOCK_SKEW_MS: u64 = 3_600_000;
@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(click.attributes.len_bytes() <= 3 * MAX_ATTRIBUTE_BYTES);
         let before = sessions.clone();
         let applied = apply(sessions.take(), &click, GAP);
-        if applied.outcome == Outcome::Late {
+        if applied.placement == Placement::Late {
             assert_eq!(before.as_ref(), Some(&applied.sessions), "a late click changes nothing");
             assert!(applied.touched.is_empty());
         } else {

@@ -85,9 +85,9 @@ impl fmt::Display for Summary {
         for (reason, count) in &self.rejected {
             writeln!(f, "                     {count:>9} {reason}")?;
         }
-        if self.sessionizer.moved > 0 {
-            let moved = self.sessionizer.moved;
-            writeln!(f, "shards     {moved:>9} clicks over another one than their user's click before")?;
+        if self.sessionizer.shard_switches > 0 {
+            let switches = self.sessionizer.shard_switches;
+            writeln!(f, "shards     {switches:>9} clicks over another one than their user's click before")?;
         }
         let merged = self.sessionizer.merged;
         writeln!(f, "sessions   {:>9} started, {merged} of them merged again", self.sessionizer.started)?;
@@ -100,13 +100,15 @@ impl fmt::Display for Summary {
             write!(f, "\n{}", self.too_long)?;
         }
         if !self.is_everything_accounted_for() {
-            let (accounted, sink) = (self.accounted_for(), self.sink_rejected);
+            let accounted = self.accounted_for();
             write!(
                 f,
-                "\nNOT EVERYTHING IS ACCOUNTED FOR: {} records were read, {accounted} have an outcome; the sink rejected \
-                 {sink} boundaries",
+                "\nNOT EVERYTHING IS ACCOUNTED FOR: {} records were read, {accounted} have an outcome",
                 self.read
             )?;
+            if self.sink_rejected > 0 {
+                write!(f, "; the sink rejected {} boundaries", self.sink_rejected)?;
+            }
         }
         Ok(())
     }

@@ -275,7 +275,7 @@ fn ctrl_c_ends_a_run_and_leaves_its_outputs_empty() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(
         (output.status.code(), text(&output.stderr)),
-        (Some(1), "error: interrupted: the outputs are left empty\n".to_owned())
+        (Some(1), "error: interrupted: the output files of this run are empty or as they were before\n".to_owned())
     );
     assert_eq!((desk.text("sessions"), desk.text("boundaries")), (String::new(), String::new()));
     drop(stdin);

@@ -1,21 +1,23 @@
 //! The sessionizer: clicks in, session boundaries out, one state item per user in between.
 //!
-//! In the order in which data flows: a batch is decoded and dealt to its users ([`batch`]), their states are read
-//! ([`state_table`]), the next step of each user is worked out ([`step`]), committed, and only then published
-//! ([`publisher`]). [`handler`] drives the rounds; [`config`] says with which settings.
+//! In the order in which data flows: a batch is decoded and dealt to its users ([`batch`]), who go through [`rounds`]:
+//! their states are read ([`outbox`]), the next step of each user is decided ([`step`]), committed, and only then
+//! published ([`outbox`] again, whose types allow no other order). [`user_work`] keeps track of each user, [`ledger`] of the
+//! invocation; [`handler`] puts it all together; [`config`] says with which settings.
 
 pub mod config;
 
 pub mod batch;
-pub mod publisher;
+pub mod outbox;
+pub mod rounds;
 pub mod state;
 pub mod state_item;
-pub mod state_table;
 pub mod state_text;
 pub mod step;
 pub mod user_work;
 
 pub mod handler;
+pub mod ledger;
 pub mod report;
 
 #[cfg(test)]

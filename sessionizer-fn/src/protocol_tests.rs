@@ -1,212 +1,280 @@
-//! The exactly-once protocol under a mean scheduler: one user, up to three shards, invocations that die or live on at
-//! any point, batches redelivered and cut elsewhere, boundaries in any order. Pure: the store is a variable.
+//! The exactly-once protocol under a mean scheduler: the real rounds over a table and a stream in memory.
+//!
+//! Two users, up to three shards; invocations that die, run out of time or outlive their successors at any call; calls
+//! that fail, lose their replies or are refused for good; batches redelivered and cut elsewhere; checkpoints that are
+//! lost; boundaries in any order.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use fastrand::Rng;
-use shared::boundary::Version;
+use kinesis_function::done_records::DoneRecords;
+use kinesis_function::failures::Failures;
+use shared::attributes::Attributes;
+use shared::boundary::{Boundary, Version};
 use shared::click::Click;
 use shared::event_time::EventTime;
+use shared::limits::MAX_ATTRIBUTE_BYTES;
 use shared::sequence_number::SequenceNumber;
-use shared::session_rule::{SessionGap, Status, TouchedSession, UserSessions, apply};
+use shared::session_rule::{SessionGap, Status, UserSessions, apply};
 use shared::user_id::UserId;
 
-use crate::batch::{BatchClick, CursorKey};
+use crate::batch::{BatchClick, CursorKey, UserClicks};
 use crate::config::FirstSession;
-use crate::state::{OutboxEntry, UserState};
-use crate::step::{Commit, Published, Rule, Step, next_step};
+use crate::ledger::Ledger;
+use crate::outbox::memory::{Contents, Memory, MemoryClient};
+use crate::report::Report;
+use crate::rounds::Rounds;
+use crate::state::UserState;
+use crate::step::Rule;
 
 const RULE: Rule = Rule { gap: SessionGap::from_ms(10_000), first_session: FirstSession::Emit };
+const SEEDS: u64 = 20_000;
 
-/// What all invocations share.
+/// Longer than any pause between attempts.
+const A_WHILE: Duration = Duration::from_secs(3);
+
+type Shard = Vec<BatchClick>;
+
+/// An invocation on its way.
+struct Invocation<'m> {
+    work: Pin<Box<dyn Future<Output = Report> + 'm>>,
+    progress: Arc<DoneRecords>,
+    client: Arc<MemoryClient<'m>>,
+    clicks: usize,
+}
+
+/// Notes whether a future that is pending wants to be polled again at once.
 #[derive(Default)]
-struct World {
-    stored: Option<UserState>,
-    /// The clicks in the order in which they were committed: the truth.
-    log: Vec<Click>,
-    stream: Vec<OutboxEntry>,
-    now_ms: u64,
-}
+struct WakeFlag(AtomicBool);
 
-struct Invocation {
-    clicks: Vec<BatchClick>,
-    settled: usize,
-    published: Published,
-    phase: Phase,
-}
-
-enum Phase {
-    Read,
-    Decide(Option<UserState>),
-    Commit(Option<UserState>, Box<Commit>),
-    Publish {
-        entries: Vec<OutboxEntry>,
-        outboxes: Vec<(CursorKey, Version)>,
-        settled: usize,
-        stored: Option<UserState>,
-    },
-    Done,
-}
-
-impl Invocation {
-    fn of(clicks: &[BatchClick]) -> Self {
-        Self { clicks: clicks.to_vec(), settled: 0, published: Published::new(), phase: Phase::Read }
+impl Wake for WakeFlag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
     }
+}
 
-    fn is_done(&self) -> bool {
-        matches!(self.phase, Phase::Done)
-    }
-
-    /// Takes one action; between any two of them it may die or others may act.
-    fn advance(&mut self, world: &mut World) {
-        let left = &self.clicks[self.settled..];
-        self.phase = match std::mem::replace(&mut self.phase, Phase::Done) {
-            Phase::Read => Phase::Decide(world.stored.clone()),
-            Phase::Decide(stored) => match next_step(stored.as_ref(), left, &self.published, RULE, world.now_ms) {
-                Step::Finished(_) => Phase::Done,
-                Step::Republish { entries, outboxes } => Phase::Publish { entries, outboxes, settled: 0, stored },
-                Step::Commit(commit) => Phase::Commit(stored, commit),
-            },
-            Phase::Commit(read, commit) => {
-                if world.stored.as_ref().map(|state| state.version) != commit.expected {
-                    Phase::Decide(world.stored.clone()) // a lost race brings the current state along
-                } else {
-                    let cursor = |click: &BatchClick| read.as_ref()?.cursors.get(&click.cursor_key).cloned();
-                    let is_new = |click: &&BatchClick| {
-                        cursor(click).is_none_or(|cursor| click.sequence_number > cursor.sequence_number)
-                    };
-                    let new = left[..commit.settled].iter().filter(is_new).map(|click| click.click.clone());
-                    world.log.extend(new);
-                    world.stored = Some(commit.state.clone());
-                    let outboxes = vec![(commit.outbox_key.clone(), commit.state.version)];
-                    let entries = commit.entries().to_vec();
-                    Phase::Publish { entries, outboxes, settled: commit.settled, stored: Some(commit.state) }
-                }
+impl<'m> Invocation<'m> {
+    fn on(memory: &'m Memory, rng: &mut Rng, clicks: &[BatchClick], now_ms: u64) -> Self {
+        let mut users: Vec<UserClicks> = Vec::new();
+        for (index, click) in clicks.iter().enumerate() {
+            let click = BatchClick { index, ..click.clone() };
+            match users.iter_mut().find(|user| user.user_id == click.click.user_id) {
+                Some(user) => user.clicks.push(click),
+                None => users.push(UserClicks { user_id: click.click.user_id.clone(), clicks: vec![click] }),
             }
-            Phase::Publish { mut entries, outboxes, settled, stored } => match entries.pop() {
-                Some(entry) => {
-                    world.stream.push(entry);
-                    Phase::Publish { entries, outboxes, settled, stored }
-                }
-                None => {
-                    self.published.extend(outboxes);
-                    self.settled += settled;
-                    if self.settled == self.clicks.len() { Phase::Done } else { Phase::Decide(stored) }
-                }
-            },
-            Phase::Done => Phase::Done,
+        }
+        let client = Arc::new(memory.strict_client(rng.fork()));
+        let progress = Arc::new(DoneRecords::none_of(clicks.len()));
+        let (caller, noted) = (Arc::clone(&client), Arc::clone(&progress));
+        let work = async move {
+            let (failures, report) = (Failures::default(), Mutex::default());
+            let ledger = Ledger { done: &noted, failures: &failures, report: &report };
+            Rounds { store: &*caller, publisher: &*caller, rule: RULE }.run(users, now_ms, &ledger).await;
+            report.into_inner().unwrap()
         };
+        Self { work: Box::pin(tokio::task::unconstrained(work)), progress, client, clicks: clicks.len() }
+    }
+
+    /// Goes on to the next call, or the next part of one; gives the report at the end. Where it waits before it tries a
+    /// call again, it has waited afterwards.
+    async fn advance(&mut self) -> Option<Report> {
+        let flag = Arc::new(WakeFlag::default());
+        match self.work.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&flag)))) {
+            Poll::Ready(report) => return Some(report),
+            Poll::Pending if flag.0.load(Relaxed) => {}
+            Poll::Pending => tokio::time::advance(A_WHILE).await,
+        }
+        None
+    }
+
+    /// How many clicks, from the first on, are done.
+    fn done(&self) -> usize {
+        (0..self.clicks).take_while(|click| self.progress.is_done(*click)).count()
     }
 }
 
-fn clicks_of_shards(rng: &mut Rng) -> Vec<Vec<BatchClick>> {
-    let mut shards = vec![Vec::new(); rng.usize(1..=3)];
+fn shards_of_clicks(rng: &mut Rng) -> Vec<Shard> {
+    let mut shards = vec![Shard::new(); rng.usize(1..=3)];
+    // Now and then so much that a user's boundaries do not fit into one commit.
+    let (clicks, attribute_bytes) = if rng.u8(..) == 0 { (40, MAX_ATTRIBUTE_BYTES) } else { (14, 0) };
+    let text = (attribute_bytes > 0).then(|| "x".repeat(attribute_bytes));
     let mut ms: u64 = 200_000;
-    for index in 0..rng.usize(1..=14) {
+    for index in 0..rng.usize(1..=clicks) {
         let step = [0, 500, 4_000, 9_999, 10_000, 15_000, 30_000][rng.usize(..7)];
         ms = if rng.u8(..5) == 0 { ms.saturating_sub(step) } else { ms + step };
         let place = rng.usize(..shards.len());
-        let shard: &mut Vec<BatchClick> = &mut shards[place];
-        let time = EventTime::from_ms(ms).expect("before 10000");
+        let shard = &mut shards[place];
+        let text = || text.as_deref().map(Into::into);
         shard.push(BatchClick {
             index,
-            cursor_key: CursorKey::new(format!("shard{place}")),
+            cursor_key: cursor_key(place),
             sequence_number: SequenceNumber::parse((shard.len() + 8).to_string()).expect("digits"), // passes 9 and 10
-            click: Click { user_id: UserId::new("u").expect("valid"), time, attributes: Default::default() },
+            click: Click {
+                user_id: UserId::new(["u", "v"][usize::from(rng.u8(..4) == 0)]).expect("valid"),
+                time: EventTime::from_ms(ms).expect("before 10000"),
+                attributes: Attributes { event_name: text(), event_type: text(), device_type: text() },
+            },
         });
     }
     shards
 }
 
+fn cursor_key(shard: usize) -> CursorKey {
+    CursorKey::new(format!("shard{shard}"))
+}
+
 /// Delivers everything until each shard's last record is checkpointed, then lets the zombies finish.
-fn deliver(rng: &mut Rng, shards: &[Vec<BatchClick>], world: &mut World) {
+async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) {
+    let mut now_ms = 1_000;
     let mut checkpoints = vec![0; shards.len()];
-    let mut zombies: Vec<Invocation> = Vec::new();
+    let mut zombies: Vec<Invocation<'_>> = Vec::new();
     loop {
         let open: Vec<_> = (0..shards.len()).filter(|shard| checkpoints[*shard] < shards[*shard].len()).collect();
         let Some(shard) = rng.choice(open) else { break };
         let from = checkpoints[shard];
-        let to = shards[shard].len().min(from + rng.usize(1..=5));
-        let mut invocation = Invocation::of(&shards[shard][from..to]);
-        world.now_ms += rng.u64(..2);
-        while !invocation.is_done() {
+        let longest = if rng.bool() { 5 } else { shards[shard].len() };
+        let to = shards[shard].len().min(from + rng.usize(1..=longest));
+        let mut invocation = Invocation::on(memory, rng, &shards[shard][from..to], now_ms);
+        now_ms += rng.u64(..2);
+        let answers = loop {
             if !zombies.is_empty() && rng.bool() {
                 let zombie = rng.usize(..zombies.len());
-                zombies[zombie].advance(world);
-                zombies.retain(|zombie| !zombie.is_done());
+                if zombies[zombie].advance().await.is_some() || rng.u8(..32) == 0 {
+                    zombies.swap_remove(zombie);
+                }
             }
-            if rng.u8(..8) == 0 {
-                break; // it dies here, or lives on while its batch is delivered again
+            match rng.u8(..32) {
+                0 => break true,  // it runs out of time, and answers with what is done
+                1 => break false, // it dies, or lives on while its batch is delivered again
+                _ => {}
             }
-            invocation.advance(world);
-        }
-        if invocation.is_done() {
+            if let Some(report) = invocation.advance().await {
+                let (all, done) = (invocation.clicks, invocation.clicks - invocation.progress.count_undone());
+                let counted = report.applied + report.late + report.already_applied;
+                assert!(done == all || invocation.client.was_denied(), "{done} of {all} clicks are done");
+                assert!((done as u64..=all as u64).contains(&counted), "{done} of {all} clicks are done, {report:?}");
+                break true;
+            }
+        };
+        if answers {
             // A checkpoint may fall short of what was done, or be lost.
-            checkpoints[shard] = [to, to, to, rng.usize(from..=to), from][rng.usize(..5)];
+            let done = from + invocation.done();
+            checkpoints[shard] = [done, done, done, rng.usize(from..=done), from][rng.usize(..5)];
         } else if rng.bool() {
             zombies.push(invocation);
         }
     }
     for mut zombie in zombies {
-        while !zombie.is_done() {
-            zombie.advance(world);
-        }
+        while zombie.advance().await.is_none() {}
     }
+}
+
+/// A user's clicks in the order in which they were committed, as the cursors of the commits tell.
+fn committed_clicks(user_id: &UserId, commits: &[(UserId, UserState)], shards: &[Shard]) -> Vec<Click> {
+    let mut clicks = Vec::new();
+    let mut before: Option<&UserState> = None;
+    for (_, state) in commits.iter().filter(|(committed, _)| committed == user_id) {
+        for (key, shard) in (0..).map(cursor_key).zip(shards) {
+            let reached = |state: Option<&UserState>| Some(state?.cursors.get(&key)?.sequence_number.clone());
+            let (old, new) = (reached(before), reached(Some(state)));
+            let is_new = |number: &SequenceNumber| Some(number) > old.as_ref() && Some(number) <= new.as_ref();
+            let applied =
+                shard.iter().filter(|click| click.click.user_id == *user_id && is_new(&click.sequence_number));
+            clicks.extend(applied.map(|click| click.click.clone()));
+        }
+        before = Some(state);
+    }
+    clicks
 }
 
 type Told = (EventTime, Status);
 
 /// The sessions table after the sink took `stream` in any order, some of it twice, tombstones left out.
-fn table_of(rng: &mut Rng, mut stream: Vec<OutboxEntry>) -> BTreeMap<u64, Told> {
-    let again: Vec<_> = stream.iter().filter(|_| rng.u8(..3) == 0).cloned().collect();
+fn table_of(rng: &mut Rng, user_id: &UserId, stream: &[Boundary]) -> BTreeMap<u64, Told> {
+    let mut stream: Vec<_> = stream.iter().filter(|boundary| boundary.user_id == *user_id).collect();
+    let again: Vec<_> = stream.iter().filter(|_| rng.u8(..3) == 0).copied().collect();
     stream.extend(again);
     rng.shuffle(&mut stream);
-    let mut table: BTreeMap<u64, OutboxEntry> = BTreeMap::new();
-    for entry in stream {
-        let ordinal = entry.session.ordinal;
-        if table.get(&ordinal).is_none_or(|stored| stored.version < entry.version) {
-            table.insert(ordinal, entry);
+    let mut table: BTreeMap<u64, (Version, Told)> = BTreeMap::new();
+    for boundary in stream {
+        let ordinal =
+            boundary.session_id.rsplit_once('_').and_then(|(_, ordinal)| ordinal.parse().ok()).expect("an id");
+        if table.get(&ordinal).is_none_or(|(version, _)| *version < boundary.version) {
+            let told = (boundary.session_timestamp, boundary.status.expect("a status"));
+            table.insert(ordinal, (boundary.version, told));
         }
     }
-    without_tombstones(table.into_values().map(|entry| entry.session))
+    without_tombstones(table.into_iter().map(|(ordinal, (_, told))| (ordinal, told)))
 }
 
-fn without_tombstones(sessions: impl Iterator<Item = TouchedSession>) -> BTreeMap<u64, Told> {
-    let standing = sessions.filter(|session| session.status != Status::Retracted);
-    standing.map(|session| (session.ordinal, (session.start, session.status))).collect()
+fn without_tombstones(sessions: impl Iterator<Item = (u64, Told)>) -> BTreeMap<u64, Told> {
+    sessions.filter(|(_, (_, status))| *status != Status::Retracted).collect()
 }
 
 /// What the rule gives for the clicks in the order in which they were committed.
-fn truth(log: &[Click]) -> (BTreeMap<u64, Told>, UserSessions) {
+fn truth(clicks: &[Click]) -> (BTreeMap<u64, Told>, UserSessions) {
     let (mut table, mut sessions) = (BTreeMap::new(), None);
-    for click in log {
+    for click in clicks {
         let applied = apply(sessions.take(), click, RULE.gap);
         for session in applied.touched {
-            table.insert(session.ordinal, session);
+            table.insert(session.ordinal, (session.start, session.status));
         }
         sessions = Some(applied.sessions);
     }
-    (without_tombstones(table.into_values()), sessions.expect("at least one click"))
+    (without_tombstones(table.into_iter()), sessions.expect("at least one click"))
+}
+
+fn sorted_times<'c>(clicks: impl Iterator<Item = &'c Click>) -> Vec<EventTime> {
+    let mut times: Vec<_> = clicks.map(|click| click.time).collect();
+    times.sort_unstable();
+    times
+}
+
+async fn run(seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let shards = shards_of_clicks(&mut rng);
+    let memory = Memory::default();
+    deliver(&mut rng, &shards, &memory).await;
+
+    let Contents { states, commits, stream } = memory.into_contents();
+    let stream: Vec<_> = stream.iter().map(|data| Boundary::decode(data).expect("a boundary")).collect();
+    for user_id in ["u", "v"].map(|id| UserId::new(id).expect("valid")) {
+        let sent = shards.iter().flatten().map(|click| &click.click).filter(|click| click.user_id == user_id);
+        let sent = sorted_times(sent);
+        let clicks = committed_clicks(&user_id, &commits, &shards);
+        assert_eq!(sorted_times(clicks.iter()), sent, "seed {seed}: a click of {user_id} was applied twice or never");
+        if sent.is_empty() {
+            assert!(!states.contains_key(&user_id), "seed {seed}: a state without clicks");
+            continue;
+        }
+
+        let (table, sessions) = truth(&clicks);
+        assert_eq!(states[&user_id].sessions, sessions, "seed {seed}: the state of {user_id}");
+        assert_eq!(table_of(&mut rng, &user_id, &stream), table, "seed {seed}: the sessions table of {user_id}");
+    }
 }
 
 #[test]
 fn table_is_that_of_the_commit_order_whatever_dies_is_repeated_or_overtaken() {
-    for seed in 0..20_000 {
-        let mut rng = Rng::with_seed(seed);
-        let shards = clicks_of_shards(&mut rng);
-        let mut world = World { now_ms: 1_000, ..World::default() };
-        deliver(&mut rng, &shards, &mut world);
-
-        let mut committed: Vec<_> = world.log.iter().map(|click| click.time).collect();
-        let mut sent: Vec<_> = shards.iter().flatten().map(|click| click.click.time).collect();
-        committed.sort_unstable();
-        sent.sort_unstable();
-        assert_eq!(committed, sent, "seed {seed}: a click was applied twice or never");
-
-        let (table, sessions) = truth(&world.log);
-        assert_eq!(world.stored.expect("a state").sessions, sessions, "seed {seed}: the state");
-        assert_eq!(table_of(&mut rng, world.stream), table, "seed {seed}: the sessions table");
-    }
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+                runtime.expect("a runtime").block_on(async {
+                    for seed in (thread..SEEDS).step_by(threads as usize) {
+                        run(seed).await;
+                    }
+                });
+            });
+        }
+    });
 }

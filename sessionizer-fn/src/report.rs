@@ -23,13 +23,13 @@ pub struct Report {
     pub closed: u64,
     /// Sessions merged into the one before by a late click.
     pub merged: u64,
-    /// Clicks that came over another shard (or partition key, where that has a cursor) than their user's click before:
-    /// each adds to the state item, and two shards' invocations lose races over it. None where the partition key is
-    /// the user and no shard was split or merged.
-    pub moved: u64,
+    /// Clicks that arrived over another shard than the user's previous click (or under another partition key, where
+    /// that has a cursor): each may add a cursor to the state item, and the invocations of two shards lose races over
+    /// it. 0 where the partition key is the user and no shard was split or merged.
+    pub shard_switches: u64,
     /// Boundaries put into session-stream, those of a redelivery included.
     pub published: u64,
-    /// Commits that found another invocation's commit in their way.
+    /// Commits that lost a race to another commit of the same user.
     pub lost_races: u64,
 }
 
@@ -43,7 +43,7 @@ impl AddAssign for Report {
         self.started += other.started;
         self.closed += other.closed;
         self.merged += other.merged;
-        self.moved += other.moved;
+        self.shard_switches += other.shard_switches;
         self.published += other.published;
         self.lost_races += other.lost_races;
     }

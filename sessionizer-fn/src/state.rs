@@ -1,12 +1,12 @@
 //! What is kept of a user between invocations.
 //!
-//! Plain data. How it is stored is `state_item`'s business, how it changes is `step`'s.
+//! How it is stored is `state_item`'s business, how it changes is `step`'s.
 
 use std::collections::BTreeMap;
 
 use shared::boundary::Version;
 use shared::sequence_number::SequenceNumber;
-use shared::session_rule::{TouchedSession, UserSessions};
+use shared::session_rule::{Status, TouchedSession, UserSessions};
 
 use crate::batch::CursorKey;
 
@@ -42,4 +42,27 @@ pub struct OutboxEntry {
     pub version: Version,
     /// How the session stood.
     pub session: TouchedSession,
+}
+
+/// Which outbox of a user: that of one cursor as one commit left it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OutboxId {
+    /// The cursor it belongs to.
+    pub cursor_key: CursorKey,
+    /// The commit that filled it.
+    pub version: Version,
+}
+
+impl UserState {
+    /// What is to be published of `outbox`; nothing if a later commit has replaced it.
+    ///
+    /// An open or closed boundary of a session that has been retracted since is left out: another outbox holds its
+    /// retraction, and once the tombstone has expired an old boundary would bring the session back.
+    pub fn outbox(&self, outbox: &OutboxId) -> impl Iterator<Item = &OutboxEntry> {
+        let cursor = self.cursors.get(&outbox.cursor_key).filter(|cursor| cursor.version == outbox.version);
+        cursor
+            .map_or(&[][..], |cursor| &cursor.outbox)
+            .iter()
+            .filter(|entry| entry.session.ordinal <= self.sessions.ordinal || entry.session.status == Status::Retracted)
+    }
 }

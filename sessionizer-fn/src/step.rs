@@ -4,18 +4,18 @@
 //! A user's clicks of a batch usually take one step. They take more when what there is to publish would not fit into
 //! the state item; each step is committed and published before the next, as if the batch had been cut there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::state::MAX_CURSORS;
 use shared::attributes::Attributes;
 use shared::boundary::Version;
 use shared::sequence_number::SequenceNumber;
-use shared::session_rule::{self, Outcome, SessionGap, Status, TouchedSession, UserSessions};
+use shared::session_rule::{self, Placement, SessionGap, TouchedSession, UserSessions};
 
 use crate::batch::{BatchClick, CursorKey};
 use crate::config::FirstSession;
+use crate::outbox::{ProposedCommit, Published};
 use crate::report::Report;
-use crate::state::{Cursor, OutboxEntry, UserState};
+use crate::state::{Cursor, MAX_CURSORS, OutboxEntry, OutboxId, UserState};
 
 /// Most bytes of an outbox, estimated as [`entry_bytes`]. With [`MAX_CURSORS`] of them an item stays below
 /// [`kinesis_function::limits::MAX_ITEM_BYTES`]; one holds the two boundaries of any single click.
@@ -33,52 +33,21 @@ pub struct Rule {
     pub first_session: FirstSession,
 }
 
-/// Outboxes that this invocation has published: the cursor's key and the version of the commit that filled it.
-pub type Published = HashSet<(CursorKey, Version)>;
-
 /// What to do next for a user.
 #[derive(Clone, Debug)]
-pub enum Step {
-    /// Publish what earlier commits left in these outboxes, note them as published, then ask again.
-    Republish {
-        /// The boundaries, each with the version it always had.
-        entries: Vec<OutboxEntry>,
-        /// The outboxes they come from.
-        outboxes: Vec<(CursorKey, Version)>,
-    },
-    /// Commit a new state and publish its boundaries once it is stored.
-    Commit(Box<Commit>),
+pub enum NextStep {
+    /// Publish what earlier commits left in these outboxes, then ask again.
+    Republish(Vec<OutboxId>),
+    /// Commit a new state, and publish its outbox once it is stored.
+    Commit(Box<ProposedCommit>),
     /// All of the clicks were in the state already, and everything is published.
-    Finished(Report),
-}
-
-/// A new state to commit.
-#[derive(Clone, Debug)]
-pub struct Commit {
-    /// The version the stored item must still have; `None` where there must be no item.
-    pub expected: Option<Version>,
-    /// The state to store.
-    pub state: UserState,
-    /// The cursor whose outbox holds what is to be published once the state is stored.
-    pub outbox_key: CursorKey,
-    /// How many of the clicks, from the first on, this settles.
-    pub settled: usize,
-    /// What it counts as once it is stored.
-    pub report: Report,
-}
-
-impl Commit {
-    /// What to publish once the state is stored.
-    #[must_use]
-    pub fn entries(&self) -> &[OutboxEntry] {
-        self.state.cursors.get(&self.outbox_key).map_or(&[], |cursor| &cursor.outbox)
-    }
+    Finish(Report),
 }
 
 /// The next step for a user whose stored state is `stored` and who has `clicks` left in this batch.
 ///
-/// A click at or below its cursor is one that came before. Its batch was not checkpointed then, so what that commit
-/// had to publish may never have been published: it is, before anything replaces the outbox it lies in.
+/// A click at or below its cursor is redelivered. Its batch was not checkpointed the first time, so the outbox of that
+/// commit may never have been published: it is, before a commit replaces it.
 #[must_use]
 pub fn next_step(
     stored: Option<&UserState>,
@@ -86,15 +55,15 @@ pub fn next_step(
     published: &Published,
     rule: Rule,
     now_ms: u64,
-) -> Step {
+) -> NextStep {
     let mut draft = Draft::on(stored, rule);
     let mut redelivered = BTreeSet::new();
-    let mut settled = 0;
+    let mut settles = 0;
     for click in clicks {
         if !draft.has_room_for(click) {
             break;
         }
-        settled += 1;
+        settles += 1;
         let cursor = stored.and_then(|state| state.cursors.get(&click.cursor_key));
         if cursor.is_some_and(|cursor| click.sequence_number <= cursor.sequence_number) {
             redelivered.insert(click.cursor_key.clone());
@@ -106,36 +75,19 @@ pub fn next_step(
     let report = draft.report;
     let commit = draft.finish(stored, now_ms).map(|(state, outbox_key)| {
         let expected = stored.map(|state| state.version);
-        Box::new(Commit { expected, state, outbox_key, settled, report })
+        Box::new(ProposedCommit { expected, state, outbox_key, settles, report })
     });
     if let Some(stored) = stored {
         let forgets = |key: &&CursorKey| commit.as_ref().is_some_and(|commit| !commit.state.cursors.contains_key(key));
-        let owed = stored.cursors.keys().filter(|key| redelivered.contains(key) || forgets(key));
-        if let Some(step) = republish(stored, owed, published) {
-            return step;
+        let owing = stored.cursors.iter().filter(|(key, _)| redelivered.contains(*key) || forgets(key));
+        let owed = owing.map(|(key, cursor)| OutboxId { cursor_key: key.clone(), version: cursor.version });
+        let owed: Vec<_> =
+            owed.filter(|outbox| !published.contains(outbox) && stored.outbox(outbox).next().is_some()).collect();
+        if !owed.is_empty() {
+            return NextStep::Republish(owed);
         }
     }
-    commit.map_or(Step::Finished(report), Step::Commit)
-}
-
-/// The boundaries in the outboxes of `keys`, less the outboxes that are `published`; `None` when there are none.
-///
-/// An open or closed boundary of a session that has been retracted since is left out: the retraction is on its way by
-/// itself, and once its tombstone is gone an old boundary would bring the session back.
-fn republish<'k>(stored: &UserState, keys: impl Iterator<Item = &'k CursorKey>, published: &Published) -> Option<Step> {
-    let is_current = |entry: &&OutboxEntry| {
-        entry.session.ordinal <= stored.sessions.ordinal || entry.session.status == Status::Retracted
-    };
-    let (mut entries, mut outboxes) = (Vec::new(), Vec::new());
-    for key in keys {
-        let Some(cursor) = stored.cursors.get(key) else { continue };
-        let outbox = (key.clone(), cursor.version);
-        if !published.contains(&outbox) {
-            entries.extend(cursor.outbox.iter().filter(is_current).cloned());
-            outboxes.push(outbox);
-        }
-    }
-    (!entries.is_empty()).then_some(Step::Republish { entries, outboxes })
+    commit.map_or(NextStep::Finish(report), NextStep::Commit)
 }
 
 /// A state in the making: the clicks of one step applied to a copy of the stored state.
@@ -188,19 +140,19 @@ impl Draft {
                 self.touched_bytes -= entry_bytes(&before.attributes);
             }
         }
-        match applied.outcome {
-            Outcome::Late => self.report.late += 1,
-            outcome => {
+        match applied.placement {
+            Placement::Late => self.report.late += 1,
+            placement => {
                 self.report.applied += 1;
-                let started = outcome == Outcome::Started;
+                let started = placement == Placement::Started;
                 self.report.started += u64::from(started);
                 self.report.closed += u64::from(started && !is_users_first);
-                self.report.merged += u64::from(outcome == Outcome::Merged);
+                self.report.merged += u64::from(placement == Placement::Merged);
             }
         }
         self.advanced.insert(click.cursor_key.clone(), click.sequence_number.clone());
         let last_key = self.last_key.replace(click.cursor_key.clone());
-        self.report.moved += u64::from(last_key.is_some_and(|key| key != click.cursor_key));
+        self.report.shard_switches += u64::from(last_key.is_some_and(|key| key != click.cursor_key));
     }
 
     /// The state to commit and the key of the outbox to publish; `None` when no click was new.

@@ -32,14 +32,24 @@ fn click(cursor: &str, sequence_number: u64, ms: u64) -> BatchClick {
     click_with(cursor, sequence_number, ms, 0)
 }
 
-fn step(stored: Option<&UserState>, clicks: &[BatchClick]) -> Step {
-    next_step(stored, clicks, &Published::new(), RULE, NOW_MS)
+fn step(stored: Option<&UserState>, clicks: &[BatchClick]) -> NextStep {
+    next_step(stored, clicks, &Published::default(), RULE, NOW_MS)
 }
 
-fn commit(stored: Option<&UserState>, clicks: &[BatchClick]) -> Commit {
+fn commit(stored: Option<&UserState>, clicks: &[BatchClick]) -> ProposedCommit {
     match step(stored, clicks) {
-        Step::Commit(commit) => *commit,
+        NextStep::Commit(commit) => *commit,
         other => panic!("expected a commit, got {other:?}"),
+    }
+}
+
+/// The outboxes to publish again, and what they hold.
+fn republished(stored: &UserState, step: NextStep) -> (Vec<OutboxEntry>, Vec<OutboxId>) {
+    match step {
+        NextStep::Republish(outboxes) => {
+            (outboxes.iter().flat_map(|outbox| stored.outbox(outbox)).cloned().collect(), outboxes)
+        }
+        other => panic!("expected to republish, got {other:?}"),
     }
 }
 
@@ -55,7 +65,7 @@ fn new_user_is_committed_where_there_must_be_no_item() {
     assert_eq!(commit.state.version, Version::new(NOW_MS));
     assert_eq!(commit.state.cursors[&CursorKey::new("s1")].sequence_number.as_str(), "6");
     assert_eq!(told(commit.entries()), [(0, "closed", NOW_MS), (1, "open", NOW_MS)]);
-    assert_eq!((commit.settled, commit.report.applied, commit.report.started), (2, 2, 2));
+    assert_eq!((commit.settles, commit.report.applied, commit.report.started), (2, 2, 2));
 }
 
 #[test]
@@ -79,10 +89,10 @@ fn only_a_sessions_final_version_within_the_batch_is_published() {
 fn redelivered_batch_publishes_the_stored_outbox_with_its_old_version() {
     let clicks = [click("s", 1, 100_000), click("s", 2, 120_000)];
     let stored = commit(None, &clicks).state;
-    let Step::Republish { entries, outboxes } = step(Some(&stored), &clicks) else { panic!("expected to republish") };
+    let (entries, outboxes) = republished(&stored, step(Some(&stored), &clicks));
     assert_eq!(told(&entries), [(0, "closed", NOW_MS), (1, "open", NOW_MS)]);
-    let published = outboxes.into_iter().collect();
-    let Step::Finished(report) = next_step(Some(&stored), &clicks, &published, RULE, NOW_MS) else {
+    let published = Published::assumed(outboxes);
+    let NextStep::Finish(report) = next_step(Some(&stored), &clicks, &published, RULE, NOW_MS) else {
         panic!("expected nothing left")
     };
     assert_eq!((report.already_applied, report.applied), (2, 0));
@@ -92,29 +102,29 @@ fn redelivered_batch_publishes_the_stored_outbox_with_its_old_version() {
 fn redelivered_batch_with_new_records_publishes_the_stored_outbox_before_it_is_replaced() {
     let stored = commit(None, &[click("s", 1, 100_000)]).state;
     let clicks = [click("s", 1, 100_000), click("s", 2, 120_000)];
-    let Step::Republish { entries, outboxes } = step(Some(&stored), &clicks) else { panic!("expected to republish") };
+    let (entries, outboxes) = republished(&stored, step(Some(&stored), &clicks));
     assert_eq!(told(&entries), [(0, "open", NOW_MS)]);
-    let published = outboxes.into_iter().collect();
-    let Step::Commit(commit) = next_step(Some(&stored), &clicks, &published, RULE, NOW_MS) else {
+    let published = Published::assumed(outboxes);
+    let NextStep::Commit(commit) = next_step(Some(&stored), &clicks, &published, RULE, NOW_MS) else {
         panic!("expected a commit")
     };
     assert_eq!(told(commit.entries()), [(0, "closed", NOW_MS + 1), (1, "open", NOW_MS + 1)]);
-    assert_eq!((commit.settled, commit.report.already_applied, commit.report.applied), (2, 1, 1));
+    assert_eq!((commit.settles, commit.report.already_applied, commit.report.applied), (2, 1, 1));
 }
 
 #[test]
 fn next_batch_does_not_publish_the_outbox_of_the_one_before() {
     let stored = commit(None, &[click("s", 1, 100_000)]).state;
-    assert!(matches!(step(Some(&stored), &[click("s", 2, 101_000)]), Step::Commit(_)));
+    assert!(matches!(step(Some(&stored), &[click("s", 2, 101_000)]), NextStep::Commit(_)));
 }
 
 #[test]
 fn cursors_compare_as_numbers_and_never_across_shards() {
     let stored = commit(None, &[click("a", 99, 100_000)]).state;
     let same_shard = commit(Some(&stored), &[click("a", 100, 101_000)]);
-    assert_eq!((same_shard.report.applied, same_shard.report.moved), (1, 0));
+    assert_eq!((same_shard.report.applied, same_shard.report.shard_switches), (1, 0));
     let other_shard = commit(Some(&stored), &[click("b", 5, 101_000)]);
-    assert_eq!((other_shard.report.applied, other_shard.report.moved), (1, 1));
+    assert_eq!((other_shard.report.applied, other_shard.report.shard_switches), (1, 1));
     let outbox = &other_shard.state.cursors[&CursorKey::new("a")].outbox;
     assert_eq!(told(outbox), [(0, "open", NOW_MS)], "the other shard's outbox stays as it is");
 }
@@ -126,7 +136,7 @@ fn late_click_is_committed_as_seen_so_that_it_is_counted_once() {
     let commit = commit(Some(&stored), &late);
     assert_eq!((commit.report.late, commit.report.applied), (1, 0));
     assert_eq!(commit.state.sessions, stored.sessions);
-    assert!(matches!(step(Some(&commit.state), &late), Step::Finished(report) if report.late == 0));
+    assert!(matches!(step(Some(&commit.state), &late), NextStep::Finish(report) if report.late == 0));
 }
 
 #[test]
@@ -135,11 +145,11 @@ fn first_session_is_left_out_when_it_is_to_be_skipped() {
     let step = |stored: Option<&UserState>, clicks: &[BatchClick]| match next_step(
         stored,
         clicks,
-        &Published::new(),
+        &Published::default(),
         rule,
         NOW_MS,
     ) {
-        Step::Commit(commit) => *commit,
+        NextStep::Commit(commit) => *commit,
         other => panic!("expected a commit, got {other:?}"),
     };
     let first = step(None, &[click("s", 1, 100_000)]);
@@ -158,11 +168,11 @@ fn cursors_are_kept_for_the_16_heard_of_last_and_what_they_owe_is_published_firs
     }
     state = commit(Some(&state), &[click("shard0", 2, 1_400_000)]).state;
     let one_more = [click("shard16", 1, 1_420_000)];
-    let Step::Republish { entries, outboxes } = step(Some(&state), &one_more) else { panic!("expected to republish") };
-    assert_eq!(outboxes[0].0.as_str(), "shard1");
+    let (entries, outboxes) = republished(&state, step(Some(&state), &one_more));
+    assert_eq!(outboxes[0].cursor_key.as_str(), "shard1");
     assert_eq!(entries.len(), 2);
-    let published = outboxes.into_iter().collect();
-    let Step::Commit(commit) = next_step(Some(&state), &one_more, &published, RULE, NOW_MS) else {
+    let published = Published::assumed(outboxes);
+    let NextStep::Commit(commit) = next_step(Some(&state), &one_more, &published, RULE, NOW_MS) else {
         panic!("expected a commit")
     };
     assert_eq!(commit.state.cursors.len(), 16);
@@ -174,9 +184,7 @@ fn cursors_are_kept_for_the_16_heard_of_last_and_what_they_owe_is_published_firs
 fn boundary_of_a_session_retracted_since_is_not_published_again() {
     let first = commit(None, &[click("a", 1, 100_000), click("a", 2, 112_000)]).state;
     let merged = commit(Some(&first), &[click("b", 1, 105_000)]).state;
-    let Step::Republish { entries, .. } = step(Some(&merged), &[click("a", 2, 112_000)]) else {
-        panic!("expected to republish")
-    };
+    let (entries, _) = republished(&merged, step(Some(&merged), &[click("a", 2, 112_000)]));
     assert_eq!(told(&entries), [(0, "closed", NOW_MS)], "session 1, opened by a, was retracted by b");
 }
 
@@ -187,9 +195,9 @@ fn many_sessions_of_one_user_take_several_steps_and_none_is_left_out() {
     let mut opened = BTreeSet::new();
     while !rest.is_empty() {
         let commit = commit(stored.as_ref(), rest);
-        assert!(commit.settled > 0);
+        assert!(commit.settles > 0);
         opened.extend(commit.entries().iter().map(|entry| entry.session.ordinal));
-        rest = &rest[commit.settled..];
+        rest = &rest[commit.settles..];
         stored = Some(commit.state);
         steps += 1;
     }
@@ -208,7 +216,7 @@ fn largest_possible_state_fits_into_an_item() {
         };
         let clicks: Vec<_> = (1..=50).map(session).collect();
         let commit = commit(state.as_ref(), &clicks);
-        assert!(commit.settled < clicks.len(), "the outbox is not full");
+        assert!(commit.settles < clicks.len(), "the outbox is not full");
         state = Some(commit.state);
     }
     let state = state.expect("a state");

@@ -1,211 +1,220 @@
-//! One user's way through an invocation: which phase it is in, and what each answer from outside makes of it.
+//! One user's way through an invocation: which phase it is in, and what each result makes of it.
 //!
-//! No I/O here: the handler asks AWS and tells the answers.
+//! No I/O here: `rounds` makes the calls and reports their results. A phase holds the value that the next one needs, so
+//! none can be skipped: only a committed state is decided over, only a permit is published, only a receipt settles clicks.
 
 use std::mem;
 
 use kinesis_function::call_error::CallError;
-use kinesis_function::done_records::DoneRecords;
-use kinesis_function::failures::Failures;
-use shared::boundary::{Boundary, Version};
 use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;
 
-use crate::batch::{BatchClick, CursorKey, UserClicks};
-use crate::publisher::Message;
+use crate::batch::{BatchClick, UserClicks};
+use crate::ledger::Ledger;
+use crate::outbox::{CommitResult, CommittedState, Pass, ProposedCommit, PublishPermit, Published, StoredState};
 use crate::report::Report;
-use crate::state::{OutboxEntry, UserState};
-use crate::state_table::Known;
-use crate::step::{Commit, Published, Rule, Step, next_step};
+use crate::step::{NextStep, Rule, next_step};
 
-/// A user of the batch who is not done yet.
+/// A user of the batch and what is left to do for them.
 #[derive(Debug)]
 pub struct UserWork {
     /// Whose clicks.
     pub user_id: UserId,
-    /// Where the user is.
-    pub phase: Phase,
-    /// Whether a call for this user failed in the last round: trying again at once would not help.
-    pub held_up: bool,
-    /// Those that are not settled: first all of them, then less with every commit that is published.
+    phase: UserPhase,
+    /// Whether a call for this user failed in this round: trying again at once would not help.
+    held_up: bool,
+    /// Those that are not settled: all of them at first, fewer with every commit that is published.
     clicks: Vec<BatchClick>,
     published: Published,
 }
 
-/// Where the outcomes of an invocation are noted.
+/// What is to happen next for a user.
 #[derive(Debug)]
-pub struct Ledger<'i> {
-    /// Which records are done.
-    pub done: &'i DoneRecords,
-    /// What failed.
-    pub failures: &'i Failures,
-    /// What was done, in numbers.
-    pub report: &'i mut Report,
-}
-
-/// What a user waits for.
-#[derive(Debug)]
-pub enum Phase {
-    /// For the state to be read.
+enum UserPhase {
+    /// The state is to be read.
     Unread,
-    /// For a decision over the state that is stored; `None` when there is none.
-    Known(Option<UserState>),
-    /// For a commit.
-    Committing(Box<Commit>),
-    /// For what was committed to be published.
-    Publishing(Publishing),
-    /// For nothing: done, or given up until the batch comes again.
-    Over,
-}
-
-/// Boundaries on their way out.
-#[derive(Debug)]
-pub struct Publishing {
-    /// Those that are not in yet.
-    messages: Vec<Message>,
-    /// The outboxes that are published when all are in.
-    outboxes: Vec<(CursorKey, Version)>,
-    /// How many clicks are settled when all are in.
-    settled: usize,
-    /// The state that is stored.
-    stored: Option<UserState>,
+    /// The next step is to be decided over the stored state; `None` where there is none.
+    Undecided(Option<Box<CommittedState>>),
+    /// A commit is to be tried.
+    Committing(Box<ProposedCommit>),
+    /// What outboxes of the stored state hold is to be published.
+    Publishing { permit: PublishPermit, stored: Box<CommittedState> },
+    /// Nothing: done, or given up until the batch is redelivered.
+    Done,
 }
 
 impl UserWork {
-    /// A user of whom nothing is known yet.
+    /// A user whose state has not been read.
     #[must_use]
     pub fn new(clicks: UserClicks) -> Self {
         let UserClicks { user_id, clicks } = clicks;
-        Self { user_id, phase: Phase::Unread, held_up: false, clicks, published: Published::new() }
+        Self { user_id, phase: UserPhase::Unread, held_up: false, clicks, published: Published::default() }
     }
 
     /// Whether there is nothing left to do in this invocation.
     #[must_use]
-    pub fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over)
+    pub fn is_done(&self) -> bool {
+        matches!(self.phase, UserPhase::Done)
     }
 
-    /// Takes note of the state that is stored.
-    pub fn learn(&mut self, known: Known, ledger: &mut Ledger<'_>) {
-        self.phase = match known {
-            Known::Absent => Phase::Known(None),
-            Known::Present(state) => Phase::Known(Some(state)),
-            Known::Unreadable(error) => {
-                ledger.failures.blocked("state", "unreadable", error, self.position());
-                Phase::Over
+    /// Whether the state is to be read.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        matches!(self.phase, UserPhase::Unread)
+    }
+
+    /// Whether there is a permit to publish.
+    #[must_use]
+    pub fn is_publishing(&self) -> bool {
+        matches!(self.phase, UserPhase::Publishing { .. })
+    }
+
+    /// Whether a call for this user failed in this round.
+    #[must_use]
+    pub fn is_held_up(&self) -> bool {
+        self.held_up
+    }
+
+    /// Ends the round for this user; gives whether the user was held up in it.
+    pub fn release(&mut self) -> bool {
+        mem::take(&mut self.held_up)
+    }
+
+    /// Takes note of what a read gave.
+    pub fn read(&mut self, result: Result<StoredState, CallError>, ledger: &Ledger<'_>) {
+        match result {
+            Ok(stored) => self.learn(stored, ledger),
+            Err(error) => self.hold_or_give_up(&error, ledger),
+        }
+    }
+
+    /// Decides on the next step, where the stored state is known.
+    pub fn decide(&mut self, rule: Rule, now_ms: u64, ledger: &Ledger<'_>) {
+        self.phase = match mem::replace(&mut self.phase, UserPhase::Done) {
+            UserPhase::Undecided(stored) => {
+                let state = stored.as_ref().map(|stored| stored.state());
+                match (next_step(state, &self.clicks, &self.published, rule, now_ms), stored) {
+                    (NextStep::Republish(outboxes), Some(stored)) => {
+                        self.publishing(stored.permit(outboxes), stored, ledger)
+                    }
+                    // Without a state there is no outbox, so this is never asked for; if it were, redelivery would start over.
+                    (NextStep::Republish(_), None) => UserPhase::Done,
+                    (NextStep::Commit(commit), _) => UserPhase::Committing(commit),
+                    (NextStep::Finish(report), _) => {
+                        ledger.count(report);
+                        self.clicks.iter().for_each(|click| ledger.done.set_done(click.index));
+                        UserPhase::Done
+                    }
+                }
             }
+            other => other,
         };
     }
 
-    /// Decides about the next step, when the state is known.
-    pub fn decide(&mut self, rule: Rule, now_ms: u64, ledger: &mut Ledger<'_>) {
-        self.phase = match mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Known(stored) => match next_step(stored.as_ref(), &self.clicks, &self.published, rule, now_ms) {
-                Step::Republish { entries, outboxes } => self.publishing(&entries, outboxes, 0, stored, ledger),
-                Step::Commit(commit) => Phase::Committing(commit),
-                Step::Finished(found) => {
-                    *ledger.report += found;
-                    self.clicks.iter().for_each(|click| ledger.done.set_done(click.index));
-                    Phase::Over
+    /// The commit to try now. Its result must be given to [`Self::committed`]: without one, the user is given up.
+    pub fn take_commit(&mut self) -> Option<Box<ProposedCommit>> {
+        match mem::replace(&mut self.phase, UserPhase::Done) {
+            UserPhase::Committing(commit) => Some(commit),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
+    /// Takes note of what became of the commit. After a lost race the next step is decided over what is stored now,
+    /// which must be read where the store did not show it.
+    pub fn committed(&mut self, result: CommitResult, ledger: &Ledger<'_>) {
+        match result {
+            CommitResult::Committed(committed) => {
+                ledger.count(committed.report());
+                self.phase = self.publishing(committed.permit(), committed.into_state(), ledger);
+            }
+            CommitResult::LostRace(stored) => {
+                ledger.count(Report { lost_races: 1, ..Report::default() });
+                self.phase = UserPhase::Unread;
+                if let Some(stored) = stored {
+                    self.learn(stored, ledger);
                 }
+            }
+            CommitResult::Failed(commit, error) => {
+                self.phase = UserPhase::Committing(commit);
+                self.hold_or_give_up(&error, ledger);
+            }
+        }
+    }
+
+    /// What may be published for this user now.
+    #[must_use]
+    pub fn permit(&mut self) -> Option<&mut PublishPermit> {
+        if let UserPhase::Publishing { permit, .. } = &mut self.phase { Some(permit) } else { None }
+    }
+
+    /// Takes note of a pass over [`Self::permit`].
+    pub fn published(&mut self, pass: Pass, ledger: &Ledger<'_>) {
+        ledger.count(Report { published: pass.published, ..Report::default() });
+        if let Some(error) = pass.failure {
+            self.hold_or_give_up(&error, ledger);
+        }
+    }
+
+    /// Where all that was permitted is published, its clicks are done and the next step may be decided.
+    pub fn settle(&mut self, ledger: &Ledger<'_>) {
+        self.phase = match mem::replace(&mut self.phase, UserPhase::Done) {
+            UserPhase::Publishing { permit, stored } => match permit.into_receipt() {
+                Ok(receipt) => {
+                    let settled = self.published.record(receipt);
+                    for click in self.clicks.drain(..settled) {
+                        ledger.done.set_done(click.index);
+                    }
+                    if self.clicks.is_empty() { UserPhase::Done } else { UserPhase::Undecided(Some(stored)) }
+                }
+                Err(permit) => UserPhase::Publishing { permit, stored },
             },
             other => other,
         };
     }
 
-    /// The commit is stored: now it may be published.
-    pub fn committed(&mut self, ledger: &mut Ledger<'_>) {
-        if let Phase::Committing(commit) = mem::replace(&mut self.phase, Phase::Over) {
-            *ledger.report += commit.report;
-            let outbox = (commit.outbox_key.clone(), commit.state.version);
-            let entries = commit.entries().to_vec();
-            self.phase = self.publishing(&entries, vec![outbox], commit.settled, Some(commit.state), ledger);
+    fn learn(&mut self, stored: StoredState, ledger: &Ledger<'_>) {
+        self.phase = match stored {
+            StoredState::Absent => UserPhase::Undecided(None),
+            StoredState::Present(state) => UserPhase::Undecided(Some(state)),
+            StoredState::Unreadable(error) => {
+                ledger.failures.blocked("state", "unreadable", error, self.position());
+                UserPhase::Done
+            }
+        };
+    }
+
+    fn publishing(
+        &self,
+        permit: Result<PublishPermit, serde_json::Error>,
+        stored: Box<CommittedState>,
+        ledger: &Ledger<'_>,
+    ) -> UserPhase {
+        match permit {
+            Ok(permit) => UserPhase::Publishing { permit, stored },
+            Err(error) => {
+                ledger.failures.blocked("boundary", "unencodable", error, self.position());
+                UserPhase::Done
+            }
         }
     }
 
-    /// Another commit came first: decide anew over what is stored now, which must be read where it was not told.
-    pub fn lost_race(&mut self, known: Option<Known>, ledger: &mut Ledger<'_>) {
-        ledger.report.lost_races += 1;
-        match known {
-            Some(known) => self.learn(known, ledger),
-            None => self.phase = Phase::Unread,
-        }
-    }
-
-    /// A call for this user failed. If that may pass, the user is held up until a later round; otherwise the user's
+    /// A call for this user failed. If that is transient, the user is held up until a later round; otherwise the user's
     /// clicks wait until the batch is redelivered.
-    pub fn hold_or_give_up(&mut self, error: &CallError, ledger: &mut Ledger<'_>) {
+    fn hold_or_give_up(&mut self, error: &CallError, ledger: &Ledger<'_>) {
         if error.is_transient() {
             ledger.failures.retried(error);
             self.held_up = true;
         } else {
             ledger.failures.given_up(error, self.position());
-            self.phase = Phase::Over;
+            self.phase = UserPhase::Done;
         }
     }
 
     /// Where the first click lies that is not settled.
     fn position(&self) -> Option<&SequenceNumber> {
         self.clicks.first().map(|click| &click.sequence_number)
-    }
-
-    /// What is to be published for this user now.
-    #[must_use]
-    pub fn messages(&self) -> &[Message] {
-        if let Phase::Publishing(publishing) = &self.phase { &publishing.messages } else { &[] }
-    }
-
-    /// Takes note of which of [`Self::messages`] are in.
-    pub fn published(&mut self, results: Vec<Result<(), CallError>>, ledger: &mut Ledger<'_>) {
-        let Phase::Publishing(publishing) = &mut self.phase else { return };
-        let mut errors = Vec::new();
-        let mut results = results.into_iter();
-        publishing.messages.retain(|_| match results.next() {
-            Some(Err(error)) => {
-                errors.push(error);
-                true
-            }
-            Some(Ok(())) => false,
-            None => true,
-        });
-        let lasting = errors.iter().find(|error| !error.is_transient());
-        if let Some(error) = lasting.or(errors.first()) {
-            self.hold_or_give_up(error, ledger);
-        }
-    }
-
-    /// When everything is in that was to be published, its clicks are done and the next step may be decided.
-    pub fn settle(&mut self, ledger: &mut Ledger<'_>) {
-        self.phase = match mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Publishing(publishing) if publishing.messages.is_empty() => {
-                self.published.extend(publishing.outboxes);
-                for click in self.clicks.drain(..publishing.settled) {
-                    ledger.done.set_done(click.index);
-                }
-                if self.clicks.is_empty() { Phase::Over } else { Phase::Known(publishing.stored) }
-            }
-            other => other,
-        };
-    }
-
-    fn publishing(
-        &self,
-        entries: &[OutboxEntry],
-        outboxes: Vec<(CursorKey, Version)>,
-        settled: usize,
-        stored: Option<UserState>,
-        ledger: &mut Ledger<'_>,
-    ) -> Phase {
-        let encode = |entry: &OutboxEntry| {
-            let boundary = Boundary::of(&self.user_id, entry.session.clone(), entry.version);
-            Ok(Message { user_id: self.user_id.clone(), data: boundary.encode()? })
-        };
-        match entries.iter().map(encode).collect::<Result<Vec<_>, serde_json::Error>>() {
-            Ok(messages) => Phase::Publishing(Publishing { messages, outboxes, settled, stored }),
-            Err(error) => {
-                ledger.failures.blocked("boundary", "unencodable", error, self.position());
-                Phase::Over
-            }
-        }
     }
 }

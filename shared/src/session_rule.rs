@@ -49,9 +49,9 @@ pub struct UserSessions {
     pub previous: Option<Session>,
 }
 
-/// What a click did.
+/// Where a click was placed among its user's sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Placement {
     /// It started a session: the user's first, or the next one (rules 1 and 2).
     Started,
     /// It belongs to the current session (rule 3).
@@ -95,13 +95,13 @@ pub enum Status {
     Retracted,
 }
 
-/// The state after a click, and what the click did.
+/// The state after a click, and where the click was placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// The state after the click.
     pub sessions: UserSessions,
-    /// What the click did.
-    pub outcome: Outcome,
+    /// Where the click was placed.
+    pub placement: Placement,
     /// The sessions there is something new to tell of, at most two.
     pub touched: Vec<TouchedSession>,
 }
@@ -111,19 +111,19 @@ pub struct Applied {
 pub fn apply(sessions: Option<UserSessions>, click: &Click, gap: SessionGap) -> Applied {
     let Some(mut user) = sessions else {
         let user = UserSessions { ordinal: 0, current: Session::starting_with(click), previous: None };
-        return Applied { touched: vec![user.current_opened()], sessions: user, outcome: Outcome::Started };
+        return Applied { touched: vec![user.current_opened()], sessions: user, placement: Placement::Started };
     };
-    let (outcome, touched) = if click.time >= user.current.start {
+    let (placement, touched) = if click.time >= user.current.start {
         if click.time.ms_since(user.current.end) >= gap.0 {
-            (Outcome::Started, user.start_next(click))
+            (Placement::Started, user.start_next(click))
         } else {
             user.current.take(click);
-            (Outcome::Continued, Vec::new())
+            (Placement::Continued, Vec::new())
         }
     } else {
         user.apply_late(click, gap)
     };
-    Applied { sessions: user, outcome, touched }
+    Applied { sessions: user, placement, touched }
 }
 
 impl UserSessions {
@@ -137,18 +137,18 @@ impl UserSessions {
     }
 
     /// Rules 4 to 6: the click is older than the current session's start.
-    fn apply_late(&mut self, click: &Click, gap: SessionGap) -> (Outcome, Vec<TouchedSession>) {
+    fn apply_late(&mut self, click: &Click, gap: SessionGap) -> (Placement, Vec<TouchedSession>) {
         let reaches_current = self.current.start.ms_since(click.time) < gap.0;
         let reaches_previous = |previous: &Session| click.time.ms_since(previous.end) < gap.0;
         match self.previous.take() {
             Some(previous) if reaches_current && reaches_previous(&previous) => {
-                (Outcome::Merged, self.merge_into(previous))
+                (Placement::Merged, self.merge_into(previous))
             }
             Some(mut previous) if !reaches_current && reaches_previous(&previous) && click.time >= previous.start => {
                 previous.take(click);
                 let touched = vec![previous.closed(self.ordinal - 1)];
                 self.previous = Some(previous);
-                (Outcome::PreviousExtended, touched)
+                (Placement::PreviousExtended, touched)
             }
             previous => {
                 // After a merge the session before the current one exists but is no longer known.
@@ -156,9 +156,9 @@ impl UserSessions {
                 self.previous = previous;
                 if reaches_current && nothing_unknown_before {
                     self.current.begin_earlier(click);
-                    (Outcome::StartMoved, vec![self.current_opened()])
+                    (Placement::StartMoved, vec![self.current_opened()])
                 } else {
-                    (Outcome::Late, Vec::new())
+                    (Placement::Late, Vec::new())
                 }
             }
         }

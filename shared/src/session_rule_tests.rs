@@ -52,7 +52,7 @@ fn first_click_starts_session_0() {
         apply_all(&[100_000]),
         Applied {
             sessions: UserSessions { ordinal: 0, current: session(100_000, 100_000, 1), previous: None },
-            outcome: Outcome::Started,
+            placement: Placement::Started,
             touched: vec![touched(0, 100_000, Status::Open)],
         }
     );
@@ -64,7 +64,7 @@ fn click_one_millisecond_below_the_gap_continues_the_session() {
         apply_all(&[100_000, 109_999]),
         Applied {
             sessions: UserSessions { ordinal: 0, current: session(100_000, 109_999, 2), previous: None },
-            outcome: Outcome::Continued,
+            placement: Placement::Continued,
             touched: vec![],
         }
     );
@@ -80,7 +80,7 @@ fn click_exactly_at_the_gap_closes_the_session_and_starts_the_next() {
                 current: session(110_000, 110_000, 1),
                 previous: Some(session(100_000, 100_000, 1)),
             },
-            outcome: Outcome::Started,
+            placement: Placement::Started,
             touched: vec![touched(0, 100_000, closed(100_000, 1)), touched(1, 110_000, Status::Open)],
         }
     );
@@ -90,7 +90,7 @@ fn click_exactly_at_the_gap_closes_the_session_and_starts_the_next() {
 fn late_click_inside_the_session_changes_only_its_count() {
     let applied = apply_all(&[100_000, 105_000, 103_000]);
     assert_eq!(applied.sessions.current, session(100_000, 105_000, 3));
-    assert_eq!((applied.outcome, applied.touched), (Outcome::Continued, vec![]));
+    assert_eq!((applied.placement, applied.touched), (Placement::Continued, vec![]));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn late_click_at_the_front_of_the_first_session_moves_its_start() {
         apply_all(&[100_000, 90_001]),
         Applied {
             sessions: UserSessions { ordinal: 0, current: session(90_001, 100_000, 2), previous: None },
-            outcome: Outcome::StartMoved,
+            placement: Placement::StartMoved,
             touched: vec![touched(0, 90_001, Status::Open)],
         }
     );
@@ -119,7 +119,7 @@ fn late_click_at_the_front_merges_both_sessions() {
         apply_all(&[100_000, 112_000, 105_000]),
         Applied {
             sessions: UserSessions { ordinal: 0, current: session(100_000, 112_000, 3), previous: None },
-            outcome: Outcome::Merged,
+            placement: Placement::Merged,
             touched: vec![touched(0, 100_000, Status::Open), touched(1, 112_000, Status::Retracted)],
         }
     );
@@ -128,7 +128,7 @@ fn late_click_at_the_front_merges_both_sessions() {
 #[test]
 fn late_click_at_the_front_that_stays_a_gap_away_from_the_previous_session_moves_the_start() {
     let applied = apply_all(&[100_000, 115_000, 110_000]);
-    assert_eq!(applied.outcome, Outcome::StartMoved);
+    assert_eq!(applied.placement, Placement::StartMoved);
     assert_eq!(applied.sessions.previous, Some(session(100_000, 100_000, 1)));
     assert_eq!(applied.touched, vec![touched(1, 110_000, Status::Open)]);
 }
@@ -143,7 +143,7 @@ fn late_click_a_gap_before_the_start_extends_the_previous_session() {
                 current: session(130_000, 130_000, 1),
                 previous: Some(session(100_000, 109_999, 2)),
             },
-            outcome: Outcome::PreviousExtended,
+            placement: Placement::PreviousExtended,
             touched: vec![touched(0, 100_000, closed(109_999, 2))],
         }
     );
@@ -161,7 +161,7 @@ fn clicks_that_would_renumber_published_sessions_are_late_and_change_nothing() {
     let unchanged_by = |times: &[u64], late: u64| {
         let before = apply_all(times).sessions;
         let applied = apply(Some(before.clone()), &click(late), GAP);
-        assert_eq!((applied.outcome, applied.touched, applied.sessions), (Outcome::Late, vec![], before), "{late}");
+        assert_eq!((applied.placement, applied.touched, applied.sessions), (Placement::Late, vec![], before), "{late}");
     };
     unchanged_by(&[100_000], 90_000); // a gap before the first session
     unchanged_by(&[100_000, 130_000], 99_999); // before the previous session
@@ -172,7 +172,7 @@ fn clicks_that_would_renumber_published_sessions_are_late_and_change_nothing() {
 
 #[test]
 fn first_session_may_still_begin_earlier_after_a_merge_into_it() {
-    assert_eq!(apply_all(&[100_000, 112_000, 105_000, 95_000]).outcome, Outcome::StartMoved);
+    assert_eq!(apply_all(&[100_000, 112_000, 105_000, 95_000]).placement, Placement::StartMoved);
 }
 
 /// What sorting gives: start, end and count of each session.
@@ -249,9 +249,9 @@ proptest! {
             let count = |user: &UserSessions| {
                 user.current.event_count + user.previous.as_ref().map_or(0, |session| session.event_count)
             };
-            match applied.outcome {
-                Outcome::Late => prop_assert_eq!(Some(&user), before.as_ref()),
-                Outcome::Started => prop_assert_eq!(user.current.event_count, 1),
+            match applied.placement {
+                Placement::Late => prop_assert_eq!(Some(&user), before.as_ref()),
+                Placement::Started => prop_assert_eq!(user.current.event_count, 1),
                 _ => prop_assert_eq!(Some(count(&user)), before.as_ref().map(|before| count(before) + 1)),
             }
             sessions = Some(user);

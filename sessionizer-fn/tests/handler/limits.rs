@@ -33,7 +33,7 @@ async fn longest_user_with_the_largest_attributes_on_the_most_shards_is_committe
             .collect();
         let answer = invoke(&sessionizer, &format!("shardId-{shard:012}"), &clicks).await;
         assert_eq!((named(&answer), answer.report.applied), (None, SESSIONS_PER_SHARD), "shard {shard}");
-        assert_eq!(answer.report.moved, u64::from(shard > 0), "shard {shard}");
+        assert_eq!(answer.report.shard_switches, u64::from(shard > 0), "shard {shard}");
     }
     let state = world.state(&user).await;
     let sessions = SESSIONS_PER_SHARD * (MAX_CURSORS as u64 + 1);
