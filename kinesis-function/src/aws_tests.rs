@@ -1,7 +1,4 @@
 //! The client configuration, and the policy measured on a call that stays throttled.
-
-#![allow(clippy::unwrap_used)]
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

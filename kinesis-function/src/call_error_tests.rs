@@ -1,7 +1,4 @@
 //! What each kind of answer becomes, through the SDK's own client: the answers are canned, nothing else is.
-
-#![allow(clippy::unwrap_used)]
-
 use aws_sdk_dynamodb::Client;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,

@@ -118,7 +118,6 @@ impl From<EventError> for Diagnostic {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use crate::event::Event;
 

@@ -99,7 +99,6 @@ impl Failures {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::logs::captured;

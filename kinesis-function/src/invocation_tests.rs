@@ -1,7 +1,4 @@
 //! The shell around the smallest possible function: it counts records, and never ends if one says so.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::future;
 use std::ops::AddAssign;
 use std::time::Duration;

@@ -57,7 +57,6 @@ pub(crate) fn captured(work: impl FnOnce()) -> Vec<serde_json::Value> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex, PoisonError};

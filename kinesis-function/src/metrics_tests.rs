@@ -1,7 +1,4 @@
 //! The line of an invocation, held against what CloudWatch's embedded metric format asks for.
-
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use aws_lambda_events::streams::KinesisEventResponse;
 
 use super::*;

@@ -1,7 +1,4 @@
 //! Events as Lambda sends them, and the answers it understands.
-
-#![allow(clippy::expect_used, clippy::panic)]
-
 use super::*;
 use crate::done_records::DoneRecords;
 

@@ -138,7 +138,6 @@ impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for TakingBody<S> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::convert::Infallible;
 

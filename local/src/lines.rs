@@ -101,7 +101,6 @@ fn is_blank(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::BufReader;
 

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use std::fs::read_to_string;
 
 use tempfile::TempDir;

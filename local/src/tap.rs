@@ -88,7 +88,6 @@ impl Function for PassOn {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use futures_util::FutureExt;
     use local_aws::{HandMadeRecord, hand_made_event};

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use shared::attributes::Attributes;
 use shared::boundary::Version;
 use shared::session_rule::{Session, UserSessions};

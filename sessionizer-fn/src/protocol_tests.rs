@@ -3,9 +3,6 @@
 //! Two users, up to three shards; invocations that die, run out of time or outlive their successors at any call; calls
 //! that fail, lose their replies or are refused for good; batches redelivered and cut elsewhere; checkpoints that are
 //! lost; boundaries in any order.
-
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -131,8 +128,10 @@ fn cursor_key(shard: usize) -> CursorKey {
     CursorKey::new(format!("shard{shard}"))
 }
 
-/// Delivers everything until each shard's last record is checkpointed, then lets the zombies finish.
-async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) {
+/// Delivers everything until each shard's last record is checkpointed, then lets the zombies finish. Gives what the
+/// invocations counted that came to their end.
+async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) -> Report {
+    let mut counted = Report::default();
     let mut now_ms = 1_000;
     let mut checkpoints = vec![0; shards.len()];
     let mut zombies: Vec<Invocation<'_>> = Vec::new();
@@ -158,9 +157,10 @@ async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) {
             }
             if let Some(report) = invocation.advance().await {
                 let (all, done) = (invocation.clicks, invocation.clicks - invocation.progress.count_undone());
-                let counted = report.applied + report.late + report.already_applied;
+                let clicks = report.applied + report.late + report.already_applied;
                 assert!(done == all || invocation.client.was_denied(), "{done} of {all} clicks are done");
-                assert!((done as u64..=all as u64).contains(&counted), "{done} of {all} clicks are done, {report:?}");
+                assert!((done as u64..=all as u64).contains(&clicks), "{done} of {all} clicks are done, {report:?}");
+                counted += report;
                 break true;
             }
         };
@@ -175,6 +175,7 @@ async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) {
     for mut zombie in zombies {
         while zombie.advance().await.is_none() {}
     }
+    counted
 }
 
 /// A user's clicks in the order in which they were committed, as the cursors of the commits tell.
@@ -238,11 +239,11 @@ fn sorted_times<'c>(clicks: impl Iterator<Item = &'c Click>) -> Vec<EventTime> {
     times
 }
 
-async fn run(seed: u64) {
+async fn run(seed: u64) -> Report {
     let mut rng = Rng::with_seed(seed);
     let shards = shards_of_clicks(&mut rng);
     let memory = Memory::default();
-    deliver(&mut rng, &shards, &memory).await;
+    let counted = deliver(&mut rng, &shards, &memory).await;
 
     let Contents { states, commits, stream } = memory.into_contents();
     let stream: Vec<_> = stream.iter().map(|data| Boundary::decode(data).expect("a boundary")).collect();
@@ -260,21 +261,32 @@ async fn run(seed: u64) {
         assert_eq!(states[&user_id].sessions, sessions, "seed {seed}: the state of {user_id}");
         assert_eq!(table_of(&mut rng, &user_id, &stream), table, "seed {seed}: the sessions table of {user_id}");
     }
+    counted
+}
+
+/// Runs the seeds that leave the remainder `thread` when divided by `threads`.
+fn run_share(thread: u64, threads: u64) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let mut counted = Report::default();
+        for seed in (0..SEEDS).filter(|seed| seed % threads == thread) {
+            counted += run(seed).await;
+        }
+        counted
+    })
 }
 
 #[test]
 fn table_is_that_of_the_commit_order_whatever_dies_is_repeated_or_overtaken() {
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let mut counted = Report::default();
     std::thread::scope(|scope| {
-        for thread in 0..threads {
-            scope.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-                runtime.expect("a runtime").block_on(async {
-                    for seed in (thread..SEEDS).step_by(threads as usize) {
-                        run(seed).await;
-                    }
-                });
-            });
+        let shares: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run_share(thread, threads))).collect();
+        for share in shares {
+            counted += share.join().expect("a seed failed");
         }
     });
+    let Report { applied, late, already_applied, started, closed, merged, shard_switches, lost_races, .. } = counted;
+    let seen = [applied, late, already_applied, started, closed, merged, shard_switches, lost_races];
+    assert!(seen.iter().all(|count| *count > SEEDS / 100), "the seeds leave out what they are for: {counted:?}");
 }

@@ -124,7 +124,6 @@ impl<S: StateStore, P: Publisher> Rounds<S, P> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use shared::user_id::UserId;
 

@@ -1,7 +1,4 @@
 //! States to items and back, and items that must not be touched.
-
-#![allow(clippy::expect_used)]
-
 use std::collections::BTreeMap;
 
 use shared::attributes::Attributes;

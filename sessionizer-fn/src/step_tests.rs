@@ -1,7 +1,4 @@
 //! Steps over states: what is committed, what is published again, what is left for the next step.
-
-#![allow(clippy::expect_used, clippy::panic)]
-
 use kinesis_function::limits::MAX_ITEM_BYTES;
 use shared::click::Click;
 use shared::event_time::EventTime;

@@ -1,7 +1,4 @@
 //! The boundary's bytes, there and back.
-
-#![allow(clippy::expect_used, clippy::panic)]
-
 use super::*;
 
 fn attributes() -> Attributes {

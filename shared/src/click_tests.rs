@@ -1,7 +1,4 @@
 //! What is a click, what is not, and why.
-
-#![allow(clippy::expect_used, clippy::panic)]
-
 use proptest::prelude::*;
 
 use super::*;

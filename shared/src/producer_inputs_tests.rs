@@ -1,7 +1,4 @@
 //! What producers send by mistake, each kind with several examples: what becomes of it, exactly.
-
-#![allow(clippy::expect_used, clippy::panic)]
-
 use super::*;
 
 /// Kind, record, outcome.

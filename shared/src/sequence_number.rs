@@ -91,7 +91,6 @@ impl fmt::Display for SequenceNumber {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

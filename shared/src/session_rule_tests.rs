@@ -1,7 +1,4 @@
 //! Each rule alone, then all of them together against sorting.
-
-#![allow(clippy::expect_used, clippy::panic)]
-
 use proptest::prelude::*;
 
 use super::*;

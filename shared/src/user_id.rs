@@ -71,7 +71,6 @@ impl fmt::Display for UserId {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -63,7 +63,6 @@ fn index_of(failure: &Value, batch: &[&SequenceNumber]) -> Result<usize, String>
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

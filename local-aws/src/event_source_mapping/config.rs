@@ -145,7 +145,6 @@ fn check_stream_name(name: &str) -> Result<(), MappingConfigError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

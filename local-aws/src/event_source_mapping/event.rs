@@ -127,7 +127,6 @@ fn unwritable(shard: &str, error: &serde_json::Error) -> MappingError {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -1,8 +1,5 @@
 //! How one lane cuts, waits and sends again, step by step. What holds for every sequence of outcomes is stated as
 //! properties in `shard_cursor_tests.rs`.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use serde_json::value::RawValue;
 use shared::sequence_number::SequenceNumber;
 

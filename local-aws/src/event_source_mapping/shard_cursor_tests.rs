@@ -1,7 +1,4 @@
 //! What holds for every sequence of reads and outcomes, as properties, and a few cases step by step.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 

@@ -29,7 +29,6 @@ impl Reasons {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,7 +1,8 @@
 //! The contract of [`StateStore`], checked against every store: in memory, over the embedded DynamoDB, and through
 //! clients whose calls are throttled, lose their replies and leave out items.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
 use fastrand::Rng;
 use futures_util::future::join_all;
@@ -168,7 +169,36 @@ async fn one_commit_of_those_that_expect_the_same_version_takes_effect(store: &i
     }
 }
 
-async fn results_are_run_concurrently_and_users_do_not_affect_each_other(store: &impl StateStore) {
+/// Polls `future` so many times, then drops it.
+async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut polled = 0;
+    poll_fn(|context| {
+        if polled == polls {
+            return Poll::Ready(None);
+        }
+        polled += 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+async fn dropped_commit_takes_effect_as_a_whole_or_not_at_all(store: &impl StateStore) {
+    let user_id = user("dropped");
+    let mut stored: Option<UserState> = None;
+    for number in 1..=8 {
+        let commit = commit_over(stored.as_ref(), number);
+        let call = store.commit(vec![(user_id.clone(), Box::new(commit.clone()))]);
+        let results = dropped_after(number as usize - 1, call).await;
+        let is_answered = results.is_some_and(|results| matches!(results[..], [CommitResult::Committed(_)]));
+        let took_effect = is_answered || took_effect_after(true, store, &user_id, &commit).await;
+        assert!(took_effect, "commit {number}");
+        stored = read(store, &user_id).await;
+        assert_eq!(stored.as_ref(), Some(&commit.state), "commit {number}");
+    }
+}
+
+async fn results_are_in_order_and_users_do_not_affect_each_other(store: &impl StateStore) {
     let users: Vec<_> = (0..MANY).map(|number| user(&format!("many{number}"))).collect();
     let taken = commit_over(None, 1_000);
     for user_id in users.iter().step_by(3) {
@@ -214,7 +244,8 @@ async fn keeps_the_contract(store: &impl StateStore) {
     read_sees_the_commit_answered_before_it(store).await;
     commit_takes_effect_under_the_expected_version_only(store).await;
     one_commit_of_those_that_expect_the_same_version_takes_effect(store).await;
-    results_are_run_concurrently_and_users_do_not_affect_each_other(store).await;
+    dropped_commit_takes_effect_as_a_whole_or_not_at_all(store).await;
+    results_are_in_order_and_users_do_not_affect_each_other(store).await;
 }
 
 #[tokio::test]

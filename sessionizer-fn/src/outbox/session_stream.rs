@@ -87,7 +87,6 @@ fn bytes_of(message: &&Message) -> usize {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use shared::user_id::UserId;
 
