@@ -100,12 +100,13 @@ impl<'m> Invocation<'m> {
 
 fn shards_of_clicks(rng: &mut Rng) -> Vec<Shard> {
     let mut shards = vec![Shard::new(); rng.usize(1..=3)];
-    // Now and then so much that a user's boundaries do not fit into one commit.
-    let (clicks, attribute_bytes) = if rng.u8(..) == 0 { (40, MAX_ATTRIBUTE_BYTES) } else { (14, 0) };
-    let text = (attribute_bytes > 0).then(|| "x".repeat(attribute_bytes));
+    // Now and then so many long sessions that a user's boundaries do not fit into one commit.
+    let is_wide = rng.u8(..) == 0;
+    let (clicks, shortest_step) = if is_wide { (rng.usize(50..=70), 4) } else { (rng.usize(1..=14), 0) };
+    let text = is_wide.then(|| "x".repeat(MAX_ATTRIBUTE_BYTES));
     let mut ms: u64 = 200_000;
-    for index in 0..rng.usize(1..=clicks) {
-        let step = [0, 500, 4_000, 9_999, 10_000, 15_000, 30_000][rng.usize(..7)];
+    for index in 0..clicks {
+        let step = [0, 500, 4_000, 9_999, 10_000, 15_000, 30_000][rng.usize(shortest_step..7)];
         ms = if rng.u8(..5) == 0 { ms.saturating_sub(step) } else { ms + step };
         let place = rng.usize(..shards.len());
         let shard = &mut shards[place];
