@@ -4,6 +4,7 @@
 //! the services in another process. What is counted: reading the event's JSON, the handler with all of its calls, writing the
 //! answer. What is not: fetching the event from Lambda and answering it.
 
+use kinesis_function::config::Settings;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -218,6 +219,12 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
 }
 
 fn clients(job: &Job) -> Result<(Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client), BenchError> {
+    for variable in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KINESIS"] {
+        // What is measured writes to tables and streams: never to those of an account.
+        if !std::env::var(variable).is_ok_and(|url| url.starts_with("http://127.0.0.1:")) {
+            return Err(BenchError::failed(format!("{variable} must lead to a server on this machine")));
+        }
+    }
     let mut sdk = kinesis_function::aws::sdk_config(std::env::vars())?;
     if let (Some(http), true) = (sdk.http_client(), job.latency_ms > 0) {
         let latency = Duration::from_millis(job.latency_ms);

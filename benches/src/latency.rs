@@ -3,6 +3,7 @@
 //! No batching window and a poll every few milliseconds: what remains is what the pipeline itself takes. On AWS the polls
 //! of standard consumers, once a second for each stream, come on top.
 
+use kinesis_function::config::Settings;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -4,6 +4,7 @@
 //! that sees to it, which reads every request once more, runs in this process and counts against batches with
 //! unreadable records. The services run in another one.
 
+use kinesis_function::config::Settings;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

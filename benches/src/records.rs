@@ -72,7 +72,7 @@ impl Input {
         let decided = batch.users.iter().map(|user| self.decide(user)).collect::<Result<Vec<_>, _>>()?;
         between(2);
         for (user, commit) in batch.users.iter().zip(&decided) {
-            for entry in commit.entries() {
+            for entry in commit.state.outbox(&commit.outbox()) {
                 let boundary = Boundary::of(&user.user_id, entry.session.clone(), entry.version);
                 std::hint::black_box(boundary.encode()?);
             }

@@ -72,7 +72,7 @@ impl CallError {
         Self::new(operation, code, format!("{code}: {}", without_values(message)), is_transient(code))
     }
 
-    /// An answer that holds less than it must. Trying again is safe.
+    /// An answer that holds less than it must. The call may have taken effect.
     #[must_use]
     pub fn incomplete_answer(operation: &'static str, what: impl Into<String>) -> Self {
         Self::new(operation, "IncompleteAnswer", what.into(), true)

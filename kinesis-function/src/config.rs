@@ -7,6 +7,20 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
+/// A function's settings, read once from its environment variables.
+pub trait Settings: Sized {
+    /// Takes each setting from `variables`, which notes what is wrong.
+    fn read(variables: &mut Variables) -> Self;
+
+    /// Reads the settings from `variables`, usually `std::env::vars()`.
+    ///
+    /// # Errors
+    /// All variables that are missing or wrong, by name.
+    fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        from_variables(variables, Self::read)
+    }
+}
+
 /// The configuration that `read` takes from `variables`, usually `std::env::vars()`.
 ///
 /// # Errors

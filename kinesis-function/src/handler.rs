@@ -21,8 +21,8 @@ use crate::time_budget::Timing;
 ///
 /// 1. [`decode`](Self::decode) turns the records into the work to do, and sets aside those that cannot be decoded.
 /// 2. [`work`](Self::work) does it. It calls `invocation.done.set_done(index)` for a record once its effects are stored,
-///    notes what failed in `invocation.failures`, retries what is transient, and passes a record that turns out to be
-///    unusable to `invocation.reject`. What it leaves undone is redelivered.
+///    notes what failed in `invocation.failures`, retries what is transient, and returns the records that turned out to be
+///    unusable, to be kept with their reasons. What it leaves undone is redelivered.
 /// 3. [`report`](Self::report) returns what was counted. Counts live in [`Work`](Self::Work), so that they survive the
 ///    deadline; [`counts`](Self::counts) names them for CloudWatch.
 ///
@@ -35,7 +35,7 @@ pub trait Handler: Send + Sync {
     type Work: Send;
 
     /// What one invocation did, in numbers.
-    type Report: AddAssign + Copy + Debug + Default + Send;
+    type Report: Copy + Debug + Send;
 
     /// Where this function's rejected records go.
     fn rejected_table(&self) -> &RejectedTable;
@@ -50,8 +50,13 @@ pub trait Handler: Send + Sync {
     /// Decodes a batch. No I/O here.
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, Self::Work>;
 
-    /// Works a batch off until every record is done or given up. Dropped at the deadline.
-    fn work(&self, work: &mut Self::Work, invocation: &Invocation<'_>) -> impl Future<Output = ()> + Send;
+    /// Works a batch off until every record is done or given up, and returns the records that turned out to be unusable.
+    /// Dropped at the deadline.
+    fn work<'r>(
+        &self,
+        work: &mut Self::Work,
+        invocation: &Invocation<'r>,
+    ) -> impl Future<Output = Vec<RejectedRecord<'r>>> + Send;
 
     /// What was done of `work`.
     fn report(work: Self::Work) -> Self::Report;

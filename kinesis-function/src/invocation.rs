@@ -13,7 +13,7 @@ use crate::event_error::EventError;
 use crate::failures::Failures;
 use crate::handler::{Decoded, Handler, HandlerOutput, RecordCounts};
 use crate::records::{BatchRange, Records};
-use crate::rejected_records::{self, RejectedRecord, RejectedRecords};
+use crate::rejected_records::{self, RejectedRecords};
 use crate::rejected_table::RejectedTable;
 use crate::time_budget::TimeBudget;
 
@@ -42,12 +42,6 @@ impl<'r> Invocation<'r> {
             rejected_table,
             rejected: Mutex::default(),
         }
-    }
-
-    /// Writes records that were decoded, and that the work cannot use after all. Each is done once it is written.
-    pub async fn reject(&self, records: Vec<RejectedRecord<'r>>) {
-        let rejected = self.keep(RejectedRecords::instead_of_work(records));
-        self.write(&rejected).await;
     }
 
     async fn write(&self, rejected: &RejectedRecords<'r>) {
@@ -91,8 +85,9 @@ pub async fn handle<H: Handler>(
     let rejected = invocation.keep(RejectedRecords::beside_good_records(rejected));
     let everything = async {
         tokio::join!(invocation.write(&rejected), async {
-            handler.work(&mut work, &invocation).await;
+            let unusable = handler.work(&mut work, &invocation).await;
             rejected.good_records_are_done();
+            invocation.write(&invocation.keep(RejectedRecords::instead_of_work(unusable))).await;
         })
     };
     let in_time = timeout_at(time.stop_at, everything.instrument(span.clone())).await.is_ok();

@@ -1,12 +1,12 @@
 //! The shell around the smallest possible function: it counts records, and never ends if one says so.
 use std::future;
-use std::ops::AddAssign;
 use std::time::Duration;
 
 use shared::rejection::{Reason, Rejection};
 
 use super::*;
 use crate::logs::captured;
+use crate::rejected_records::RejectedRecord;
 use crate::rejected_table::RejectedTableConfig;
 
 struct Counter {
@@ -15,12 +15,6 @@ struct Counter {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counted(u64);
-
-impl AddAssign for Counted {
-    fn add_assign(&mut self, other: Self) {
-        self.0 += other.0;
-    }
-}
 
 impl Handler for Counter {
     const LONGEST_WAIT: &'static str = "Wait";
@@ -51,14 +45,19 @@ impl Handler for Counter {
         Decoded { work: (texts, Counted(0)), rejected }
     }
 
-    async fn work(&self, (texts, counted): &mut Self::Work, invocation: &Invocation<'_>) {
+    async fn work<'r>(
+        &self,
+        (texts, counted): &mut Self::Work,
+        invocation: &Invocation<'r>,
+    ) -> Vec<RejectedRecord<'r>> {
         for (index, text) in texts.iter().enumerate() {
             if text == "never ends" {
                 future::pending::<()>().await;
             }
-            *counted += Counted(1);
+            counted.0 += 1;
             invocation.done.set_done(index);
         }
+        Vec::new()
     }
 
     fn report((_, counted): Self::Work) -> Counted {

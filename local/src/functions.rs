@@ -2,6 +2,7 @@
 //!
 //! The handlers are those that Lambda runs. The only difference: reports are summed up, as there is no CloudWatch.
 
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -47,7 +48,11 @@ impl<H: Handler> LocalFunction<H> {
     }
 }
 
-impl<H: Handler + 'static> Function for LocalFunction<H> {
+impl<H> Function for LocalFunction<H>
+where
+    H: Handler + 'static,
+    H::Report: AddAssign,
+{
     async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
         let event = Event::from_json(event.as_bytes()).map_err(|error| error.to_string())?;
         let output = handle(&self.handler, event, until(deadline)).await.map_err(|error| error.to_string())?;

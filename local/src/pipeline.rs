@@ -1,5 +1,6 @@
 //! Streams, tables, functions and event source mappings as template.yaml describes them, running in this process.
 
+use kinesis_function::config::Settings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use kinesis_function::config::Settings;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

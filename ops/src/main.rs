@@ -89,12 +89,19 @@ async fn carry_out(plan: Plan<'_>, kinesis: &aws_sdk_kinesis::Client, mode: Mode
         let prefix = if mode == Mode::DryRun { "Nothing was changed. There would be " } else { "" };
         print(&format!("{prefix}{done}\n"))?;
     }
-    let is_complete = outcome?.is_complete();
-    if !is_complete {
+    let redriven = outcome?;
+    if !redriven.left.is_empty() {
         eprintln!(
             "what now: clear the errors above, then run the same command again: what is left is still in the table"
         );
     }
+    if !redriven.unanswered.is_empty() {
+        eprintln!(
+            "what now: look for the records without an answer in their stream before running the command again: it \
+             would put those that are there a second time"
+        );
+    }
+    let is_complete = redriven.is_complete();
     Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -151,7 +151,7 @@ async fn stream_that_is_gone_leaves_its_records_and_is_a_failure_with_advice() {
     account.services.kinesis().delete_stream().stream_name("click-stream").send().await.unwrap();
     let (status, stdout, stderr) = account.run(&["redrive", "--yes"]);
     let expected = "0 records put back into their streams\n        \
-                    1 not_json, left in the table: refused with ResourceNotFoundException\n";
+                    1 not_json, left in the table: ResourceNotFoundException\n";
     assert_eq!((status, stdout.as_str()), (Some(1), expected));
     assert!(stderr.ends_with("run the same command again: what is left is still in the table\n"), "{stderr}");
     assert_eq!(account.left().await, 1);

@@ -1,6 +1,6 @@
 //! The sessionizer's settings, read once from its environment variables.
 
-use kinesis_function::config::{self, ConfigError, Variables};
+use kinesis_function::config::{Settings, Variables};
 use kinesis_function::rejected_table::RejectedTableConfig;
 use shared::limits::MAX_SESSION_GAP_SECONDS;
 use shared::session_rule::SessionGap;
@@ -36,17 +36,8 @@ pub struct Config {
     pub parallelization_factor: u64,
 }
 
-impl Config {
-    /// Reads the settings from `variables`, usually `std::env::vars()`.
-    ///
-    /// # Errors
-    /// All variables that are missing or wrong, by name.
-    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        config::from_variables(variables, Self::read)
-    }
-
-    /// Takes each setting from `variables`, which notes what is wrong.
-    pub fn read(variables: &mut Variables) -> Self {
+impl Settings for Config {
+    fn read(variables: &mut Variables) -> Self {
         Self {
             state_table: variables.required("STATE_TABLE"),
             rejected: RejectedTableConfig::read(variables),
@@ -64,6 +55,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use kinesis_function::config::ConfigError;
+
     use super::*;
 
     fn config(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use kinesis_function::handler::{Decoded, Handler};
 use kinesis_function::invocation::Invocation;
 use kinesis_function::records::Records;
+use kinesis_function::rejected_records::RejectedRecord;
 use kinesis_function::rejected_table::RejectedTable;
 
 use crate::batch::{Batch, UserClicks};
@@ -69,10 +70,11 @@ impl Handler for Sessionizer {
         Decoded { work: SessionizerWork { users, report: Mutex::new(report) }, rejected }
     }
 
-    async fn work(&self, work: &mut SessionizerWork, invocation: &Invocation<'_>) {
+    async fn work<'r>(&self, work: &mut SessionizerWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {
         let users = std::mem::take(&mut work.users);
         let ledger = Ledger { done: &invocation.done, failures: &invocation.failures, report: &work.report };
         self.rounds.run(users, invocation.time.now_ms, &ledger).await;
+        Vec::new() // a click that was decoded is applied or late
     }
 
     fn report(work: SessionizerWork) -> Report {

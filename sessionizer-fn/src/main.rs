@@ -1,5 +1,6 @@
 //! Wiring of the Lambda function: settings, clients, handler.
 
+use kinesis_function::config::Settings;
 use std::process::ExitCode;
 
 use sessionizer_fn::config::Config;

@@ -65,7 +65,7 @@ impl<S: StateStore, P: Publisher> Rounds<S, P> {
             if !group.iter().any(UserWork::is_held_up) {
                 backoff.reset();
             }
-            group.retain(|user| !user.is_done());
+            group.retain(|user| !user.is_finished());
             // A user with more steps to take goes on with the next round; nobody waits for those held up.
             for mut user in group.into_iter().rev() {
                 if user.release() {
@@ -94,6 +94,7 @@ impl<S: StateStore, P: Publisher> Rounds<S, P> {
         let unread: Vec<_> = users.iter_mut().filter(|user| user.is_unread()).collect();
         let ids: Vec<_> = unread.iter().map(|user| &user.user_id).collect();
         let states = self.store.read(&ids).await;
+        debug_assert_eq!(states.len(), unread.len(), "the store gives one state for each user");
         for (user, state) in unread.into_iter().zip(states) {
             user.read(state, ledger);
         }
@@ -108,6 +109,7 @@ impl<S: StateStore, P: Publisher> Rounds<S, P> {
             }
         }
         let results = self.store.commit(commits).await;
+        debug_assert_eq!(results.len(), committing.len(), "the store gives one result for each commit");
         for (user, result) in committing.into_iter().zip(results) {
             user.committed(result, ledger);
         }

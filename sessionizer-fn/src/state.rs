@@ -54,6 +54,12 @@ pub struct OutboxId {
 }
 
 impl UserState {
+    /// Whether `outbox` is still there: a later commit of its cursor replaces it.
+    #[must_use]
+    pub fn holds(&self, outbox: &OutboxId) -> bool {
+        self.cursors.get(&outbox.cursor_key).is_some_and(|cursor| cursor.version == outbox.version)
+    }
+
     /// What is to be published of `outbox`; nothing if a later commit has replaced it.
     ///
     /// An open or closed boundary of a session that has been retracted since is left out: another outbox holds its

@@ -40,7 +40,7 @@ enum UserPhase {
     /// What outboxes of the stored state hold is to be published.
     Publishing { permit: PublishPermit, stored: Box<CommittedState> },
     /// Nothing: done, or given up until the batch is redelivered.
-    Done,
+    Finished,
 }
 
 impl UserWork {
@@ -53,8 +53,8 @@ impl UserWork {
 
     /// Whether there is nothing left to do in this invocation.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        matches!(self.phase, UserPhase::Done)
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase, UserPhase::Finished)
     }
 
     /// Whether the state is to be read.
@@ -90,7 +90,7 @@ impl UserWork {
 
     /// Decides on the next step, where the stored state is known.
     pub fn decide(&mut self, rule: Rule, now_ms: u64, ledger: &Ledger<'_>) {
-        self.phase = match mem::replace(&mut self.phase, UserPhase::Done) {
+        self.phase = match mem::replace(&mut self.phase, UserPhase::Finished) {
             UserPhase::Undecided(stored) => {
                 let state = stored.as_ref().map(|stored| stored.state());
                 match (next_step(state, &self.clicks, &self.published, rule, now_ms), stored) {
@@ -98,12 +98,12 @@ impl UserWork {
                         self.publishing(stored.permit(outboxes), stored, ledger)
                     }
                     // Without a state there is no outbox, so this is never asked for; if it were, redelivery would start over.
-                    (NextStep::Republish(_), None) => UserPhase::Done,
+                    (NextStep::Republish(_), None) => UserPhase::Finished,
                     (NextStep::Commit(commit), _) => UserPhase::Committing(commit),
                     (NextStep::Finish(report), _) => {
                         ledger.count(report);
                         self.clicks.iter().for_each(|click| ledger.done.set_done(click.index));
-                        UserPhase::Done
+                        UserPhase::Finished
                     }
                 }
             }
@@ -113,7 +113,7 @@ impl UserWork {
 
     /// The commit to try now. Its result must be given to [`Self::committed`]: without one, the user is given up.
     pub fn take_commit(&mut self) -> Option<Box<ProposedCommit>> {
-        match mem::replace(&mut self.phase, UserPhase::Done) {
+        match mem::replace(&mut self.phase, UserPhase::Finished) {
             UserPhase::Committing(commit) => Some(commit),
             other => {
                 self.phase = other;
@@ -128,7 +128,8 @@ impl UserWork {
         match result {
             CommitResult::Committed(committed) => {
                 ledger.count(committed.report());
-                self.phase = self.publishing(committed.permit(), committed.into_state(), ledger);
+                let (permit, stored) = committed.into_parts();
+                self.phase = self.publishing(permit, stored, ledger);
             }
             CommitResult::LostRace(stored) => {
                 ledger.count(Report { lost_races: 1, ..Report::default() });
@@ -160,14 +161,14 @@ impl UserWork {
 
     /// Where all that was permitted is published, its clicks are done and the next step may be decided.
     pub fn settle(&mut self, ledger: &Ledger<'_>) {
-        self.phase = match mem::replace(&mut self.phase, UserPhase::Done) {
+        self.phase = match mem::replace(&mut self.phase, UserPhase::Finished) {
             UserPhase::Publishing { permit, stored } => match permit.into_receipt() {
                 Ok(receipt) => {
                     let settled = self.published.record(receipt);
                     for click in self.clicks.drain(..settled) {
                         ledger.done.set_done(click.index);
                     }
-                    if self.clicks.is_empty() { UserPhase::Done } else { UserPhase::Undecided(Some(stored)) }
+                    if self.clicks.is_empty() { UserPhase::Finished } else { UserPhase::Undecided(Some(stored)) }
                 }
                 Err(permit) => UserPhase::Publishing { permit, stored },
             },
@@ -181,7 +182,7 @@ impl UserWork {
             StoredState::Present(state) => UserPhase::Undecided(Some(state)),
             StoredState::Unreadable(error) => {
                 ledger.failures.blocked("state", "unreadable", error, self.position());
-                UserPhase::Done
+                UserPhase::Finished
             }
         };
     }
@@ -196,7 +197,7 @@ impl UserWork {
             Ok(permit) => UserPhase::Publishing { permit, stored },
             Err(error) => {
                 ledger.failures.blocked("boundary", "unencodable", error, self.position());
-                UserPhase::Done
+                UserPhase::Finished
             }
         }
     }
@@ -209,7 +210,7 @@ impl UserWork {
             self.held_up = true;
         } else {
             ledger.failures.given_up(error, self.position());
-            self.phase = UserPhase::Done;
+            self.phase = UserPhase::Finished;
         }
     }
 

@@ -1,6 +1,6 @@
 //! The sink's settings, read once from its environment variables.
 
-use kinesis_function::config::{self, ConfigError, Variables};
+use kinesis_function::config::{Settings, Variables};
 use kinesis_function::rejected_table::RejectedTableConfig;
 
 /// The settings of design section 6.
@@ -15,17 +15,8 @@ pub struct Config {
     pub session_retention_days: u64,
 }
 
-impl Config {
-    /// Reads the settings from `variables`, usually `std::env::vars()`.
-    ///
-    /// # Errors
-    /// All variables that are missing or wrong, by name.
-    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        config::from_variables(variables, Self::read)
-    }
-
-    /// Takes each setting from `variables`, which notes what is wrong.
-    pub fn read(variables: &mut Variables) -> Self {
+impl Settings for Config {
+    fn read(variables: &mut Variables) -> Self {
         Self {
             sessions_table: variables.required("SESSIONS_TABLE"),
             rejected: RejectedTableConfig::read(variables),

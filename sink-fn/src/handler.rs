@@ -61,7 +61,7 @@ impl Handler for Sink {
         Decoded { work: SinkWork { sessions, report: Report::default() }, rejected }
     }
 
-    async fn work(&self, work: &mut SinkWork, invocation: &Invocation<'_>) {
+    async fn work<'r>(&self, work: &mut SinkWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {
         let SinkWork { sessions, report } = work;
         let first_attempt = |newest: Newest| (Attempt::first_for(&newest.boundary), newest);
         let mut waiting: Vec<_> = sessions.drain(..).map(first_attempt).collect();
@@ -104,7 +104,7 @@ impl Handler for Sink {
             }
             waiting = again;
         }
-        invocation.reject(foreign).await; // last, so that a throttled table of rejected records delays no session
+        foreign
     }
 
     fn report(work: SinkWork) -> Report {

@@ -1,5 +1,6 @@
 //! Wiring of the Lambda function: settings, client, handler.
 
+use kinesis_function::config::Settings;
 use std::process::ExitCode;
 
 use sink_fn::config::Config;

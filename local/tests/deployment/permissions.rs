@@ -1,5 +1,6 @@
 //! Each function's role allows the calls that the function makes, those made in its name, and nothing else.
 
+use kinesis_function::config::Settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The template, the README's table and the code know the same variables.
 
+use kinesis_function::config::Settings;
 use std::collections::BTreeSet;
 
 use kinesis_function::config::Variables;

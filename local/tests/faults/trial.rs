@@ -1,5 +1,6 @@
 //! One stream through both functions under a script of faults, and the comparison of everything it left behind.
 
+use kinesis_function::config::Settings;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

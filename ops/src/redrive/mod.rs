@@ -35,6 +35,9 @@ pub struct Plan<'a> {
     listed: Listed,
 }
 
+/// In place of an error code: an earlier put into the same stream got no answer.
+const NOT_TRIED: &str = "an earlier put without an answer, so it was not tried";
+
 /// Whether a redrive changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -114,8 +117,8 @@ struct Run<'a, P> {
     mode: Mode,
     on_progress: P,
     done: Redriven,
-    /// Streams that refused whole requests, with the error code. They are not tried again: a deleted stream would
-    /// otherwise cost all attempts for each of its requests.
+    /// Streams that refused whole requests or did not answer, with the reason. They are not tried again: a deleted stream
+    /// would otherwise cost all attempts for each of its requests.
     closed: BTreeMap<String, String>,
 }
 
@@ -156,6 +159,8 @@ impl<P: FnMut(&Redriven)> Run<'_, P> {
             for (record, refusal) in refused {
                 if refusal.may_be_put {
                     self.done.leave_unanswered(&record.reason, &refusal.code);
+                    // Each further request would cost a time-out, and leave more records in doubt.
+                    self.closed.insert(stream.clone(), NOT_TRIED.to_owned());
                     continue;
                 }
                 if try_again && may_try(&refusal) {

@@ -46,7 +46,7 @@ impl fmt::Display for Redriven {
             write!(f, "\n{count:>9} {reason}")?;
         }
         for ((reason, code), count) in &self.left {
-            write!(f, "\n{count:>9} {reason}, left in the table: refused with {code}")?;
+            write!(f, "\n{count:>9} {reason}, left in the table: {code}")?;
         }
         for ((reason, code), count) in &self.unanswered {
             let warning = "if it is in the stream, redriving it again counts it twice";

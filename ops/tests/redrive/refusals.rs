@@ -138,7 +138,7 @@ async fn entry_refused_for_good_is_not_put_again_but_left_and_reported() {
     let expected = Redriven { put: put(2), left: left("KMSAccessDeniedException", 1), ..Redriven::default() };
     assert_eq!(redriven, expected);
     assert!(!redriven.is_complete());
-    assert!(redriven.to_string().contains("1 not_json, left in the table: refused with KMSAccessDeniedException"));
+    assert!(redriven.to_string().contains("1 not_json, left in the table: KMSAccessDeniedException"));
     assert_eq!(http.calls_of("PutRecords"), 1);
     assert_eq!(world.left().await, [2]);
 }

@@ -26,12 +26,14 @@ impl CommittedState {
         &self.state
     }
 
-    /// Permission to publish again what earlier commits left in `outboxes`. It settles no clicks.
+    /// Permission to publish again what earlier commits left in those of `outboxes` that this state holds. It settles no
+    /// clicks, and gives no receipt for an outbox that a later commit has replaced.
     ///
     /// # Errors
     /// None in practice: a boundary's fields are texts and integers, which JSON always holds.
     pub fn permit(&self, outboxes: Vec<OutboxId>) -> Result<PublishPermit, serde_json::Error> {
-        PublishPermit::new(&self.user_id, &self.state, outboxes, 0)
+        let held = outboxes.into_iter().filter(|outbox| self.state.holds(outbox)).collect();
+        PublishPermit::new(&self.user_id, &self.state, held, 0)
     }
 }
 
@@ -52,24 +54,18 @@ impl Committed {
         Box::new(Self { stored: CommittedState::seen(user_id, state), outbox, settles, report })
     }
 
-    /// Permission to publish the commit's outbox, which settles the commit's clicks.
-    ///
-    /// # Errors
-    /// None in practice: a boundary's fields are texts and integers, which JSON always holds.
-    pub fn permit(&self) -> Result<PublishPermit, serde_json::Error> {
-        let CommittedState { user_id, state } = &*self.stored;
-        PublishPermit::new(user_id, state, vec![self.outbox.clone()], self.settles)
-    }
-
     /// What the commit counts as.
     #[must_use]
     pub fn report(&self) -> Report {
         self.report
     }
 
-    /// The state that is stored now.
-    #[must_use]
-    pub fn into_state(self) -> Box<CommittedState> {
-        self.stored
+    /// Permission to publish the commit's outbox, which settles the commit's clicks, and the state that is stored now.
+    /// There is one permit for a commit: a second one would settle clicks that nobody has committed.
+    ///
+    /// The permit is an error only in theory: a boundary's fields are texts and integers, which JSON always holds.
+    pub fn into_parts(self) -> (Result<PublishPermit, serde_json::Error>, Box<CommittedState>) {
+        let CommittedState { user_id, state } = &*self.stored;
+        (PublishPermit::new(user_id, state, vec![self.outbox], self.settles), self.stored)
     }
 }

@@ -92,7 +92,7 @@ async fn took_effect_after(
     for _ in 0..MAX_ATTEMPTS {
         match try_commit(store, user_id, commit).await {
             CommitResult::Committed(committed) => {
-                assert_eq!(committed.into_state().state(), &commit.state);
+                assert_eq!(committed.into_parts().1.state(), &commit.state);
                 return true;
             }
             CommitResult::LostRace(shown) => {
@@ -213,7 +213,7 @@ async fn results_are_in_order_and_users_do_not_affect_each_other(store: &impl St
         let is_taken = number % 3 == 0;
         match result {
             CommitResult::Committed(committed) => {
-                assert_eq!((is_taken, committed.into_state().state()), (false, &commits[number].state));
+                assert_eq!((is_taken, committed.into_parts().1.state()), (false, &commits[number].state));
             }
             CommitResult::LostRace(shown) => {
                 assert!(is_taken, "user {number}");

@@ -105,7 +105,10 @@ impl PublishPermit {
                 }
                 true
             }
-            None => true,
+            None => {
+                failure.get_or_insert_with(|| CallError::incomplete_answer("put", "fewer results than messages"));
+                true
+            }
         });
         Pass { published: (before - self.unpublished.len()) as u64, failure }
     }

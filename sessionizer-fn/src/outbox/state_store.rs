@@ -7,7 +7,7 @@ use shared::user_id::UserId;
 use crate::batch::CursorKey;
 use crate::outbox::committed::{Committed, CommittedState};
 use crate::report::Report;
-use crate::state::{OutboxEntry, OutboxId, UserState};
+use crate::state::{OutboxId, UserState};
 use crate::state_item::StateItemError;
 
 /// A store with one state per user, written under conditions.
@@ -74,13 +74,7 @@ pub struct ProposedCommit {
 }
 
 impl ProposedCommit {
-    /// What is to be published once the state is stored.
-    #[must_use]
-    pub fn entries(&self) -> &[OutboxEntry] {
-        self.state.cursors.get(&self.outbox_key).map_or(&[], |cursor| &cursor.outbox)
-    }
-
-    /// The outbox that holds it.
+    /// The outbox that holds what is to be published once the state is stored.
     #[must_use]
     pub fn outbox(&self) -> OutboxId {
         OutboxId { cursor_key: self.outbox_key.clone(), version: self.state.version }

@@ -141,3 +141,23 @@ async fn rejected_table_that_stays_throttled_blocks_no_session_beside_a_foreign_
     let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };
     assert_eq!((level.as_str(), &fields["records"]), ("ERROR", &1.into()));
 }
+
+/// The unreadable records get all the requests there are once the sessions are stored, whatever becomes of the foreign one.
+#[tokio::test]
+async fn foreign_item_whose_record_stays_throttled_delays_no_unreadable_record() {
+    let world = World::start().await;
+    let is_of_first = |call: &local_aws::faults::Call| {
+        let puts = call.body["RequestItems"]["rejected-records"].as_array().unwrap();
+        puts.iter().position(|put| put["PutRequest"]["Item"]["sequence_number"]["S"] == "1")
+    };
+    let (sink, _) = world.faulty(move |call| match call.operation.as_str() {
+        "BatchWriteItem" => is_of_first(call).map_or(Fault::None, |place| Fault::PartsThrottled(vec![place])),
+        _ => Fault::None,
+    });
+    let key = aws_sdk_dynamodb::types::AttributeValue::S("u_0".to_owned());
+    world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", key).send().await.unwrap();
+    let mut records = bytes(&[boundary(0, OPEN, 1)]);
+    records.extend((0..200).map(|_| b"[]".to_vec()));
+    let answer = invoke_for(Duration::from_secs(5), &sink, &records).await;
+    assert_eq!((named(&answer), answer.records.rejected, answer.records.undone), (Some("1"), 200, 1));
+}

@@ -1,5 +1,6 @@
 //! Tables of the template, handlers over them, and a look at what they left behind.
 
+use kinesis_function::config::Settings;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
