@@ -57,6 +57,21 @@ fn every_file_and_test_named_on_a_page_exists() {
     assert!(files >= 30 && tests >= 5, "only {files} files and {tests} tests were recognized");
 }
 
+/// The tables that lead from an alarm to its cause name widgets of the dashboard in italics, in the column "look at".
+#[test]
+fn every_widget_named_in_the_alarm_tables_is_on_the_dashboard() {
+    let template = repository_file("template.yaml");
+    let operations = repository_file("docs/operations.md");
+    let (_, section) = operations.split_once("## From the alarm to the cause\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let look_at = section.lines().filter_map(|line| line.starts_with("| `").then(|| line.split('|').nth(3)).flatten());
+    let widgets: Vec<_> = look_at.flat_map(|cell| cell.split('*').skip(1).step_by(2)).collect();
+    let missing: Vec<_> =
+        widgets.iter().filter(|title| !template.contains(&format!("\"title\": \"{title}\""))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(widgets.len() >= 4, "only {widgets:?} were found");
+}
+
 /// Comments, messages and configuration send the reader to pages, too.
 #[test]
 fn every_page_named_in_code_exists() {
