@@ -1,4 +1,4 @@
-//! template.yaml held against the code and the README: variables, permissions, metrics.
+//! template.yaml compared with the code and the pages: variables, parameters, permissions, metrics.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 

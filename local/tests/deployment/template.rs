@@ -12,11 +12,20 @@ pub fn file(name: &str) -> String {
 
 /// The resources of template.yaml by logical id.
 pub fn resources() -> serde_json::Map<String, Value> {
+    section("Resources")
+}
+
+/// The parameters of template.yaml by name.
+pub fn parameters() -> serde_json::Map<String, Value> {
+    section("Parameters")
+}
+
+fn section(name: &str) -> serde_json::Map<String, Value> {
     let text = file("template.yaml");
     let documents = Yaml::load_from_str(&text).unwrap();
-    let Value::Object(mut template) = json_of(&documents[0]) else { panic!("the template is no mapping") };
-    let Some(Value::Object(resources)) = template.remove("Resources") else { panic!("it has no resources") };
-    resources
+    let Value::Object(mut template) = json_of(&documents[0]) else { panic!("the template is not a mapping") };
+    let Some(Value::Object(section)) = template.remove(name) else { panic!("it has no {name}") };
+    section
 }
 
 /// The properties of a resource.
