@@ -1,4 +1,4 @@
-//! template.yaml held against the code and the README: variables, permissions, metrics.
+//! Checks template.yaml against the code and the README: variables, permissions, metrics.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 

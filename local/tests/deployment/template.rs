@@ -1,4 +1,4 @@
-//! template.yaml as JSON, with every `!Tag` in its long form, for tests that look at what a local run does not need.
+//! template.yaml as JSON, with every `!Tag` in its long form, for tests of parts that a local run does not need.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub fn file(name: &str) -> String {
 pub fn resources() -> serde_json::Map<String, Value> {
     let text = file("template.yaml");
     let documents = Yaml::load_from_str(&text).unwrap();
-    let Value::Object(mut template) = json_of(&documents[0]) else { panic!("the template is no mapping") };
+    let Value::Object(mut template) = json_of(&documents[0]) else { panic!("the template is not a mapping") };
     let Some(Value::Object(resources)) = template.remove("Resources") else { panic!("it has no resources") };
     resources
 }
@@ -39,6 +39,6 @@ fn json_of(yaml: &Yaml) -> Value {
             let name = if tag.suffix == "Ref" { "Ref".to_owned() } else { format!("Fn::{}", tag.suffix) };
             json!({ name: json_of(argument) })
         }
-        other => panic!("not expected in a template: {other:?}"),
+        other => panic!("unexpected in a template: {other:?}"),
     }
 }
