@@ -1,7 +1,7 @@
-"""Ministack, an emulator of AWS in one process, on a loopback port of its own.
+"""Ministack, a single-process AWS emulator, on its own loopback port.
 
-It reads the template, runs the functions' bootstrap files as processes, and polls the event source mappings. What it
-does not do is written where it matters: in `deployable` here, and in docs/deploying.md.
+It reads the template, runs the functions' bootstrap files as processes, and polls the event source mappings. For its
+limits, see `deployable` below and docs/deploying.md.
 """
 
 import os
@@ -19,7 +19,7 @@ STOP_WITHIN_SECONDS = 10
 
 
 class Emulator:
-    """The running emulator, as a context: when it ends, so do the emulator and every function it runs."""
+    """The running emulator, as a context manager: leaving it stops the emulator and every function it runs."""
 
     def __enter__(self):
         self.directory = tempfile.TemporaryDirectory(prefix="rehearsal-")
@@ -31,7 +31,7 @@ class Emulator:
             MINISTACK_HOST="127.0.0.1", TMPDIR=self.directory.name, HOME=self.directory.name)
         program = Path(sys.executable).parent / "ministack"
         with open(self.log, "wb") as log:
-            # A process group of its own, so that the functions' processes can be ended with it.
+            # Its own process group, so that stopping it also stops the functions' processes.
             self.process = subprocess.Popen(
                 [program], env=environment, cwd=self.directory.name, stdout=log, stderr=log, start_new_session=True)
         try:
@@ -45,18 +45,18 @@ class Emulator:
         deadline = time.monotonic() + START_WITHIN_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the emulator ended with {self.process.returncode}")
+                raise RuntimeError(f"the emulator exited with code {self.process.returncode}")
             try:
                 with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=5) as answer:
                     if answer.status == 200:
                         return
             except OSError:
                 time.sleep(0.2)
-        raise RuntimeError(f"the emulator was not there after {START_WITHIN_SECONDS} s")
+        raise RuntimeError(f"the emulator was not healthy after {START_WITHIN_SECONDS} s")
 
     def __exit__(self, kind, error, trace):
         if kind is not None:
-            print(f"\nthe emulator's last words, as the rehearsal failed ({error}):\n{self.last_words()}", flush=True)
+            print(f"\nthe rehearsal failed ({error}); the end of the emulator's log:\n{self.log_tail()}", flush=True)
         for sent in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, sent)
@@ -65,7 +65,7 @@ class Emulator:
                 continue
         self.directory.cleanup()
 
-    def last_words(self, lines=40):
+    def log_tail(self, lines=40):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
@@ -76,10 +76,10 @@ def free_port():
 
 
 def deployable(template):
-    """`template` as this emulator takes it, and the names of the resources that had to be changed for it.
+    """`template` in a form that this emulator accepts, and the names of the resources changed for it.
 
-    It knows no metric math in alarms, so those watch the first of their metrics. That they are valid is for the linters
-    to say; no alarm is ever evaluated here.
+    It does not support metric math in alarms, so such alarms watch only their first metric. The linters check that they
+    are valid; the emulator never evaluates an alarm.
     """
     changed = []
     for name, resource in template["Resources"].items():

@@ -1,12 +1,12 @@
-"""Puts faults into the template, one at a time: a check that finds none of them would be worth nothing."""
+"""Plants faults in the template, one at a time, and fails if the checks miss one."""
 
 import sys
 
 import template_check
 
-SHOWN = 160  # characters of a fault: some list every name there is
+SHOWN = 160  # characters of a fault: some list every name in the template
 
-# What to replace by what, and a word that must be in what is found.
+# Text to replace, its replacement, and a word that the reported fault must contain.
 FAULTS = {
     "a misspelt StartingPosition": (
         "StartingPosition: TRIM_HORIZON", "StartingPosition: TRIM_HORISON", "StartingPosition"),
@@ -22,8 +22,8 @@ FAULTS = {
         "- {AttributeName: user_id, KeyType: HASH}\n\n", "- {AttributeName: user, KeyType: HASH}\n\n", "KeySchema"),
     "a wildcard in a policy": (
         "Resource: !GetAtt RejectedRecords.Arn", 'Resource: "*"', "every resource"),
-    "a dashboard that is no JSON": (
-        '"widgets": [', '"widgets": [,', "cannot be read"),
+    "a dashboard that is not JSON": (
+        '"widgets": [', '"widgets": [,', "cannot parse its body"),
     "a dashboard with an undefined reference": (
         "${Sessions}", "${Session}", "'Session' is not one of"),
     "an alarm over a metric it does not have": (
@@ -36,7 +36,7 @@ def main():
     missed = 0
     for name, (before, after, word) in FAULTS.items():
         if before not in text:
-            print(f"{name}: {before!r} is not in the template any more")
+            print(f"{name}: {before!r} is no longer in the template")
             missed += 1
             continue
         found = template_check.faults_of(text.replace(before, after, 1), choices=({},))

@@ -1,7 +1,7 @@
-"""The rehearsal itself: deploy, send clicks, compare sessions, update, compare again, delete, attach to another stream.
+"""The rehearsal: deploy, send clicks, compare sessions, update, compare again, delete, attach to another stream.
 
-Everything is done as a user would do it, by `sam` with samconfig.toml and by the services' APIs. Any difference is an
-exception, and with it an exit code other than 0.
+It does what a user would do: `sam` with samconfig.toml, and the services' APIs. Any difference raises an exception, so
+the exit code is not 0.
 """
 
 import json
@@ -21,14 +21,14 @@ PROJECT = Path(__file__).parent.parent
 CLICKS = PROJECT / "testdata" / "walk.clicks.ndjson"
 SESSIONS = PROJECT / "testdata" / "walk.sessions.ndjson"
 
-STACK = "sessionizer"  # as samconfig.toml has it
-EXISTING = "shop-clicks"  # a stream that is not the stack's
-TABLES = ["SessionsTableName", "SessionStateTableName", "RejectedRecordsTableName"]  # the outputs that name them
-RECORDS_PER_PUT = 500  # PutRecords takes no more
+STACK = "sessionizer"  # stack_name in samconfig.toml
+EXISTING = "shop-clicks"  # a stream that does not belong to the stack
+TABLES = ["SessionsTableName", "SessionStateTableName", "RejectedRecordsTableName"]  # the outputs with their names
+RECORDS_PER_PUT = 500  # the limit of PutRecords
 DONE_WITHIN_SECONDS = 180
 OTHER_GAP_SECONDS = 3600
 
-# Records that are no clicks, with the reason that they must be kept with.
+# Unreadable records, each with the reason it must be rejected with.
 UNREADABLE = {
     b"{": "not_json",
     b'{"user_id":"rehearsal"}': "event_timestamp_missing",
@@ -38,7 +38,7 @@ UNREADABLE = {
 
 def main():
     built, architecture = Path(sys.argv[1]), sys.argv[2]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that the emulator is stopped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the emulator is stopped
     with Emulator() as emulator:
         say(f"emulator at {emulator.endpoint}")
         rehearsal = Rehearsal(emulator, built, architecture)
@@ -48,7 +48,7 @@ def main():
         rehearsal.update_of_the_session_gap()
         rehearsal.delete()
         rehearsal.attachment_to_an_existing_stream()
-    say("emulator stopped; the rehearsal went well")
+    say("emulator stopped; the rehearsal succeeded")
 
 
 class Rehearsal:
@@ -56,10 +56,10 @@ class Rehearsal:
         self.environment = dict(os.environ, AWS_ENDPOINT_URL=emulator.endpoint)
         self.architecture = architecture
         template, changed = deployable(yaml_parse(built.read_text()))
-        # Beside the template that was built, as its paths to the code are relative.
+        # In the same folder as the built template, whose paths to the code are relative.
         self.template = built.with_name("template-for-the-emulator.json")
         self.template.write_text(json.dumps(template))
-        say(f"the emulator knows no metric math; these alarms watch one metric there: {', '.join(changed)}")
+        say(f"the emulator does not support metric math; these alarms watch one metric instead: {', '.join(changed)}")
         session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
         client = lambda service: session.client(service, endpoint_url=emulator.endpoint)
         self.cloudformation, self.kinesis, self.awslambda = map(client, ("cloudformation", "kinesis", "lambda"))
@@ -84,18 +84,19 @@ class Rehearsal:
         self.put(clicks)
         found = self.await_sessions(lambda: self.sessions(), len(expected), lambda found: found == expected)
         if found != expected:
-            raise AssertionError(f"the sessions are not those of {SESSIONS.name}: {first_difference(found, expected)}")
-        say(f"the sessions table holds exactly the {len(expected)} sessions of {SESSIONS.name}")
+            raise AssertionError(f"the sessions differ from {SESSIONS.name}: {first_difference(found, expected)}")
+        say(f"the sessions table contains exactly the {len(expected)} sessions of {SESSIONS.name}")
 
     def unreadable_records_are_kept(self):
-        say(f"{len(UNREADABLE)} records that are no clicks")
+        say(f"{len(UNREADABLE)} unreadable records into {self.outputs['ClickStreamName']}")
         self.put(list(UNREADABLE))
         table = self.dynamodb.Table(self.outputs["RejectedRecordsTableName"])
         expected = {(data, reason) for data, reason in UNREADABLE.items()}
         kept = lambda: {(item["data"].value, item["reason"]) for item in scan(table)}
-        found = until(kept, lambda found: found == expected, lambda found: f"{len(found)} of {len(expected)} are kept")
+        found = until(
+            kept, lambda found: found == expected, lambda found: f"{len(found)} of {len(expected)} are in the table")
         if found != expected:
-            raise AssertionError(f"rejected-records holds {found}")
+            raise AssertionError(f"rejected-records contains {found}")
         say("each is in rejected-records with its reason")
 
     def update_of_the_session_gap(self):
@@ -103,10 +104,11 @@ class Rehearsal:
         function = self.outputs["SessionizerFunctionName"]
         variables = self.awslambda.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
         if variables["SESSION_GAP_SECONDS"] != str(OTHER_GAP_SECONDS):
-            raise AssertionError(f"after the update, the function has {variables}")
+            raise AssertionError(f"after the update, the function's variables are {variables}")
         say(f"the function's SESSION_GAP_SECONDS is {OTHER_GAP_SECONDS}")
 
-        # Half a gap apart: one session now, two before the update. A whole gap apart: two.
+        # The first two clicks are half the new gap apart: one session now, two before the update. The third is a whole
+        # gap later: a second session.
         gap_ms, start = OTHER_GAP_SECONDS * 1000, 1_721_400_000_000
         times = [start, start + gap_ms // 2, start + gap_ms // 2 + gap_ms]
         user = "after-the-update"
@@ -116,8 +118,8 @@ class Rehearsal:
         ours = lambda: [brief(session) for session in self.sessions() if session["user_id"] == user]
         found = self.await_sessions(ours, len(expected), lambda found: found == expected)
         if found != expected:
-            raise AssertionError(f"clicks after the update do not obey it: {found}")
-        say(f"new clicks obey it: {found}")
+            raise AssertionError(f"clicks after the update do not follow the new gap: {found}")
+        say(f"new clicks follow the new gap: {found}")
 
     def delete(self):
         tables = [self.outputs[table] for table in TABLES]
@@ -126,14 +128,14 @@ class Rehearsal:
         left = set(self.kinesis.list_streams()["StreamNames"]) - {EXISTING}
         functions = [function["FunctionName"] for function in self.awslambda.list_functions()["Functions"]]
         if left or functions:
-            raise AssertionError(f"the deleted stack left {left} and {functions}")
-        kept = {name: self.dynamodb.Table(name).item_count for name in tables}  # an exception where there is none
+            raise AssertionError(f"deleting the stack left {left} and {functions}")
+        kept = {name: self.dynamodb.Table(name).item_count for name in tables}  # raises if a table is missing
         if not kept[self.outputs["SessionsTableName"]] or not kept[self.outputs["SessionStateTableName"]]:
-            raise AssertionError(f"the deleted stack emptied a table: {kept}")
-        say(f"streams and functions are gone, tables are kept with their items: {kept}")
+            raise AssertionError(f"deleting the stack emptied a table: {kept}")
+        say(f"the streams and functions are gone; the tables still exist, with item counts {kept}")
 
     def attachment_to_an_existing_stream(self):
-        for table in TABLES:  # retained by the deleted stack; a new one cannot make them
+        for table in TABLES:  # the deleted stack retained them, so a new stack could not create them
             self.dynamodb.Table(self.outputs[table]).delete()
         self.kinesis.create_stream(StreamName=EXISTING, ShardCount=2)
         self.kinesis.get_waiter("stream_exists").wait(StreamName=EXISTING)
@@ -141,21 +143,21 @@ class Rehearsal:
         self.deploy({"ClickStreamArn": arn, "StreamMode": "PROVISIONED", "SessionShards": 2})
         streams = self.kinesis.list_streams()["StreamNames"]
         if sorted(streams) != sorted([EXISTING, self.outputs["SessionStreamName"]]):
-            raise AssertionError(f"a stack with a click stream of its own made {streams}")
-        say(f"the stack reads {EXISTING} and made no click stream")
+            raise AssertionError(f"with an existing click stream, the streams are {streams}")
+        say(f"the stack reads {EXISTING} and created no click stream")
         self.put([json.dumps({"user_id": "attached", "event_timestamp": 1_721_400_000_000}).encode()])
         ids = lambda: [session["session_id"] for session in self.sessions()]
         found = self.await_sessions(ids, 1, lambda found: found == ["attached_0"])
         if found != ["attached_0"]:
-            raise AssertionError(f"a click in {EXISTING} gives {found}")
+            raise AssertionError(f"a click in {EXISTING} resulted in {found}")
         say("a click in it becomes a session")
         self.delete()
         if EXISTING not in self.kinesis.list_streams()["StreamNames"]:
-            raise AssertionError(f"the deleted stack took {EXISTING} with it")
-        say(f"{EXISTING} is still there")
+            raise AssertionError(f"deleting the stack deleted {EXISTING}")
+        say(f"{EXISTING} still exists")
 
     def sam(self, *arguments):
-        """Runs sam, showing what it says; an exit code other than 0 is an exception."""
+        """Runs sam and prints its output; raises an exception unless the exit code is 0."""
         command = ["sam", *map(str, arguments), "--config-file", str(PROJECT / "samconfig.toml")]
         run = subprocess.run(command, env=self.environment, cwd=self.template.parent, text=True,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -165,19 +167,19 @@ class Rehearsal:
         run.check_returncode()
 
     def put(self, records):
-        """Puts records into click-stream in their order, with the user as the partition key."""
+        """Puts records into the click stream, in order, with the user as partition key."""
         stream = self.outputs["ClickStreamName"]
         for first in range(0, len(records), RECORDS_PER_PUT):
             entries = [{"Data": data, "PartitionKey": user_of(data)} for data in records[first:first + RECORDS_PER_PUT]]
             answer = self.kinesis.put_records(StreamName=stream, Records=entries)
             if answer["FailedRecordCount"]:
-                raise AssertionError(f"{answer['FailedRecordCount']} records were refused")
+                raise AssertionError(f"PutRecords failed for {answer['FailedRecordCount']} records")
 
     def await_sessions(self, read, count, done):
         return until(read, done, lambda found: f"{len(found)} of {count} sessions are in the table")
 
     def sessions(self):
-        """The sessions table as testdata has it: without versions and tombstones, ordered by id."""
+        """The sessions table in the form of testdata: without versions and tombstones, ordered by id."""
         items = scan(self.dynamodb.Table(self.outputs["SessionsTableName"]))
         sessions = [{name: plain(value) for name, value in item.items() if name not in ("version", "expires_at")}
                     for item in items if item["status"] != "retracted"]
@@ -185,7 +187,7 @@ class Rehearsal:
 
 
 def until(read, done, progress):
-    """Reads once a second until it is done, or the time is up; says how it goes when that changes."""
+    """Reads once a second until it is done or the time is up, and prints progress when it changes."""
     deadline = time.monotonic() + DONE_WITHIN_SECONDS
     last = None
     while True:
@@ -223,8 +225,8 @@ def user_of(record):
 def first_difference(found, expected):
     for ours, theirs in zip(found, expected):
         if ours != theirs:
-            return f"{ours} in place of {theirs}"
-    return f"{len(found)} in place of {len(expected)}"
+            return f"found {ours}, expected {theirs}"
+    return f"found {len(found)} sessions, expected {len(expected)}"
 
 
 STARTED = time.monotonic()

@@ -1,7 +1,7 @@
-"""template.yaml as CloudFormation gets it: transformed as SAM does, linted, and held against rules of our own.
+"""Checks template.yaml as CloudFormation receives it: transformed by SAM, then linted and checked by our own rules.
 
-The transformation comes first because linters look past the properties of an AWS::Serverless::Function: a misspelt
-StartingPosition is found in the AWS::Lambda::EventSourceMapping that SAM makes of it, and nowhere else.
+The transformation comes first because linters ignore most properties of an AWS::Serverless::Function. They find a
+misspelt StartingPosition only in the AWS::Lambda::EventSourceMapping that SAM generates.
 """
 
 import json
@@ -18,10 +18,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 
-# Where the template must be deployable. One region of each kind: a linter knows which region has which resource type.
+# Regions in which the template must be deployable: cfn-lint knows which resource types each region supports.
 REGIONS = ["us-east-1", "eu-central-1"]
 
-# The parameters with which the template takes the other branch of each of its conditions.
+# Parameters that make each of the template's conditions take its other branch.
 OTHERWISE = {
     "ClickStreamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/clicks",
     "ClickStreamKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
@@ -36,19 +36,19 @@ OTHERWISE = {
     "LogLevel": "DEBUG",
 }
 
-# The only actions that may be allowed on every resource: they know none.
+# The only actions that policies can allow on every resource: they do not support resource-level permissions.
 WITHOUT_RESOURCES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
-MAX_ALARM_DESCRIPTION = 1024  # characters, as PutMetricAlarm takes them
+MAX_ALARM_DESCRIPTION = 1024  # characters, the limit of PutMetricAlarm
 DASHBOARD_WIDTH = 24  # units
 
 
-# The translator counts its own use, and warns that nobody collects the counts.
+# The translator collects usage metrics and warns when nothing consumes them.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
 class NoManagedPolicies(ManagedPolicyLoader):
-    """The template names no managed policy; asking AWS for their list would need an account."""
+    """The template uses no managed policies, and listing them would need an AWS account."""
 
     def __init__(self):
         super().__init__(None)
@@ -58,7 +58,7 @@ class NoManagedPolicies(ManagedPolicyLoader):
 
 
 def transformed(text, parameters=None):
-    """The CloudFormation template that SAM makes of `text`, with `parameters` in place of its defaults."""
+    """The CloudFormation template that SAM generates from `text`, with `parameters` in place of its defaults."""
     template = yaml_parse(text)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -67,14 +67,14 @@ def transformed(text, parameters=None):
 
 
 def linted(template):
-    """What cfn-lint says of a transformed template: errors, warnings and what it only informs of, all alike."""
+    """All findings of cfn-lint in a transformed template: errors, warnings and informational ones."""
     config = ManualArgs(regions=REGIONS, include_checks=["I"])
     matches = cfn_lint(json.dumps(template), config=config)
     return [f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}" for match in matches]
 
 
 def own_rules(template):
-    """What the linters do not look at, each fault as a sentence."""
+    """Faults that the linters do not look for, each as a sentence."""
     resources = template["Resources"]
     yield from wildcards(resources)
     yield from alarms(resources)
@@ -85,7 +85,7 @@ def wildcards(resources):
     """Policies that allow more than named actions on named resources."""
     for name, resource in of_type(resources, "AWS::IAM::Role"):
         if resource["Properties"].get("ManagedPolicyArns"):
-            yield f"{name}: a managed policy allows more than the function does"
+            yield f"{name}: a managed policy allows more than the function needs"
         for policy in resource["Properties"].get("Policies", []):
             for statement in map(chosen, policy["PolicyDocument"]["Statement"]):
                 actions = as_list(statement["Action"])
@@ -96,28 +96,28 @@ def wildcards(resources):
 
 
 def alarms(resources):
-    """Alarms that leave to chance what missing data means, or refer to a metric that they do not have."""
+    """Alarms without TreatMissingData or a valid description, or that refer to a metric they do not define."""
     for name, resource in of_type(resources, "AWS::CloudWatch::Alarm"):
         properties = resource["Properties"]
         if "TreatMissingData" not in properties:
-            yield f"{name}: does not say what missing data means"
+            yield f"{name}: does not set TreatMissingData"
         if not 0 < len(properties.get("AlarmDescription", "")) <= MAX_ALARM_DESCRIPTION:
-            yield f"{name}: has no description, or too long a one"
+            yield f"{name}: its description is missing or longer than {MAX_ALARM_DESCRIPTION} characters"
         metrics = {metric["Id"]: metric for metric in properties.get("Metrics", [])}
         for metric in metrics.values():
             yield from (f"{name}: {it}" for it in unknown_ids(metric.get("Expression", ""), metrics))
         if metrics and sum(metric.get("ReturnData", True) for metric in metrics.values()) != 1:
-            yield f"{name}: an alarm watches exactly one of its metrics"
+            yield f"{name}: must return data for exactly one of its metrics"
 
 
 def dashboards(resources):
-    """Dashboards that are no JSON, or whose widgets and metrics do not have the form they must have."""
+    """Dashboards that are not JSON, or that contain misplaced widgets or malformed metrics."""
     for name, resource in of_type(resources, "AWS::CloudWatch::Dashboard"):
         body = resource["Properties"]["DashboardBody"]["Fn::Sub"]
         try:
             widgets = json.loads(body if isinstance(body, str) else body[0])["widgets"]
         except (ValueError, KeyError) as error:
-            yield f"{name}: its body cannot be read: {error!r}"
+            yield f"{name}: cannot parse its body: {error!r}"
             continue
         taken = set()
         for widget in widgets:
@@ -125,27 +125,27 @@ def dashboards(resources):
             cells = {(x, y) for x in range(widget["x"], widget["x"] + widget["width"])
                      for y in range(widget["y"], widget["y"] + widget["height"])}
             if widget["x"] + widget["width"] > DASHBOARD_WIDTH or taken & cells:
-                yield f"{place} lies over another one, or over the edge"
+                yield f"{place} overlaps another one or the edge"
             taken |= cells
             yield from (f"{place}: {fault}" for fault in widget_metrics(widget["properties"].get("metrics", [])))
 
 
 def widget_metrics(metrics):
-    """Faults of a widget's metrics: [namespace, name, dimension, value, …, options], or [options] with an expression."""
+    """Faults in a widget's metrics: [namespace, name, dimension, value, …, options], or [options] with an expression."""
     options = [metric[-1] if isinstance(metric[-1], dict) else {} for metric in metrics]
     ids = {option["id"] for option in options if "id" in option}
     for metric, option in zip(metrics, options):
         names = [part for part in metric if not isinstance(part, dict)]
         if names and (len(names) < 4 or len(names) % 2):
-            yield f"{names} is no metric"
+            yield f"{names} is not a metric"
         yield from unknown_ids(option.get("expression", ""), ids)
 
 
 def unknown_ids(expression, ids):
-    """Names in a metric expression that are neither ids nor functions, which are upper case."""
+    """Names in a metric expression that are neither ids nor functions (functions are upper case)."""
     for used in re.findall(r"\b[a-z]\w*\b", re.sub(r"\$\{.*?\}", "", expression)):
         if used not in ids:
-            yield f"{expression!r} uses {used}, which it does not have"
+            yield f"{expression!r} uses {used}, which is not defined"
 
 
 def of_type(resources, kind):
@@ -153,7 +153,7 @@ def of_type(resources, kind):
 
 
 def chosen(statement):
-    """A statement, or the one that a condition adds."""
+    """A statement, or the one that its condition adds."""
     return statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
@@ -162,12 +162,12 @@ def as_list(value):
 
 
 def faults_of(text, choices=({}, OTHERWISE)):
-    """All that is wrong with a template under one of the `choices` of parameters, each fault once."""
+    """All faults of a template under any of the `choices` of parameters, each once."""
     found = []
     for parameters in choices:
         try:
             template = transformed(text, parameters)
-        except Exception as error:  # the translator has many kinds, and each means the same: SAM refuses the template
+        except Exception as error:  # the translator raises many types, all of which mean that SAM rejects the template
             return [f"SAM: {error}"]
         found += linted(template)
         found += own_rules(template)
@@ -180,7 +180,7 @@ def main():
         print(fault)
     if faults:
         return 1
-    print("no fault, with the defaults and with every choice made otherwise")
+    print("no faults, neither with the defaults nor with the other branch of every condition")
     return 0
 
 

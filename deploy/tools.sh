@@ -1,14 +1,14 @@
-# Sourced by `check` and `rehearse`: the tools in virtual environments below target/, and the build of the functions.
-# Nothing is installed outside, and nothing is fetched but what the requirements files pin.
+# Sourced by `check` and `rehearse`: installs the tools in virtual environments below target/ and builds the functions.
+# Installs nothing elsewhere and fetches only what the requirements files pin.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Where to put it; kept, so that the next run installs and compiles nothing a second time.
+# Kept between runs, so that the next one installs and compiles nothing again.
 tools=${DEPLOY_TOOLS_DIR:-${CARGO_TARGET_DIR:-$PWD/target}/deploy-tools}
 
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 
-# environment NAME: makes the environment of requirements/NAME.txt, unless it is there and made from just this file.
+# environment NAME: creates the virtual environment of requirements/NAME.txt unless it exists and the file is unchanged.
 environment() {
   local requirements=deploy/requirements/$1.txt directory=$tools/$1
   cmp -s "$requirements" "$directory/made-from.txt" && return
@@ -19,7 +19,7 @@ environment() {
   cp "$requirements" "$directory/made-from.txt"
 }
 
-# The tools of whoever deploys, without calls home, and without any account: whatever speaks to AWS by mistake fails.
+# The deployment tools, without telemetry and without credentials, so that any accidental call to AWS fails.
 sam_tools() {
   environment sam
   export PATH=$tools/sam/bin:$PATH
@@ -30,12 +30,12 @@ sam_tools() {
   export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 }
 
-# build DIRECTORY: `sam build` as for a deployment, for the processor that a toolchain always has a target for: its own.
+# build DIRECTORY: `sam build` as for a deployment, but for this machine's architecture, a target every toolchain has.
 #
-# The code is compiled without optimization. What is checked here is that the build works, and that its result runs;
-# FULL_BUILD=1 compiles as a deployment does, in several times the time.
+# Compiles without optimization, which is enough to check that the build works and its result runs. FULL_BUILD=1 compiles
+# as a deployment does and takes several times as long.
 build() {
-  # A build asks for a missing target in the background; without these it would wait for a server it cannot reach.
+  # cargo-lambda downloads a missing target through rustup. These make that fail at once instead of hanging.
   export RUSTUP_DIST_SERVER=http://127.0.0.1:9 RUSTUP_UPDATE_ROOT=http://127.0.0.1:9
   export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
   export CARGO_TARGET_DIR=$tools/compiled
@@ -43,7 +43,7 @@ build() {
   local unoptimized=(
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256
   )
-  if [ -n "${FULL_BUILD:-}" ]; then unoptimized=(_=); fi # an empty array is an error in the bash of macOS
+  if [ -n "${FULL_BUILD:-}" ]; then unoptimized=(_=); fi # bash 3.2 of macOS rejects an empty array under set -u
   env "${unoptimized[@]}" sam build --build-dir "$1" --parameter-overrides "Architecture=$(architecture)"
 }
 

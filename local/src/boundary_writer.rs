@@ -1,4 +1,4 @@
-//! Writes boundaries as they land, on a thread of its own: a terminal, a pipe or a disk that stalls must hold up no task.
+//! Writes boundaries as they are published, on a dedicated thread: a stalled terminal, pipe or disk must not block a task.
 
 use std::io;
 
@@ -9,28 +9,28 @@ use crate::output::OutputWriter;
 use crate::pipeline::Pipeline;
 use crate::tap::{Batches, BoundaryTap};
 
-/// Every boundary of a pipeline on its way into an output.
+/// Writes every boundary of a pipeline to an output.
 #[derive(Debug)]
 pub struct BoundaryWriter {
     tap: BoundaryTap,
     thread: Thread,
 }
 
-/// Resolves with what a thread that writes boundaries has ended with.
+/// Resolves with the result of a thread that writes boundaries.
 pub type Ended = oneshot::Receiver<Result<(), LocalError>>;
 
 #[derive(Debug)]
 enum Thread {
     Writing(Ended),
-    /// Nothing is left to write.
+    /// The thread has ended.
     Done,
 }
 
 impl BoundaryWriter {
-    /// Begins to write what `pipeline` publishes to `output`, one boundary a line.
+    /// Starts to write the boundaries that `pipeline` publishes to `output`, one per line.
     ///
     /// # Errors
-    /// When the system has no thread left.
+    /// If the operating system cannot start a thread.
     pub fn start(pipeline: &Pipeline, output: OutputWriter) -> Result<Self, LocalError> {
         let (tap, batches) = pipeline.tap_boundaries()?;
         let write = move |batch: Vec<Vec<u8>>| {
@@ -40,7 +40,7 @@ impl BoundaryWriter {
         Ok(Self { tap, thread: Thread::Writing(on_a_thread(batches, write)?) })
     }
 
-    /// Resolves when the output can no longer be written, and only then.
+    /// Resolves only if writing to the output fails.
     pub async fn failure(&mut self) -> LocalError {
         if let Thread::Writing(ended) = &mut self.thread {
             let ended = outcome(ended).await;
@@ -49,13 +49,13 @@ impl BoundaryWriter {
                 return error;
             }
         }
-        std::future::pending().await // the tap has ended: `finish` says why
+        std::future::pending().await // the tap has ended: `finish` returns the reason
     }
 
-    /// Waits until `boundaries` of them are written.
+    /// Waits until `boundaries` boundaries are written.
     ///
     /// # Errors
-    /// When the output cannot be written or the tap has ended before.
+    /// If the output cannot be written or the tap ends early.
     pub async fn finish(self, boundaries: u64) -> Result<(), LocalError> {
         self.tap.finish(boundaries).await?;
         match self.thread {
@@ -65,10 +65,10 @@ impl BoundaryWriter {
     }
 }
 
-/// Has a new thread `write` each of `batches`. It ends when there are no more, or with the first error.
+/// Starts a thread that calls `write` with each of `batches`. It ends after the last one or at the first error.
 ///
 /// # Errors
-/// When the system has no thread left.
+/// If the operating system cannot start a thread.
 pub fn on_a_thread(
     mut batches: Batches,
     write: impl Fn(Vec<Vec<u8>>) -> Result<(), LocalError> + Send + 'static,
@@ -81,18 +81,18 @@ pub fn on_a_thread(
         {
             written = write(batch);
         }
-        drop(batches); // nothing may wait for room that will not be
-        let _ = sender.send(written); // an error says that nobody waits for the outcome
+        drop(batches); // after an error, so that the sender does not wait for capacity forever
+        let _ = sender.send(written); // fails only if nothing waits for the outcome
     };
     std::thread::Builder::new().name("boundaries".to_owned()).spawn(work).map_err(LocalError::Thread)?;
     Ok(receiver)
 }
 
-/// What a thread that writes boundaries has ended with.
+/// Waits for a thread that writes boundaries to end.
 ///
 /// # Errors
 /// The error that ended it.
 pub async fn outcome(ended: &mut Ended) -> Result<(), LocalError> {
-    let lost = |_| LocalError::Thread(io::Error::other("the one that writes boundaries has ended"));
+    let lost = |_| LocalError::Thread(io::Error::other("the thread that writes boundaries ended without a result"));
     ended.await.map_err(lost).flatten()
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a local run, each with what it was about.
+//! Errors of a local run, each with its context.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,45 +7,47 @@ use kinesis_function::call_error::CallError;
 use local_aws::event_source_mapping::{MappingConfigError, MappingError};
 use local_aws::{LocalAwsError, TemplateError};
 
-/// A local run that could not be finished.
+/// Why a local run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The embedded services could not be started or did not take the template's resources.
+    /// The embedded services could not be started, or the template's resources could not be created.
     #[error(transparent)]
     LocalAws(#[from] LocalAwsError),
     /// The template has a fault, or does not allow a parameter's value.
     #[error("template.yaml: {0}")]
     Template(#[from] TemplateError),
-    /// The template gives a function variables that it does not accept.
+    /// A function rejects the variables that the template sets.
     #[error("{function} in template.yaml: {source}")]
     Config {
         /// The function's logical id.
         function: &'static str,
-        /// All that is wrong.
+        /// Every fault.
         source: kinesis_function::config::ConfigError,
     },
     /// A setting of an event source mapping is out of range.
-    #[error("the event source mapping of {stream}: {source}")]
+    #[error("event source mapping of {stream}: {source}")]
     MappingConfig {
         /// The stream.
         stream: String,
         /// The setting.
         source: MappingConfigError,
     },
-    /// An event source mapping ended before its work was done.
-    #[error("an event source mapping ended: {0}")]
+    /// An event source mapping stopped before its work was done.
+    #[error("an event source mapping stopped: {0}")]
     Mapping(#[from] MappingError),
     /// A call to an embedded service failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// Kinesis took a later record of a partition key and refused an earlier one: the key's order is lost.
-    #[error("Kinesis took a record of {partition_key} after refusing an earlier one")]
+    /// Kinesis accepted a record after it had rejected an earlier one with the same partition key.
+    #[error(
+        "Kinesis accepted a record with the partition key {partition_key} after rejecting an earlier one: their order is lost"
+    )]
     OutOfOrder {
         /// The partition key.
         partition_key: String,
     },
     /// No open shard of the stream covers a partition key's hash.
-    #[error("no open shard takes the partition key {partition_key}")]
+    #[error("no open shard covers the partition key {partition_key}")]
     NoShard {
         /// The partition key.
         partition_key: String,
@@ -55,10 +57,10 @@ pub enum LocalError {
     DataDir {
         /// The directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: LocalAwsError,
     },
-    /// A file that the command line names cannot be opened.
+    /// A file on the command line cannot be opened.
     #[error("{option} {} cannot be opened for {purpose}: {source}", .path.display())]
     Open {
         /// The option.
@@ -67,10 +69,10 @@ pub enum LocalError {
         path: PathBuf,
         /// "reading" or "writing".
         purpose: &'static str,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// An output is a file that another option names, perhaps by another path.
+    /// An output is the same file as another option's, possibly under another path.
     #[error("{option} {} is also given as {other}: they must be different files", .path.display())]
     SameFile {
         /// The option.
@@ -87,46 +89,46 @@ pub enum LocalError {
         option: &'static str,
         /// Its value.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The person at the terminal has ended it.
-    #[error("interrupted: the output files of this run are empty or as they were before")]
+    /// The user pressed Ctrl-C.
+    #[error("interrupted: the output files of this run are either empty or unchanged")]
     Interrupted,
     /// Standard output could not be written.
-    #[error("standard output cannot be written: {0}")]
+    #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),
     /// The input could not be read to its end.
-    #[error("{}, after line {lines_read}: reading it failed: {source}", .path.display())]
+    #[error("{}, after line {lines_read}: reading failed: {source}", .path.display())]
     Reading {
         /// The input.
         path: PathBuf,
-        /// How many lines were read before.
+        /// Number of lines read before.
         lines_read: u64,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The input begins as gzip and does not go on or end as such.
-    #[error("{}, after line {lines_read}: the gzip data are damaged or cut off: {source}", .path.display())]
+    /// The input starts as gzip but is not valid gzip to its end.
+    #[error("{}, after line {lines_read}: the gzip data is damaged or truncated: {source}", .path.display())]
     Gzip {
         /// The input.
         path: PathBuf,
-        /// How many lines were read before.
+        /// Number of lines read before.
         lines_read: u64,
-        /// What the decompression said.
+        /// The decompressor's error.
         source: io::Error,
     },
-    /// A thread could not be started, or has ended without a result.
+    /// A thread could not be started, or ended without a result.
     #[error("a thread failed: {0}")]
     Thread(io::Error),
-    /// A table cannot be read, or holds what the functions do not write.
+    /// A table cannot be read, or contains items that the functions did not write.
     #[error(transparent)]
     Stored(#[from] ops::error::OpsError),
-    /// A record of session-stream is not what the sessionizer publishes.
-    #[error("a record of session-stream is no boundary: {0}")]
+    /// A record of session-stream is not a boundary.
+    #[error("a record of session-stream is not a boundary: {0}")]
     NotABoundary(String),
     /// A value could not be written as JSON.
-    #[error("writing JSON: {0}")]
+    #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// A task of this program panicked.
     #[error("a task panicked: {0}")]
@@ -134,7 +136,7 @@ pub enum LocalError {
 }
 
 impl LocalError {
-    /// The embedded services' error: the data directory's, if it is about that.
+    /// An error of the embedded services; [`Self::DataDir`] if the data directory caused it.
     pub(crate) fn of_embedded(source: LocalAwsError, data_dir: Option<&Path>) -> Self {
         let is_about_data = matches!(
             source,

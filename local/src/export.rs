@@ -1,4 +1,4 @@
-//! What a run leaves behind, as NDJSON: the sessions, and the rejected records with the lines they came from.
+//! Exports a run's results as NDJSON: the sessions, and the rejected records with their input lines.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_kinesis::types::ShardIteratorType;
@@ -13,10 +13,10 @@ use crate::error::LocalError;
 use crate::line_numbers::LineNumbers;
 use crate::output::OutputWriter;
 
-/// Writes one session a line: the contract's keys in their order, without the version.
+/// Writes one session per line: the contract's keys in order, without the version.
 ///
 /// # Errors
-/// When the output cannot be written.
+/// If the output cannot be written.
 pub fn write_sessions(sessions: &[Boundary], output: &OutputWriter) -> Result<(), LocalError> {
     sessions.iter().try_for_each(|session| output.write_line(&serde_json::to_vec(&session.to_row(None))?))
 }
@@ -24,7 +24,7 @@ pub fn write_sessions(sessions: &[Boundary], output: &OutputWriter) -> Result<()
 /// Every boundary in the stream called `stream`, shard by shard.
 ///
 /// # Errors
-/// When a call fails or a record is no boundary.
+/// If a call fails or a record is not a boundary.
 pub async fn boundaries(client: &aws_sdk_kinesis::Client, stream: &str) -> Result<Vec<Boundary>, LocalError> {
     let shards = client.list_shards().stream_name(stream).send().await;
     let shards = shards.map_err(|error| CallError::of("ListShards", &error))?.shards.unwrap_or_default();
@@ -36,7 +36,7 @@ pub async fn boundaries(client: &aws_sdk_kinesis::Client, stream: &str) -> Resul
         while let Some(iterator) = next {
             let page = client.get_records().shard_iterator(iterator).send().await;
             let page = page.map_err(|error| CallError::of("GetRecords", &error))?;
-            // The embedded stream gives an empty page only where there is nothing more.
+            // The embedded stream returns an empty page only at the end.
             next = page.next_shard_iterator.filter(|_| !page.records.is_empty());
             for record in page.records {
                 let boundary = Boundary::decode(record.data.as_ref());
@@ -50,8 +50,7 @@ pub async fn boundaries(client: &aws_sdk_kinesis::Client, stream: &str) -> Resul
 /// A rejected record as a line of NDJSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct RejectedRow {
-    /// The line of the input that it came from, from 1; `None` (`null`) if this run did not put it, which is so of what the
-    /// sink rejects.
+    /// Its line in the input, from 1; `None` (`null`) if this run did not put it, as for records that the sink rejects.
     pub line: Option<u64>,
     /// Stream and shard.
     pub source: String,
@@ -61,20 +60,20 @@ pub struct RejectedRow {
     pub partition_key: String,
     /// The reason's code.
     pub reason: String,
-    /// What is wrong, for a person.
+    /// The fault, in words.
     pub message: String,
     /// When it arrived, in Unix milliseconds.
     pub arrival_time: u64,
     /// Its whole length in bytes.
     pub data_length: u64,
-    /// The bytes that were kept, in base64.
+    /// The stored bytes, in base64.
     pub data: String,
 }
 
 /// All records in the table called `table` that arrived at `since_ms` or later, sorted by their position.
 ///
 /// # Errors
-/// When the table cannot be read or holds something else.
+/// If the table cannot be read or contains other items.
 pub async fn rejected(client: &Client, table: &str, since_ms: u64) -> Result<Vec<RejectedRow>, LocalError> {
     let mut records = stored::rejected(client, table, ReadLimit::WholeTable).await?.items;
     records.retain(|record| record.arrival_time >= since_ms);
@@ -97,8 +96,8 @@ impl From<StoredRejection> for RejectedRow {
     }
 }
 
-/// Gives each of `rows` that was put into `stream` its line, and sorts them by it. Those without one come last, as they
-/// were.
+/// Sets the line of each of `rows` that was put into `stream` and sorts by line. Rows without a line come last, in their
+/// previous order.
 pub fn number_lines(rows: &mut [RejectedRow], stream: &str, lines: &LineNumbers) {
     for row in &mut *rows {
         let shard = row.source.strip_prefix(stream).and_then(|rest| rest.strip_prefix('/'));
@@ -107,10 +106,10 @@ pub fn number_lines(rows: &mut [RejectedRow], stream: &str, lines: &LineNumbers)
     rows.sort_by_key(|row| row.line.unwrap_or(u64::MAX));
 }
 
-/// Writes one rejected record a line.
+/// Writes one rejected record per line.
 ///
 /// # Errors
-/// When the output cannot be written.
+/// If the output cannot be written.
 pub fn write_rejected(rows: &[RejectedRow], output: &OutputWriter) -> Result<(), LocalError> {
     rows.iter().try_for_each(|row| output.write_line(&serde_json::to_vec(row)?))
 }

@@ -1,6 +1,6 @@
 //! The functions as an event source mapping invokes them: JSON in, JSON out, and the sum of their reports.
 //!
-//! The handlers are those that Lambda runs. The only difference: reports are summed up, as there is no CloudWatch.
+//! The handlers are the ones that Lambda runs. The only difference: reports are summed, because there is no CloudWatch.
 
 use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use kinesis_function::time_budget::TimeBudget;
 use local_aws::event_source_mapping::Function;
 use tokio::time::Instant;
 
-/// What all invocations of a function did; clones show the same sums.
+/// The totals of all invocations of a function. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Total<R> {
     sums: Arc<Mutex<(RecordCounts, R)>>,
@@ -26,14 +26,14 @@ impl<R: Copy> Total<R> {
         self.sums.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
-    /// What became of the records so far.
+    /// The outcomes of the records so far.
     #[must_use]
     pub fn records(&self) -> RecordCounts {
         self.sums.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-/// A function, to be invoked by a mapping.
+/// A function that a mapping can invoke.
 #[derive(Debug)]
 pub struct LocalFunction<H: Handler> {
     handler: H,
@@ -41,7 +41,7 @@ pub struct LocalFunction<H: Handler> {
 }
 
 impl<H: Handler> LocalFunction<H> {
-    /// Invokes `handler` and adds what it did to `total`.
+    /// Invokes `handler` and adds its reports to `total`.
     #[must_use]
     pub fn new(handler: H, total: Total<H::Report>) -> Self {
         Self { handler, total }
@@ -61,15 +61,15 @@ where
             sums.0 += output.records;
             sums.1 += output.report;
         }
-        serde_json::to_string(&output.response).map_err(|error| format!("the answer cannot be written: {error}"))
+        serde_json::to_string(&output.response).map_err(|error| format!("cannot write the response as JSON: {error}"))
     }
 }
 
 pub(crate) fn decoded<'e, E: serde::Deserialize<'e>>(event: &'e str) -> Result<E, String> {
-    serde_json::from_str(event).map_err(|error| format!("the event is no Kinesis event: {error}"))
+    serde_json::from_str(event).map_err(|error| format!("the event is not a Kinesis event: {error}"))
 }
 
-/// Lambda gives a deadline as the time of day.
+/// Lambda passes deadlines as wall-clock time.
 fn until(deadline: Instant) -> TimeBudget {
     let at = SystemTime::now() + deadline.saturating_duration_since(Instant::now());
     let ms = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();

@@ -1,6 +1,6 @@
-//! The input of a run: a file or standard input, plain or gzip, read by a thread of its own.
+//! The input of a run: a file or standard input, plain or gzip, read by a dedicated thread.
 //!
-//! Whether it is gzip is told by its first bytes, never by its name. What a record is, `lines` decides.
+//! Gzip is recognized by its first bytes, never by the file name. `lines` decides what a record is.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
@@ -18,16 +18,16 @@ use crate::lines::{Line, Lines};
 /// The option that names the input.
 pub const INPUT_OPTION: &str = "--input";
 
-/// How many lines are read ahead of the stream: at most 64 MiB, as a line is held up to a record's limit only.
+/// How many lines are read ahead of the stream: at most 64 MiB, because a line is held only up to the limit of a record.
 const LINES_AHEAD: usize = 64;
 
-/// The first bytes of a gzip member: its magic number and the one compression method there is. Source: RFC 1952, 2.3.1.
+/// The first bytes of a gzip member: the magic number and the only compression method. Source: RFC 1952, 2.3.1.
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// Lines as they are read; a failure to read is the last item.
+/// Lines as they are read. After an error there are no more.
 pub type LineReceiver = mpsc::Receiver<Result<Line, LocalError>>;
 
-/// An input that was opened and of which nothing is read yet.
+/// An opened input that has not been read yet.
 pub struct Input {
     path: PathBuf,
     source: Box<dyn Read + Send>,
@@ -36,20 +36,20 @@ pub struct Input {
     position: Position,
 }
 
-/// How many bytes of the input have been read, compressed ones if it is compressed; clones show the same number.
+/// How many bytes of the input have been read, compressed bytes if it is compressed. Clones share the number.
 #[derive(Clone, Debug, Default)]
 pub struct Position(Arc<AtomicU64>);
 
 impl Input {
-    /// Opens the file at `path`, or standard input when that is `-`.
+    /// Opens the file at `path`, or standard input if `path` is `-`.
     ///
     /// # Errors
-    /// When it does not exist, must not be read or is a directory.
+    /// If it does not exist, is not readable or is a directory.
     pub fn open(path: &Path) -> Result<Self, LocalError> {
         let position = Position::default();
         if path == Path::new("-") {
             let source = Box::new(Counted { source: io::stdin(), position: position.clone() });
-            // Without a handle it cannot be compared with the outputs; it can be read all the same.
+            // Without a handle it cannot be compared with the outputs, but it can still be read.
             let identity = Handle::stdin().ok().filter(|handle| is_regular(handle.as_file()));
             return Ok(Self { path: path.to_owned(), source, length: None, identity, position });
         }
@@ -69,7 +69,7 @@ impl Input {
         Ok(Self { path: path.to_owned(), source, length, identity, position })
     }
 
-    /// Its length in bytes where it is known, as it is stored: compressed if it is compressed.
+    /// Its length in bytes, if known: the compressed length if it is compressed.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         self.length
@@ -87,13 +87,12 @@ impl Input {
         self.identity.as_ref()
     }
 
-    /// Starts to read.
+    /// Starts a thread that reads the input. It ends when the receiver is dropped.
     ///
-    /// Dropping the receiver ends it. A thread that waits for standard input does not keep the process alive, which a
-    /// blocking task of the runtime would.
+    /// A thread, because a blocking task of the runtime that waits for standard input would keep the process alive.
     ///
     /// # Errors
-    /// When the system has no thread left.
+    /// If the operating system cannot start a thread.
     pub fn into_lines(self) -> Result<LineReceiver, LocalError> {
         let (sender, receiver) = mpsc::channel(LINES_AHEAD);
         let Self { path, source, .. } = self;
@@ -102,7 +101,7 @@ impl Input {
             let (reader, is_gzip) = match decompressed(source) {
                 Ok(opened) => opened,
                 Err(source) => {
-                    let _ = sender.blocking_send(Err(LocalError::Reading { path, lines_read, source })); // nobody listens
+                    let _ = sender.blocking_send(Err(LocalError::Reading { path, lines_read, source })); // fails only if the receiver is gone
                     return;
                 }
             };
@@ -112,7 +111,7 @@ impl Input {
                 let line = line.map_err(|source| reading_failed(&path, is_gzip, lines_read, source));
                 let failed = line.is_err();
                 if sender.blocking_send(line).is_err() || failed {
-                    return; // nobody listens any more, or there is nothing more to read
+                    return; // the receiver is gone, or reading failed
                 }
             }
         };
@@ -135,14 +134,14 @@ impl Position {
     }
 }
 
-/// Whether a file has content of its own, unlike a pipe, a terminal or a device.
+/// Whether a file is a regular one, unlike a pipe, a terminal or a device.
 pub(crate) fn is_regular(file: &File) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 fn reading_failed(path: &Path, is_gzip: bool, lines_read: u64, source: io::Error) -> LocalError {
     let path = path.to_owned();
-    // What flate2 says of data that are not what gzip writes, or end too early.
+    // The kinds that flate2 returns for invalid or truncated data.
     let is_fault_of_data =
         matches!(source.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof);
     if is_gzip && is_fault_of_data {
@@ -152,20 +151,20 @@ fn reading_failed(path: &Path, is_gzip: bool, lines_read: u64, source: io::Error
     }
 }
 
-/// What `source` holds, decompressed if it begins as gzip does, and whether it does.
+/// The content of `source`, decompressed if it is gzip, and whether it is.
 fn decompressed(mut source: Box<dyn Read + Send>) -> io::Result<(Box<dyn BufRead>, bool)> {
     let mut start = Vec::with_capacity(GZIP_MAGIC.len());
-    // A pipe may give fewer bytes at first than are asked for.
+    // A pipe's first read may return fewer bytes than requested.
     source.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut start)?;
     let is_gzip = start == GZIP_MAGIC;
     let whole = BufReader::new(Cursor::new(start).chain(source));
-    // Of all members: `cat a.gz b.gz` and bgzip write several.
+    // All members: `cat a.gz b.gz` and bgzip write several.
     let reader: Box<dyn BufRead> =
         if is_gzip { Box::new(BufReader::new(MultiGzDecoder::new(whole))) } else { Box::new(whole) };
     Ok((reader, is_gzip))
 }
 
-/// A reader that counts.
+/// A reader that counts its bytes.
 struct Counted<R> {
     source: R,
     position: Position,

@@ -12,7 +12,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The records of a file named `name` that holds `bytes`, and how reading it ended.
+/// The records of a file named `name` with content `bytes`, and how reading it ended.
 fn read(name: &str, bytes: &[u8]) -> (Vec<(u64, String)>, Result<(), String>) {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join(name);
@@ -40,7 +40,7 @@ fn records(texts: &[&str]) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn gzip_is_recognized_by_its_content_and_plain_text_is_read_whatever_its_name() {
+fn gzip_is_recognized_by_content_and_not_by_name() {
     assert_eq!(read("plain.gz", b"a\nb\n"), (records(&["a", "b"]), Ok(())));
     assert_eq!(read("gzipped", &gzip(b"a\nb\n")), (records(&["a", "b"]), Ok(())));
     assert_eq!(read("empty.gz", b""), (vec![], Ok(())));
@@ -50,7 +50,7 @@ fn gzip_is_recognized_by_its_content_and_plain_text_is_read_whatever_its_name() 
     assert_eq!((found, end), (vec![two_bytes_of_magic.to_vec()], Ok(())));
 }
 
-/// As `read`, for bytes that are no text.
+/// Like `read`, for bytes that are not UTF-8.
 fn read_bytes(bytes: &[u8]) -> (Vec<Vec<u8>>, Result<(), String>) {
     let (reader, _) = decompressed(Box::new(Cursor::new(bytes.to_vec()))).unwrap();
     let mut lines = Lines::new(reader);
@@ -66,13 +66,13 @@ fn read_bytes(bytes: &[u8]) -> (Vec<Vec<u8>>, Result<(), String>) {
 }
 
 #[test]
-fn every_member_of_a_gzip_file_is_read_and_a_line_may_span_two() {
+fn every_member_of_a_gzip_file_is_read_and_a_line_can_span_two() {
     let members = [gzip(b"a\nb"), gzip(b""), gzip(b"c\nd\n")].concat();
     assert_eq!(read("members.gz", &members), (records(&["a", "bc", "d"]), Ok(())));
 }
 
 #[test]
-fn pipe_that_gives_a_byte_at_a_time_is_recognized_too() {
+fn gzip_is_recognized_in_a_pipe_that_returns_one_byte_at_a_time() {
     struct Trickle(Cursor<Vec<u8>>);
     impl Read for Trickle {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -90,7 +90,7 @@ fn damaged_gzip_is_an_error_that_names_the_file_and_the_line() {
     let lines: String = (0..1_000).map(|number| format!("record {number}\n")).collect();
     let whole = gzip(lines.as_bytes());
     let expected = |name, lines_read: usize, fault| {
-        (lines_read, Err(format!("{name}, after line {lines_read}: the gzip data are damaged or cut off: {fault}")))
+        (lines_read, Err(format!("{name}, after line {lines_read}: the gzip data is damaged or truncated: {fault}")))
     };
     let (found, end) = read("cut.gz", &whole[..whole.len() - 1]);
     assert_eq!((found.len(), end), expected("cut.gz", 1_000, "unexpected end of file"));
@@ -113,7 +113,7 @@ fn damaged_gzip_is_an_error_that_names_the_file_and_the_line() {
 }
 
 #[test]
-fn input_that_cannot_be_read_is_refused_when_it_is_opened() {
+fn unreadable_input_is_an_error_when_it_is_opened() {
     let folder = tempfile::TempDir::new().unwrap();
     let refused = |path: &Path| Input::open(path).unwrap_err().to_string();
     let missing = folder.path().join("missing");

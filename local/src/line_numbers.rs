@@ -1,7 +1,7 @@
-//! The line that a rejected record came from.
+//! The input lines of rejected records.
 //!
-//! Only records that may be rejected are remembered, at some 150 bytes each: what `rejected-records` will hold of them
-//! is larger. Which those are, `producer` says.
+//! Only records that may be rejected are remembered, at roughly 150 bytes each, less than their items in
+//! `rejected-records`. `producer` decides which ones.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ pub struct LineNumbers {
 }
 
 impl LineNumbers {
-    /// Notes that the record at `sequence_number` of `shard` (its id) is line `line`.
+    /// Remembers that the record at `sequence_number` of the shard with id `shard` is line `line`.
     pub fn note(&mut self, shard: &str, sequence_number: &str, line: u64) {
         if !self.by_shard.contains_key(shard) {
             self.by_shard.insert(shard.to_owned(), HashMap::new());
@@ -22,7 +22,7 @@ impl LineNumbers {
         }
     }
 
-    /// The line of the record at `sequence_number` of `shard`; `None` if it was not noted.
+    /// The line of the record at `sequence_number` of `shard`; `None` if it was not remembered.
     #[must_use]
     pub fn line_of(&self, shard: &str, sequence_number: &str) -> Option<u64> {
         self.by_shard.get(shard)?.get(sequence_number).copied()
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_is_found_by_shard_and_sequence_number_together() {
+    fn line_is_found_by_shard_and_sequence_number() {
         let mut lines = LineNumbers::default();
         lines.note("shard-0", "1", 10);
         lines.note("shard-0", "2", 20);

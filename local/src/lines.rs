@@ -1,30 +1,30 @@
-//! Cuts an input into lines, one record each. A line that no stream would take is measured, not held.
+//! Splits an input into lines, one record each. A line longer than a Kinesis record is measured but not held in memory.
 //!
-//! A record's bytes are passed on as they are; only the line feed is taken off. A carriage return before it stays: JSON
-//! permits white space there, and what is rejected is kept byte for byte.
+//! A record's bytes are passed on unchanged, without the line feed. A carriage return before it stays: JSON allows
+//! whitespace there, and rejected records are stored byte for byte.
 
 use std::io::{self, BufRead, Read};
 
-/// Largest record, in bytes: its data and its partition key together. Source: Kinesis, PutRecords, Data ("when the data
-/// blob is added to the partition key size, the total size must not exceed the maximum record size"), with a stream's
-/// default MaxRecordSizeInKiB of 1,024. The embedded Kinesis takes no more than that of data alone.
+/// Maximum size of a record in bytes, including its partition key. Source: Kinesis, PutRecords, Data ("when the data blob
+/// is added to the partition key size, the total size must not exceed the maximum record size"), with a stream's default
+/// MaxRecordSizeInKiB of 1,024. The embedded Kinesis applies this limit to the data alone.
 pub const MAX_RECORD_BYTES: usize = 1_024 * 1_024;
 
-/// One line that holds something.
+/// One non-blank line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
     /// Its number in the input, from 1.
     pub number: u64,
-    /// What it holds.
+    /// Its content.
     pub content: Content,
 }
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Content {
     /// A record's bytes.
     Record(Vec<u8>),
-    /// More than [`MAX_RECORD_BYTES`]: this many bytes, the line feed left out.
+    /// More than [`MAX_RECORD_BYTES`]: the line's length in bytes, without the line feed.
     TooLong(u64),
 }
 
@@ -42,20 +42,20 @@ struct Skipped {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The lines of `reader` from where it is.
+    /// The lines of `reader`, from its current position.
     pub fn new(reader: R) -> Self {
         Self { reader, lines_read: 0 }
     }
 
-    /// How many lines were read to their end, blank ones included.
+    /// Number of lines read completely, including blank ones.
     pub fn lines_read(&self) -> u64 {
         self.lines_read
     }
 
-    /// The next line that holds more than white space; `None` at the end.
+    /// The next non-blank line; `None` at the end.
     ///
     /// # Errors
-    /// When the reader fails. What it gave of the line it failed in is lost.
+    /// If the reader fails. The part of the line that was already read is lost.
     pub fn next_line(&mut self) -> io::Result<Option<Line>> {
         loop {
             let mut record = Vec::new();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_white_space_are_no_records_and_all_other_bytes_are_kept() {
+    fn blank_lines_are_skipped_and_all_other_bytes_are_preserved() {
         let expected = [record(1, b"a\r"), record(4, b" \xff"), record(6, b"z ")];
         assert_eq!(lines(b"a\r\n\n\r\n \xff\n \t\r\nz "), expected);
         assert_eq!(lines(b"\n\r\n\n \t"), []);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn line_that_no_stream_would_take_is_measured_and_the_next_one_read() {
+    fn oversized_line_is_measured_and_the_next_one_is_read() {
         let mut bytes = vec![b'x'; MAX_RECORD_BYTES + 10];
         bytes.extend_from_slice(b"\nnext\n");
         let long = Line { number: 1, content: Content::TooLong(MAX_RECORD_BYTES as u64 + 10) };

@@ -1,4 +1,4 @@
-//! The local run's commands, and how they end.
+//! `local`: runs its commands and maps their outcome to an exit status.
 
 mod cli;
 
@@ -27,14 +27,14 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            let mut told = error.to_string();
-            eprintln!("error: {told}");
+            let mut printed = error.to_string();
+            eprintln!("error: {printed}");
             let mut cause = error.source();
             while let Some(error) = cause {
-                // Some errors tell their cause themselves.
-                if !told.contains(&error.to_string()) {
-                    told = error.to_string();
-                    eprintln!("  because: {told}");
+                // Some messages already contain their cause.
+                if !printed.contains(&error.to_string()) {
+                    printed = error.to_string();
+                    eprintln!("  because: {printed}");
                 }
                 cause = error.source();
             }
@@ -43,12 +43,12 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Says whether every record is accounted for.
+/// Returns whether every record is accounted for.
 async fn run_file(args: RunArgs) -> Result<bool, LocalError> {
     let options = args.pipeline.into_options();
     let RunArgs { input, sessions, boundaries, rejected, .. } = args;
     let summary = tokio::select! {
-        biased; // a file that takes long to open, as a named pipe does, can be interrupted before this listens
+        biased; // until `run` first yields, Ctrl-C has its default effect: it ends a run that blocks on opening a named pipe
         summary = run(Run { input, sessions, boundaries, rejected, options }) => summary?,
         () = ctrl_c() => return Err(LocalError::Interrupted),
     };
@@ -64,14 +64,14 @@ async fn serve_until_ctrl_c(args: ServeArgs) -> Result<(), LocalError> {
 /// Resolves at Ctrl-C.
 async fn ctrl_c() {
     if let Err(error) = tokio::signal::ctrl_c().await {
-        eprintln!("Ctrl-C cannot be waited for: {error}");
+        eprintln!("cannot listen for Ctrl-C: {error}");
         std::future::pending().await
     }
 }
 
-/// Says whether the tables were right every time.
+/// Returns whether the tables were correct after every run.
 async fn run_under_faults(args: ChaosArgs) -> Result<bool, LocalError> {
-    // Short enough to be typed in again.
+    // Short enough to retype.
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let kinds = if args.faults.is_empty() || args.faults.contains(&FaultKind::All) {
         FaultKind::EACH.to_vec()
@@ -81,8 +81,8 @@ async fn run_under_faults(args: ChaosArgs) -> Result<bool, LocalError> {
     let verdict = chaos::run(Chaos { input: args.input, seed, runs: args.runs, jobs: args.jobs, kinds }).await?;
     println!("{}", verdict.tally);
     match &verdict.failure {
-        None => println!("{} runs from seed {seed} on: the tables are what they must be after each.", verdict.runs),
-        Some((seed, difference)) => println!("FAILED with --seed {seed} --runs 1\n{difference}"),
+        None => println!("{} runs, starting at seed {seed}: the tables were correct after each.", verdict.runs),
+        Some((seed, difference)) => println!("FAILED. To repeat this run: --seed {seed} --runs 1\n{difference}"),
     }
     Ok(verdict.failure.is_none())
 }

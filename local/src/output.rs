@@ -1,7 +1,7 @@
 //! The files a command writes: opened and checked before it starts, emptied when it starts, complete when it succeeds.
 //!
-//! A command that is refused leaves them as they were. One that fails leaves them empty, so nothing half-written passes
-//! for a result. Standard output cannot be taken back: there the exit status tells.
+//! A command that fails its checks leaves them unchanged. One that fails later leaves them empty, so that a partial file is
+//! never mistaken for a result. Standard output cannot be taken back; there, the exit status is the only indication.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
@@ -13,7 +13,7 @@ use same_file::Handle;
 use crate::error::LocalError;
 use crate::input::is_regular;
 
-/// An output that was opened. Dropped before it is [finished](Output::finish), it is empty or as it was.
+/// An opened output. If it is dropped before it is [finished](Output::finish), the file is empty or unchanged.
 #[derive(Debug)]
 pub struct Output {
     writer: OutputWriter,
@@ -22,7 +22,7 @@ pub struct Output {
     state: State,
 }
 
-/// What writes to an [`Output`], from another thread if need be. Once the output is dropped, every write fails.
+/// Writes to an [`Output`], if necessary from another thread. Once the output is dropped, every write fails.
 #[derive(Clone, Debug)]
 pub struct OutputWriter {
     option: &'static str,
@@ -39,35 +39,35 @@ enum Sink {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Opened, and as it was before.
+    /// Opened; its content is unchanged.
     Untouched,
-    /// Opened, and made by that.
+    /// Created by opening it.
     Created,
-    /// Emptied, and written to.
+    /// Emptied and being written.
     Started,
     Finished,
 }
 
 impl Output {
-    /// Opens what `option` of the command line names: the file at `path`, or standard output when that is `-`. A file
-    /// that is there already keeps its content until [`Output::start`].
+    /// Opens the value of `option` on the command line: the file at `path`, or standard output if `path` is `-`. An
+    /// existing file keeps its content until [`Output::start`].
     ///
     /// # Errors
-    /// When the file cannot be made or must not be written.
+    /// If the file cannot be created or is not writable.
     pub fn open(option: &'static str, path: &Path) -> Result<Self, LocalError> {
         let output = |sink, identity, state| {
             let sink = Arc::new(Mutex::new(Some(BufWriter::new(sink))));
             Self { writer: OutputWriter { option, path: path.to_owned(), sink }, identity, state }
         };
         if path == Path::new("-") {
-            // Without a handle it cannot be compared with other files; it can be written all the same.
+            // Without a handle it cannot be compared with other files, but it can still be written.
             let identity = Handle::stdout().ok().filter(|handle| is_regular(handle.as_file()));
             return Ok(output(Sink::Stdout, identity, State::Untouched));
         }
         let failed = |source| LocalError::Open { option, path: path.to_owned(), purpose: "writing", source };
         let (file, state) = match File::options().write(true).create_new(true).open(path) {
             Ok(file) => (file, State::Created),
-            // There already, or a symbolic link to a file that is yet to be made.
+            // It exists, or it is a symbolic link to a file that does not exist yet.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let file = File::options().write(true).create(true).truncate(false).open(path).map_err(failed)?;
                 (file, State::Untouched)
@@ -76,16 +76,16 @@ impl Output {
         };
         let copy = if is_regular(&file) { file.try_clone().map(Some) } else { Ok(None) };
         let mut opened = output(Sink::File(file), None, state);
-        // A failure from here on removes a file that was made.
+        // On failure from here on, dropping `opened` removes a file that was created.
         opened.identity = copy.and_then(|copy| copy.map(Handle::from_file).transpose()).map_err(failed)?;
         Ok(opened)
     }
 
-    /// Fails if two of `outputs` are one file, by whatever paths, or one of them is among `others`, the files that further
-    /// options name.
+    /// Fails if two of `outputs` are the same file, whatever their paths, or if one of them is among `others`, the files of
+    /// further options.
     ///
     /// # Errors
-    /// [`LocalError::SameFile`], naming the two options.
+    /// [`LocalError::SameFile`] with both options.
     pub fn check_distinct<'o>(
         others: &[(&'static str, &Handle)],
         outputs: impl IntoIterator<Item = &'o Self>,
@@ -106,12 +106,12 @@ impl Output {
         Ok(())
     }
 
-    /// Empties it: from here on what it had is gone.
+    /// Empties the file: from here on its previous content is lost.
     ///
     /// # Errors
-    /// When the file cannot be emptied.
+    /// If the file cannot be emptied.
     pub fn start(&mut self) -> Result<(), LocalError> {
-        // Standard output may be a file too, but what else is in it is not ours.
+        // Standard output may also be a file, but its other content is not ours.
         if self.identity.is_some()
             && let Some(Sink::File(file)) = self.writer.lock().as_ref().map(BufWriter::get_ref)
         {
@@ -121,23 +121,23 @@ impl Output {
         Ok(())
     }
 
-    /// What writes to it.
+    /// Its writer.
     #[must_use]
     pub fn writer(&self) -> &OutputWriter {
         &self.writer
     }
 
-    /// Declares it complete: it stays as it is.
+    /// Flushes it and marks it as complete: dropping it no longer empties it.
     ///
     /// # Errors
-    /// When the last of it cannot be written.
+    /// If flushing fails.
     pub fn finish(mut self) -> Result<(), LocalError> {
         self.writer.flush()?;
         self.state = State::Finished;
         Ok(())
     }
 
-    /// Whether a person sees it as it is written.
+    /// Whether it is a terminal.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         match self.writer.lock().as_ref().map(BufWriter::get_ref) {
@@ -149,14 +149,14 @@ impl Output {
 }
 
 impl Drop for Output {
-    /// Errors are ignored: the one that led here is reported.
+    /// Errors are ignored: the error that led here is reported.
     fn drop(&mut self) {
         match self.state {
             State::Untouched | State::Finished => {}
             State::Created => drop(fs::remove_file(&self.writer.path)),
-            // Only a regular file can be emptied, and only there is nobody stuck with the lock.
+            // Only a regular file can be emptied, and only with one can no thread block while it holds the lock.
             State::Started if self.identity.is_some() => {
-                // Taken first: what the buffer still holds, or a thread still brings, belongs to a result that will not be.
+                // Take the buffer first: its content, and anything a thread still writes, must not reach the file.
                 let taken = self.writer.lock().take().map(BufWriter::into_parts);
                 if let Some((Sink::File(file), _)) = taken {
                     let _ = file.set_len(0);
@@ -171,15 +171,15 @@ impl OutputWriter {
     /// Writes `line` and a line feed.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If writing fails.
     pub fn write_line(&self, line: &[u8]) -> Result<(), LocalError> {
         self.with(|sink| sink.write_all(line).and_then(|()| sink.write_all(b"\n")))
     }
 
-    /// Passes on what was written so far, for a reader that follows.
+    /// Flushes the buffer, for a reader that follows along.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If writing fails.
     pub fn flush(&self) -> Result<(), LocalError> {
         self.with(BufWriter::flush)
     }

@@ -12,7 +12,7 @@ fn folder_with(name: &str, content: &str) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn output_that_is_opened_but_not_started_leaves_no_trace() {
+fn output_that_was_only_opened_leaves_no_trace() {
     let (folder, existing) = folder_with("existing", "as it was");
     let new = folder.path().join("new");
     drop([Output::open("--sessions", &existing).unwrap(), Output::open("--rejected", &new).unwrap()]);
@@ -21,7 +21,7 @@ fn output_that_is_opened_but_not_started_leaves_no_trace() {
 }
 
 #[test]
-fn output_that_is_started_but_not_finished_is_empty() {
+fn unfinished_output_is_empty() {
     let (folder, existing) = folder_with("existing", "as it was");
     for path in [existing, folder.path().join("new")] {
         let mut output = Output::open("--sessions", &path).unwrap();
@@ -40,7 +40,7 @@ fn output_that_is_started_but_not_finished_is_empty() {
 }
 
 #[test]
-fn output_that_is_finished_has_what_was_written_and_nothing_of_before() {
+fn finished_output_contains_only_what_was_written() {
     let (_folder, path) = folder_with("existing", "as it was, and longer than what is written");
     let mut output = Output::open("--sessions", &path).unwrap();
     output.start().unwrap();
@@ -51,7 +51,7 @@ fn output_that_is_finished_has_what_was_written_and_nothing_of_before() {
 }
 
 #[test]
-fn one_file_by_two_paths_is_refused_and_names_both_options() {
+fn two_paths_to_one_file_are_an_error_that_names_both_options() {
     let (folder, input) = folder_with("input", "");
     let handle = Handle::from_path(&input).unwrap();
     let [hard, symbolic, other] = ["hard", "symbolic", "other"].map(|name| folder.path().join(name));
@@ -74,7 +74,7 @@ fn one_file_by_two_paths_is_refused_and_names_both_options() {
 }
 
 #[test]
-fn standard_output_takes_one_output_and_a_device_takes_any_number() {
+fn only_one_output_can_be_standard_output_but_several_can_be_one_device() {
     let open = |option, path: &str| Output::open(option, Path::new(path)).unwrap();
     let error = Output::check_distinct(&[], [&open("--sessions", "-"), &open("--rejected", "-")]).unwrap_err();
     assert_eq!(error.to_string(), "--rejected - is also given as --sessions: they must be different files");
@@ -83,7 +83,7 @@ fn standard_output_takes_one_output_and_a_device_takes_any_number() {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_refused_when_it_is_opened() {
+fn unwritable_output_is_an_error_when_it_is_opened() {
     let folder = TempDir::new().unwrap();
     let refused = |path: &Path| Output::open("--rejected", path).unwrap_err().to_string();
     let path = folder.path().join("no such folder").join("file");
@@ -94,7 +94,7 @@ fn output_that_cannot_be_written_is_refused_when_it_is_opened() {
 }
 
 #[test]
-fn write_that_fails_names_option_and_path() {
+fn failed_write_names_option_and_path() {
     let mut output = Output::open("--sessions", Path::new("/dev/full")).unwrap();
     output.start().unwrap();
     output.writer().write_line(b"a session").unwrap();

@@ -10,7 +10,7 @@ use crate::input::{INPUT_OPTION, Input};
 use crate::output::Output;
 use crate::run::Run;
 
-/// A run's outputs, as far as they were asked for.
+/// A run's requested outputs.
 #[derive(Debug)]
 pub(crate) struct Outputs {
     pub(crate) sessions: Option<Output>,
@@ -19,10 +19,10 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    /// Opens those that `run` names and compares them with each other and with what else it names.
+    /// Opens the outputs of `run` and compares them with each other, the input and the database.
     ///
     /// # Errors
-    /// When one cannot be written, or is a file that another option names.
+    /// If one is not writable or is the same file as another option's.
     pub(crate) fn open(run: &Run, input: &Input) -> Result<Self, LocalError> {
         let open = |option, path: &Option<PathBuf>| path.as_ref().map(|path| Output::open(option, path)).transpose();
         let outputs = Self {
@@ -32,7 +32,7 @@ impl Outputs {
         };
         let each = [&outputs.sessions, &outputs.boundaries, &outputs.rejected].into_iter().flatten();
         let database = run.options.data_dir.as_deref().map(DynamoDbServer::database_file);
-        // It need not be there yet.
+        // It may not exist yet.
         let database = database.and_then(|path| Handle::from_path(path).ok());
         let others = [(INPUT_OPTION, input.identity()), ("--data-dir", database.as_ref())];
         let others: Vec<_> = others.into_iter().filter_map(|(option, handle)| Some((option, handle?))).collect();
@@ -43,15 +43,15 @@ impl Outputs {
     /// Empties all of them.
     ///
     /// # Errors
-    /// When one cannot be emptied.
+    /// If one cannot be emptied.
     pub(crate) fn start(&mut self) -> Result<(), LocalError> {
         [&mut self.sessions, &mut self.boundaries, &mut self.rejected].into_iter().flatten().try_for_each(Output::start)
     }
 
-    /// Declares them complete. What can fail is done for each before the first one is declared.
+    /// Marks them as complete. Flushes all of them first, because only that can fail.
     ///
     /// # Errors
-    /// When the last of one cannot be written.
+    /// If flushing one fails.
     pub(crate) fn finish(self) -> Result<(), LocalError> {
         let Self { sessions, boundaries, rejected } = self;
         let outputs: Vec<_> = [sessions, boundaries, rejected].into_iter().flatten().collect();

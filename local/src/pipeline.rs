@@ -1,4 +1,4 @@
-//! Streams, tables, functions and event source mappings as template.yaml describes them, running in this process.
+//! The streams, tables, functions and event source mappings of template.yaml, running in this process.
 
 use kinesis_function::config::Settings;
 use std::collections::BTreeMap;
@@ -23,48 +23,48 @@ use crate::functions::{LocalFunction, Total};
 use crate::staging::Staging;
 use crate::tap::{Batches, BoundaryTap};
 
-/// How long a batch is gathered: long enough for batches to fill while a file streams in, and short enough, where the
-/// service's least above none is a second, not to be felt at a run's end.
+/// How long a batch is gathered: long enough for batches to fill while a file streams in, and short enough not to be
+/// noticed at the end of a run. Lambda itself supports no window between 0 and 1 second.
 const BATCHING_WINDOW: Duration = Duration::from_millis(200);
 
-/// The wait before a shard that was read to its end is read again, and the longest one while nothing new comes. A call
-/// costs more than most batches do: with many shards and shorter waits, reading nothing is what a run spends its time on.
+/// The wait before reading a shard again after reaching its end, and the longest wait while it stays empty. A call costs
+/// more than most batches: with many shards and shorter waits, a run would spend most of its time reading nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(400);
 
-/// What differs from template.yaml.
+/// Settings that override template.yaml.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Values for the template's parameters, by name.
     pub parameters: BTreeMap<String, String>,
-    /// Shards of both streams, at least 1; as many as an on-demand stream begins with where there is no number.
+    /// Shards of each stream, at least 1. Default: those of a new on-demand stream.
     pub shards: Option<u32>,
-    /// Most clicks in one batch, 1 to 10,000.
+    /// Maximum clicks per batch, 1 to 10,000.
     pub batch_size: Option<u32>,
-    /// Where the tables are kept from one run to the next; in memory where there is none.
+    /// Folder that keeps the tables from one run to the next. Default: in memory.
     pub data_dir: Option<PathBuf>,
 }
 
-/// The running pipeline. It ends when it is dropped.
+/// The running pipeline. Dropping it stops it.
 #[derive(Debug)]
 pub struct Pipeline {
     embedded: LocalAws,
     environment: BTreeMap<String, String>,
-    /// Name of the stream that clicks go into.
+    /// Name of the stream of clicks.
     pub click_stream: String,
     session_stream: String,
     /// Name of the table with one item per session.
     pub sessions_table: String,
     state_table: String,
-    /// Name of the table of what could not be read.
+    /// Name of the table of rejected records.
     pub rejected_table: String,
-    /// How far a click's event time may lie after its arrival, in milliseconds.
+    /// How far a click's event time may be after its arrival, in milliseconds.
     pub max_clock_skew_ms: u64,
     sessionizer: EventSourceMapping,
     sink: EventSourceMapping,
-    /// What the sessionizer's invocations did, all together.
+    /// The totals of the sessionizer's invocations.
     pub sessionizer_total: Total<sessionizer_fn::report::Report>,
-    /// What the sink's invocations did, all together.
+    /// The totals of the sink's invocations.
     pub sink_total: Total<sink_fn::report::Report>,
 }
 
@@ -72,12 +72,12 @@ impl Pipeline {
     /// Starts everything.
     ///
     /// # Errors
-    /// When an option is out of range or the embedded services cannot be set up.
+    /// If an option is out of range or the embedded services cannot be set up.
     pub async fn start(options: Options) -> Result<Self, LocalError> {
         Self::start_with(options, &LikeLambda).await
     }
 
-    /// As [`Pipeline::start`], with another way to run the functions.
+    /// Like [`Pipeline::start`], with another way to run the functions.
     ///
     /// # Errors
     /// As [`Pipeline::start`].
@@ -135,7 +135,7 @@ impl Pipeline {
         })
     }
 
-    /// The addresses of the embedded DynamoDB and of the embedded Kinesis.
+    /// The URLs of the embedded DynamoDB and the embedded Kinesis, in this order.
     #[must_use]
     pub fn endpoint_urls(&self) -> [String; 2] {
         [self.embedded.dynamodb_url(), self.embedded.kinesis_url()]
@@ -159,30 +159,30 @@ impl Pipeline {
         self.embedded.kinesis()
     }
 
-    /// How far the clicks are processed.
+    /// The progress of the sessionizer's mapping.
     #[must_use]
     pub fn clicks(&self) -> MappingProgress {
         self.sessionizer.progress()
     }
 
-    /// How far the boundaries are processed.
+    /// The progress of the sink's mapping.
     #[must_use]
     pub fn boundaries(&self) -> MappingProgress {
         self.sink.progress()
     }
 
-    /// Every boundary that is in session-stream now.
+    /// Every boundary in session-stream.
     ///
     /// # Errors
-    /// When a call fails or a record is no boundary.
+    /// If a call fails or a record is not a boundary.
     pub async fn published(&self) -> Result<Vec<Boundary>, LocalError> {
         export::boundaries(&self.kinesis(), &self.session_stream).await
     }
 
-    /// What all tables hold now, with what was `published`.
+    /// The content of all tables, together with `published`.
     ///
     /// # Errors
-    /// When a call fails or an item is not what the functions write.
+    /// If a call fails or a table contains items that the functions did not write.
     pub async fn found(&self, published: Vec<Boundary>) -> Result<Found, LocalError> {
         let dynamodb = self.dynamodb();
         let rejected = stored::rejected(&dynamodb, &self.rejected_table, ReadLimit::WholeTable).await?;
@@ -197,12 +197,12 @@ impl Pipeline {
     /// Splits every shard of click-stream in two, or merges them two by two.
     ///
     /// # Errors
-    /// When Kinesis refuses.
+    /// If Kinesis returns an error.
     pub async fn reshard(&self, split: bool) -> Result<(), LocalError> {
         Ok(self.embedded.reshard(&self.click_stream, split).await?)
     }
 
-    /// Begins to look into session-stream, from its first boundary on.
+    /// Starts a tap of session-stream, from its first boundary.
     ///
     /// # Errors
     /// None in practice: the settings are constant.
@@ -215,26 +215,26 @@ impl Pipeline {
         BoundaryTap::start(self.embedded.kinesis(), config)
     }
 
-    /// Waits until `clicks` records of click-stream are done and everything they published is stored.
+    /// Waits until `clicks` records of click-stream are done and all boundaries they caused are stored.
     ///
     /// # Errors
-    /// When an event source mapping ends before.
+    /// If an event source mapping ends early.
     pub async fn drain(&self, clicks: u64) -> Result<(), LocalError> {
         self.sessionizer.progress().wait_until_done(clicks).await?;
         self.sink.progress().wait_until_done(self.sessionizer_total.now().published).await?;
         Ok(())
     }
 
-    /// What both event source mappings did: that of the sessionizer, then that of the sink.
+    /// The counts of both event source mappings: the sessionizer's, then the sink's.
     #[must_use]
     pub fn mapping_counts(&self) -> [Counts; 2] {
         [self.sessionizer.progress().counts(), self.sink.progress().counts()]
     }
 
-    /// Stops everything; with a data directory, all tables are in it afterwards.
+    /// Stops everything. With a data directory, it then contains all tables.
     ///
     /// # Errors
-    /// When an event source mapping had ended with an error.
+    /// If an event source mapping ended with an error.
     pub async fn stop(self) -> Result<(), LocalError> {
         self.sessionizer.stop().await?;
         self.sink.stop().await?;
@@ -243,7 +243,7 @@ impl Pipeline {
     }
 }
 
-/// A mapping with the template's settings, except that it waits for [`BATCHING_WINDOW`] only to fill a batch.
+/// A mapping with the template's settings, except for its batching window: [`BATCHING_WINDOW`].
 fn start_mapping(
     embedded: &LocalAws,
     spec: &FunctionSpec,

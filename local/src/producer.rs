@@ -1,7 +1,7 @@
-//! Puts records into click-stream so that each user's arrive in the order in which they were given.
+//! Puts records into click-stream and preserves the order of each user's records.
 //!
-//! Kinesis promises no order within a PutRecords request, for one reason: an entry may be refused while a later one is
-//! taken. So nothing is put faster than its shard takes it, and the next request waits for the answer to this one.
+//! Kinesis does not guarantee order within a PutRecords request, because it may reject an entry and accept a later one. So
+//! records are put no faster than their shard accepts them, and each request waits for the response to the previous one.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -22,7 +22,7 @@ use crate::pace::{Amount, Pace};
 
 const OPERATION: &str = "PutRecords";
 
-/// Gathers records and puts them into a stream. It must be the only one that writes there.
+/// Gathers records and puts them into a stream. It must be the stream's only writer.
 #[derive(Debug)]
 pub struct Producer {
     client: Client,
@@ -34,21 +34,21 @@ pub struct Producer {
     lines: LineNumbers,
 }
 
-/// A record that was gathered.
+/// A gathered record.
 #[derive(Debug)]
 struct Waiting {
     entry: PutRecordsRequestEntry,
-    /// The line to remember its position by.
+    /// The input line to remember for its position.
     line: Option<u64>,
 }
 
-/// A shard that takes records.
+/// A shard that accepts records.
 #[derive(Debug)]
 struct OpenShard {
-    /// The MD5 hashes of the partition keys whose records go there.
+    /// The MD5 hashes of its partition keys.
     hashes: RangeInclusive<u128>,
     pace: Pace,
-    /// What of the records gathered goes there.
+    /// The gathered records for this shard.
     waiting: Amount,
 }
 
@@ -56,7 +56,7 @@ impl Producer {
     /// A producer for the stream called `stream`.
     ///
     /// # Errors
-    /// When its shards cannot be listed.
+    /// If its shards cannot be listed.
     pub async fn new(client: Client, stream: impl Into<String>) -> Result<Self, LocalError> {
         let (stream, lines) = (stream.into(), LineNumbers::default());
         let mut producer = Self { client, stream, shards: Vec::new(), waiting: Vec::new(), bytes: 0, put: 0, lines };
@@ -64,10 +64,10 @@ impl Producer {
         Ok(producer)
     }
 
-    /// Takes note of the stream's shards, to be told after they were split or merged and while nothing is gathered.
+    /// Lists the stream's shards. Call it after a reshard, while no records are gathered.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// If they cannot be listed.
     pub async fn learn_shards(&mut self) -> Result<(), LocalError> {
         let listed = self.client.list_shards().stream_name(&self.stream).send().await;
         let listed = listed.map_err(|error| CallError::of("ListShards", &error))?;
@@ -83,19 +83,19 @@ impl Producer {
         Ok(())
     }
 
-    /// How many records are in the stream.
+    /// Number of records put into the stream.
     #[must_use]
     pub fn records_put(&self) -> u64 {
         self.put
     }
 
-    /// The lines that [`Self::take_line`] was to remember, of the records that are in the stream.
+    /// The lines that [`Self::take_line`] remembered, for records in the stream.
     #[must_use]
     pub fn lines(&self) -> &LineNumbers {
         &self.lines
     }
 
-    /// Takes a record; puts what was gathered before when the record cannot go with it.
+    /// Gathers a record. First puts the gathered records if this one does not fit into the same request.
     ///
     /// # Errors
     /// As [`Self::flush`].
@@ -103,7 +103,7 @@ impl Producer {
         self.gather(partition_key, data, None).await
     }
 
-    /// Takes line `number` of the input, and remembers its number if it may be rejected.
+    /// Gathers line `number` of the input and remembers its number if it may be rejected.
     ///
     /// # Errors
     /// As [`Self::flush`].
@@ -129,10 +129,10 @@ impl Producer {
         Ok(())
     }
 
-    /// Puts what was gathered, as soon as its shards take it.
+    /// Puts the gathered records as soon as their shards accept them.
     ///
     /// # Errors
-    /// When the stream refuses a record for good, or takes one before another of the same partition key.
+    /// If the stream rejects a record permanently, or accepts one after rejecting an earlier one of the same partition key.
     pub async fn flush(&mut self) -> Result<(), LocalError> {
         let now = Instant::now();
         let free_at = self.shards.iter().map(|shard| shard.pace.free_at(shard.waiting, now)).max();
@@ -179,7 +179,7 @@ impl Producer {
         Ok(())
     }
 
-    /// The place in `shards` of the one that takes records with this partition key.
+    /// The index in `shards` of the one that accepts records with this partition key.
     fn place_of(&self, partition_key: &str) -> Result<usize, LocalError> {
         let hash = u128::from_be_bytes(Md5::digest(partition_key.as_bytes()).into());
         let place = self.shards.iter().position(|shard| shard.hashes.contains(&hash));
@@ -187,21 +187,22 @@ impl Producer {
     }
 }
 
-/// Where a line of the input goes.
+/// The partition key of an input line, and whether the line may be rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The click's user, as the contract has it. What is not a click has none, and is spread over the shards by its line
-    /// number.
+    /// The click's user, as the contract requires. Unreadable records have no user; their line numbers spread them over the
+    /// shards.
     pub partition_key: String,
     /// Whether the sessionizer may reject it.
     pub may_be_rejected: bool,
 }
 
 impl Route {
-    /// The route of line `number`, which is `data` and will arrive no earlier than `now_ms` (Unix milliseconds).
+    /// The route of line `number`, whose content is `data` and which will arrive no earlier than `now_ms` (Unix
+    /// milliseconds).
     ///
-    /// The sessionizer decodes it with the same code, so what is decided here without a clock stands. Only the limit on
-    /// times in the future depends on the arrival: a time within `max_clock_skew_ms` of now stays within it later on.
+    /// The sessionizer decodes it with the same code, so this result is valid there too. Only the limit on times in the
+    /// future depends on the arrival, and a time within `max_clock_skew_ms` of now is still within it on arrival.
     #[must_use]
     pub fn of(number: u64, data: &[u8], now_ms: u64, max_clock_skew_ms: u64) -> Self {
         match Click::decode(data, LatestBelievable::after_arrival(u64::MAX, 0)) {

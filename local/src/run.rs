@@ -1,7 +1,7 @@
-//! Sessionizes an input: every line a record of click-stream, the sessions table as the result.
+//! Sessionizes an input: each line is a record of click-stream, the sessions table is the result.
 //!
-//! The input is streamed: no more than [`MAX_IN_FLIGHT`] records are ahead of what the sessionizer has done, and
-//! boundaries are written as they land. Sessions and rejected records are held at the end, to be sorted.
+//! The input is streamed: at most [`MAX_IN_FLIGHT`] records are in flight, and boundaries are written as they are
+//! published. Sessions and rejected records are held in memory at the end, to sort them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,10 +21,10 @@ use crate::pipeline::{Options, Pipeline};
 use crate::producer::{Producer, Route};
 use crate::summary::{OversizedLine, Summary};
 
-/// Most records that are in click-stream and not done yet.
+/// Maximum number of records that are in click-stream and not done.
 pub const MAX_IN_FLIGHT: u64 = 20_000;
 
-/// What to sessionize, and where to write what.
+/// The input and outputs of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
     /// NDJSON of clicks, plain or gzip; `-` for standard input.
@@ -35,15 +35,15 @@ pub struct Run {
     pub boundaries: Option<PathBuf>,
     /// Where the rejected records are written, in the order of their lines.
     pub rejected: Option<PathBuf>,
-    /// What differs from template.yaml.
+    /// Settings that override template.yaml.
     pub options: Options,
 }
 
 /// Runs the input through the whole pipeline.
 ///
 /// # Errors
-/// When a file cannot be used, in which case nothing has happened to any, or when the run could not be finished, which
-/// leaves the outputs empty. A record without an outcome is not an error but shows in the summary.
+/// If a file cannot be used, which leaves all files unchanged, or if the run fails, which leaves the outputs empty. A record
+/// without an outcome is not an error; the summary shows it.
 pub async fn run(run: Run) -> Result<Summary, LocalError> {
     let input = Input::open(&run.input)?;
     let mut outputs = Outputs::open(&run, &input)?;
@@ -78,8 +78,8 @@ pub async fn run(run: Run) -> Result<Summary, LocalError> {
     Ok(summary)
 }
 
-/// Puts every line of `input` and waits until all of them are done, what they published is stored, and all of it is
-/// written to `boundaries`.
+/// Puts every line of `input` and waits until all of them are done and their boundaries are stored and written to
+/// `boundaries`.
 async fn put_all(
     input: Input,
     pipeline: &Pipeline,
@@ -148,7 +148,7 @@ async fn put(
     Ok(())
 }
 
-/// Resolves when there is a writer and its output can no longer be written.
+/// Resolves only if there is a writer and writing its output fails.
 async fn failure_of(writer: &mut Option<BoundaryWriter>) -> LocalError {
     match writer {
         Some(writer) => writer.failure().await,
@@ -156,7 +156,7 @@ async fn failure_of(writer: &mut Option<BoundaryWriter>) -> LocalError {
     }
 }
 
-/// The template's parameters for what the command line names.
+/// The template parameters that correspond to command line options.
 #[must_use]
 pub fn parameters(
     gap_seconds: Option<u64>,
@@ -171,13 +171,13 @@ pub fn parameters(
     named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-/// Now in Unix milliseconds, cut to the second as the embedded stream cuts its arrival times.
+/// The current time in Unix milliseconds, truncated to the second like the embedded stream's arrival times.
 fn whole_second_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() * 1_000
 }
 
-/// A bar over the input's bytes, or a spinner if their number is unknown. Nothing without a terminal, or if a person
-/// reads `boundaries` there.
+/// A bar over the input's bytes, or a spinner if their number is unknown. Hidden without a terminal, or if boundaries are
+/// printed on it.
 fn progress_bar(length: Option<u64>, boundaries_on_terminal: bool) -> ProgressBar {
     if boundaries_on_terminal {
         return ProgressBar::hidden();
@@ -188,7 +188,7 @@ fn progress_bar(length: Option<u64>, boundaries_on_terminal: bool) -> ProgressBa
         }
         None => (ProgressBar::new_spinner(), "{spinner} {bytes}  {elapsed}  {msg}"),
     };
-    // The templates are constant; a fault in one would leave the bar with its default look.
+    // The templates are constants. If one were invalid, the bar would keep its default style.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

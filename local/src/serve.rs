@@ -1,7 +1,7 @@
-//! Keeps the whole pipeline up, for the AWS CLI, `cargo lambda` and whatever else speaks to AWS.
+//! Runs the whole pipeline for the AWS CLI, `cargo lambda` and any other AWS client.
 //!
-//! What is put into click-stream comes out as sessions, as on AWS; boundaries are shown as they land. Nothing is
-//! listened to but loopback ports that the system picks: the exports say which.
+//! As on AWS, clicks put into click-stream become sessions; boundaries are printed as they are published. It listens only
+//! on loopback ports that the operating system picks; the exports contain them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -13,19 +13,19 @@ use crate::error::LocalError;
 use crate::output::Output;
 use crate::pipeline::{Options, Pipeline};
 
-/// What to keep up.
+/// The settings of `serve`.
 #[derive(Clone, Debug, Default)]
 pub struct Serve {
-    /// Where to write the exports besides standard output, for a shell to read in.
+    /// File to write the exports to, in addition to standard output, for a shell to source.
     pub exports: Option<PathBuf>,
-    /// What differs from template.yaml.
+    /// Settings that override template.yaml.
     pub options: Options,
 }
 
-/// Serves until `stop` is there, and says on standard output what to export and what is published.
+/// Serves until `stop` resolves. Prints the exports, and boundaries as they are published, to standard output.
 ///
 /// # Errors
-/// When the pipeline cannot be started, the exports cannot be written, or an event source mapping ends.
+/// If the pipeline cannot be started, the exports cannot be written, or an event source mapping ends.
 pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), LocalError> {
     let output = serve.exports.as_ref().map(|path| Output::open("--exports", path)).transpose()?;
     let pipeline = Pipeline::start(serve.options).await?;
@@ -38,7 +38,7 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
     let exports = exports.join("\n");
     writeln!(io::stdout(), "The pipeline is up. In another terminal:\n\n{exports}\n\n{NEXT}\n")
         .map_err(LocalError::Stdout)?;
-    // On a thread: a terminal that is stopped, or that nobody reads, must not keep Ctrl-C from being noticed.
+    // On a thread, because a stopped terminal or an unread pipe must not block the handling of Ctrl-C.
     let (tap, batches) = pipeline.tap_boundaries()?;
     let show = |batch: Vec<Vec<u8>>| {
         let mut stdout = io::stdout().lock();
@@ -47,7 +47,7 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
     };
     let mut showing = on_a_thread(batches, show)?;
     let (clicks, boundaries) = (pipeline.clicks(), pipeline.boundaries());
-    // More records than there will ever be: these end when a mapping does, and with its error.
+    // More records than there can be: these resolve only when a mapping ends, with its error.
     let (sessionizer, sink) = (clicks.wait_until_done(u64::MAX), boundaries.wait_until_done(u64::MAX));
     tokio::pin!(stop, sessionizer, sink);
     loop {
@@ -56,7 +56,7 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
             ended = &mut sessionizer => drop(ended?),
             ended = &mut sink => drop(ended?),
             shown = outcome(&mut showing) => {
-                tap.stop().await?; // if the tap has ended, this says why
+                tap.stop().await?; // if the tap has ended, this returns the reason
                 shown?;
                 break;
             }
@@ -68,13 +68,13 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
 const NEXT: &str = "\
 echo '{\"user_id\":\"user7\",\"event_timestamp\":\"1721390000000\",\"event_name\":\"search\"}' |
     aws kinesis put-record --stream-name click-stream --partition-key user7 --data fileb:///dev/stdin
-cargo lambda watch                # compiles at the first call; in a third terminal, with the same exports:
+cargo lambda watch                # compiles on the first call; then, in a third terminal with the same exports:
 cargo lambda invoke sessionizer-fn --data-file events/clicks.json
 cargo run -p ops -- tables
 
-Ctrl-C ends it. Boundaries, as they land:";
+Press Ctrl-C to stop. Boundaries as they are published:";
 
-/// The variables that lead a client here and name the tables and streams, as a shell's `export` lines.
+/// Shell `export` lines that point a client to the embedded services and name the tables and streams.
 fn exports(pipeline: &Pipeline) -> Vec<String> {
     let [dynamodb, kinesis] = pipeline.endpoint_urls();
     let endpoints = [
@@ -82,7 +82,7 @@ fn exports(pipeline: &Pipeline) -> Vec<String> {
         ("AWS_ENDPOINT_URL_KINESIS", kinesis.as_str()),
         ("AWS_REGION", "us-east-1"),
         ("AWS_DEFAULT_REGION", "us-east-1"), // the AWS CLI's name for it
-        // The embedded services check that a request is signed, not by whom.
+        // The embedded services check that a request is signed, but not with which credentials.
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
     ];

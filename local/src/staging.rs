@@ -1,17 +1,17 @@
-//! How the functions of a pipeline are run: as Lambda runs them as a rule, or with more that can happen to them.
+//! How the functions of a pipeline are run: as Lambda usually runs them, or with injected faults.
 
 use aws_types::SdkConfig;
 use local_aws::event_source_mapping::{DeliveryPolicy, Function, LikeLambda};
 
-/// Chooses where batches are cut, what is delivered again, and what becomes of invocations and their calls.
+/// Decides how batches are split, what is redelivered, and what happens to invocations and their calls.
 pub trait Staging {
-    /// The choice of batches.
+    /// The type of [`Self::policy`].
     type Policy: DeliveryPolicy + Clone;
 
-    /// Where batches are cut and what is delivered again.
+    /// Decides how batches are split and what is redelivered.
     fn policy(&self) -> Self::Policy;
 
-    /// The function to invoke; `make` makes one whose clients come from the configuration it is given.
+    /// The function to invoke. `make` creates one with clients from the given configuration.
     fn function<F: Function>(
         &self,
         sdk: &SdkConfig,

@@ -1,4 +1,4 @@
-//! What became of every record of a run, for a person to read and for the exit code to be decided.
+//! The outcome of every record of a run, printed at its end and used for the exit status.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,13 +9,13 @@ use crate::lines::MAX_RECORD_BYTES;
 /// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Records that were read: lines that hold more than white space.
+    /// Records read: non-blank lines.
     pub read: u64,
-    /// Lines that were not put because no Kinesis record can hold them.
+    /// Lines that were not put because they are too long for a Kinesis record.
     pub too_long: Oversized,
-    /// What the sessionizer's invocations did.
+    /// The totals of the sessionizer's invocations.
     pub sessionizer: sessionizer_fn::report::Report,
-    /// What the sink's invocations did.
+    /// The totals of the sink's invocations.
     pub sink: sink_fn::report::Report,
     /// Boundaries that the sink rejected.
     pub sink_rejected: u64,
@@ -23,18 +23,18 @@ pub struct Summary {
     pub rejected: BTreeMap<String, u64>,
     /// Sessions in the table, without tombstones.
     pub sessions: u64,
-    /// How often the functions were invoked: the sessionizer, the sink.
+    /// Number of invocations of the sessionizer and of the sink.
     pub invocations: [u64; 2],
-    /// How long it took, from the first line to the last session stored.
+    /// Time from the first line to the last stored session.
     pub elapsed: Duration,
 }
 
 /// Lines over [`MAX_RECORD_BYTES`]; only the first [`MAX_LINES_SHOWN`] are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Oversized {
-    /// How many there are.
+    /// The number of lines.
     pub count: u64,
-    /// The first of them.
+    /// The first lines.
     pub first: Vec<OversizedLine>,
 }
 
@@ -49,11 +49,11 @@ pub struct OversizedLine {
     pub partition_key_bytes: Option<u64>,
 }
 
-/// Most lines that are listed one by one: as many as can be read at a glance.
+/// Maximum number of lines listed individually, to fit on a screen.
 pub const MAX_LINES_SHOWN: usize = 5;
 
 impl Oversized {
-    /// Counts `line`, and keeps it if it is one of the first.
+    /// Counts `line` and keeps it if it is one of the first.
     pub fn add(&mut self, line: OversizedLine) {
         self.count += 1;
         if self.first.len() < MAX_LINES_SHOWN {
@@ -63,7 +63,7 @@ impl Oversized {
 }
 
 impl Summary {
-    /// Whether every record that was read is applied, late or kept as rejected, and the sink rejected nothing.
+    /// Whether every record read was applied, late or rejected, and the sink rejected nothing.
     #[must_use]
     pub fn is_everything_accounted_for(&self) -> bool {
         self.accounted_for() == self.read && self.too_long.count == 0 && self.sink_rejected == 0
@@ -87,10 +87,10 @@ impl fmt::Display for Summary {
         }
         if self.sessionizer.shard_switches > 0 {
             let switches = self.sessionizer.shard_switches;
-            writeln!(f, "shards     {switches:>9} clicks over another one than their user's click before")?;
+            writeln!(f, "shards     {switches:>9} clicks on a different shard than their user's previous click")?;
         }
         let merged = self.sessionizer.merged;
-        writeln!(f, "sessions   {:>9} started, {merged} of them merged again", self.sessionizer.started)?;
+        writeln!(f, "sessions   {:>9} started, {merged} of them merged later", self.sessionizer.started)?;
         writeln!(f, "boundaries {:>9} published", self.sessionizer.published)?;
         writeln!(f, "           {:>9} written to the table, {} superseded", self.sink.written, self.sink.superseded)?;
         writeln!(f, "table      {:>9} sessions", self.sessions)?;
@@ -103,7 +103,7 @@ impl fmt::Display for Summary {
             let accounted = self.accounted_for();
             write!(
                 f,
-                "\nNOT EVERYTHING IS ACCOUNTED FOR: {} records were read, {accounted} have an outcome",
+                "\nNOT EVERY RECORD IS ACCOUNTED FOR: of {} records, {accounted} were applied, late or rejected",
                 self.read
             )?;
             if self.sink_rejected > 0 {
@@ -118,13 +118,13 @@ impl fmt::Display for Oversized {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "not put    {:>9} lines: a Kinesis record holds {MAX_RECORD_BYTES} bytes, its partition key included",
+            "not put    {:>9} lines: a Kinesis record is limited to {MAX_RECORD_BYTES} bytes including its partition key",
             self.count
         )?;
         for OversizedLine { number, bytes, partition_key_bytes } in &self.first {
             write!(f, "\n                     line {number} has {bytes} bytes")?;
             if let Some(key_bytes) = partition_key_bytes {
-                write!(f, " and a partition key of {key_bytes}")?;
+                write!(f, " plus a partition key of {key_bytes}")?;
             }
         }
         match self.count.saturating_sub(self.first.len() as u64) {
@@ -143,9 +143,9 @@ mod tests {
         let mut too_long = Oversized::default();
         too_long.add(OversizedLine { number: 3, bytes: 1_100_000, partition_key_bytes: None });
         too_long.add(OversizedLine { number: 7, bytes: 1_048_570, partition_key_bytes: Some(12) });
-        let listed = "lines: a Kinesis record holds 1048576 bytes, its partition key included
+        let listed = "lines: a Kinesis record is limited to 1048576 bytes including its partition key
                      line 3 has 1100000 bytes
-                     line 7 has 1048570 bytes and a partition key of 12";
+                     line 7 has 1048570 bytes plus a partition key of 12";
         assert_eq!(too_long.to_string(), format!("not put            2 {listed}"));
         for number in 10..1_000_000 {
             too_long.add(OversizedLine { number, bytes: 2_000_000, partition_key_bytes: None });

@@ -1,7 +1,7 @@
-//! A look into session-stream: every boundary as it lands, at the reader's pace.
+//! A tap of session-stream: every boundary as it is published, at the reader's pace.
 //!
-//! An event source mapping of its own feeds it, so a slow reader slows down the tap and never the pipeline. It holds a
-//! fixed number of batches and reads no further until one is taken.
+//! A separate event source mapping feeds it, so a slow reader slows down the tap and never the pipeline. It holds a fixed
+//! number of batches and reads no further until one is taken.
 
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use local_aws::event_source_mapping::limits::MAX_FUNCTION_TIMEOUT;
@@ -12,28 +12,28 @@ use tokio::time::Instant;
 use crate::error::LocalError;
 use crate::functions::decoded;
 
-/// Most boundaries in one batch.
+/// Maximum boundaries per batch.
 pub const BATCH_RECORDS: usize = 100;
 
-/// Most batches that wait for the reader. An event has at most 6 MiB, so they stay below 24 MiB, however large the
+/// Maximum batches that wait for the reader. An event has at most 6 MiB, so they stay below 24 MiB, however large the
 /// records are.
 pub const BATCHES_AHEAD: usize = 4;
 
-/// Batches of boundaries, as the bytes that were published; in order per user.
+/// Batches of published boundaries as bytes, in order per user.
 pub type Batches = mpsc::Receiver<Vec<Vec<u8>>>;
 
-/// A running tap. It ends when it is dropped, and with it its batches.
+/// A running tap. Dropping it ends the tap and its batches.
 #[derive(Debug)]
 pub struct BoundaryTap {
     mapping: EventSourceMapping,
 }
 
 impl BoundaryTap {
-    /// Begins to read a stream from its first record on, with the stream and the poll intervals of `config`.
+    /// Starts to read a stream from its first record, with the stream name and poll intervals of `config`.
     pub(crate) fn start(client: aws_sdk_kinesis::Client, config: MappingConfig) -> Result<(Self, Batches), LocalError> {
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
-        // A batch that waits for the reader until the time-out is delivered again, so any time-out would do; the longest
-        // has the fewest attempts.
+        // A batch that waits for the reader until the time-out is redelivered, so any time-out works; the longest one needs
+        // the fewest attempts.
         let config = MappingConfig { batch_size: BATCH_RECORDS, function_timeout: MAX_FUNCTION_TIMEOUT, ..config };
         let stream = config.stream_name.clone();
         let mapping = EventSourceMapping::start(client, config, PassOn { batches: sender })
@@ -41,27 +41,27 @@ impl BoundaryTap {
         Ok((Self { mapping }, batches))
     }
 
-    /// How far it has come.
+    /// Its progress.
     #[must_use]
     pub fn progress(&self) -> MappingProgress {
         self.mapping.progress()
     }
 
-    /// Waits until `boundaries` of them were passed on, then ends the tap. Somebody must take the batches meanwhile, or
-    /// have dropped them; those that wait can still be taken afterwards.
+    /// Waits until `boundaries` boundaries were passed on, then ends the tap. Meanwhile, the batches must be received or
+    /// their receiver dropped. Waiting batches can still be received afterwards.
     ///
     /// # Errors
-    /// When the tap's mapping ends before.
+    /// If the tap's mapping ends early.
     pub async fn finish(self, boundaries: u64) -> Result<(), LocalError> {
         self.mapping.progress().wait_until_done(boundaries).await?;
         self.mapping.stop().await?;
         Ok(())
     }
 
-    /// Ends the tap once its reader has dropped the batches.
+    /// Ends the tap after its reader has dropped the batches.
     ///
     /// # Errors
-    /// When the tap's mapping had ended with an error.
+    /// If the tap's mapping ended with an error.
     pub async fn stop(self) -> Result<(), LocalError> {
         self.mapping.stop().await?;
         Ok(())
@@ -76,13 +76,13 @@ struct PassOn {
 
 impl Function for PassOn {
     async fn invoke(&self, event: String, _deadline: Instant) -> Result<String, String> {
-        // Room first, then the whole batch at once: dropped at its deadline, an invocation has passed on nothing, and
-        // the batch can be delivered again without repeating any of it.
+        // First reserve capacity, then send the whole batch at once: an invocation dropped at its deadline has sent nothing,
+        // so a redelivery repeats nothing.
         if let Ok(room) = self.batches.reserve().await {
             let records = decoded::<KinesisEvent>(&event)?.records;
             room.send(records.into_iter().map(|record| record.kinesis.data.0).collect());
         }
-        // Otherwise the reader is gone: the stream is read to its end for nobody.
+        // Otherwise the reader is gone, and the rest of the stream is discarded.
         Ok("{}".to_owned())
     }
 }
@@ -94,8 +94,8 @@ mod tests {
 
     use super::*;
 
-    /// Whether the tap takes a batch of one boundary, `number`, without waiting. If it does not, the invocation is
-    /// dropped, as at its deadline.
+    /// Whether the tap accepts a batch with one boundary, `number`, without waiting. If not, the invocation is dropped, as
+    /// at its deadline.
     fn takes(tap: &PassOn, number: usize) -> bool {
         let record = HandMadeRecord {
             sequence_number: number.to_string(),
@@ -108,18 +108,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_batches_are_held_than_the_bound_and_none_is_lost_or_repeated_by_waiting() {
+    async fn waiting_batches_are_bounded_and_none_is_lost_or_repeated() {
         let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
         let tap = PassOn { batches: sender };
         for number in 0..BATCHES_AHEAD {
             assert!(takes(&tap, number), "there is room for batch {number}");
         }
         for _ in 0..3 {
-            assert!(!takes(&tap, BATCHES_AHEAD), "nobody has taken any");
+            assert!(!takes(&tap, BATCHES_AHEAD), "none was received");
         }
         assert_eq!(batches.recv().await, Some(vec![b"0".to_vec()]));
-        assert!(takes(&tap, BATCHES_AHEAD), "one was taken");
-        assert!(!takes(&tap, BATCHES_AHEAD + 1), "and no second one");
+        assert!(takes(&tap, BATCHES_AHEAD), "one was received");
+        assert!(!takes(&tap, BATCHES_AHEAD + 1), "only one was received");
         drop(tap);
         for number in 1..=BATCHES_AHEAD {
             assert_eq!(batches.recv().await, Some(vec![number.to_string().into_bytes()]));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reader_that_is_gone_holds_up_nothing() {
+    async fn dropped_reader_blocks_nothing() {
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
         let tap = PassOn { batches: sender };
         drop(batches);

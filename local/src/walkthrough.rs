@@ -1,6 +1,6 @@
-//! The walkthrough, hurried: three users click through a shop for a few minutes of event time, within seconds.
+//! The walkthrough: three users click through a shop for a few minutes of event time, in a few seconds.
 //!
-//! Boundaries are shown as they land in session-stream, the sessions table at the end.
+//! Prints boundaries as they are published to session-stream, and the sessions table at the end.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,26 +18,26 @@ const USERS: [&str; 3] = ["user1", "user2", "user3"];
 const EVENTS: [&str; 5] = ["navigate", "search", "detail", "category", "checkout"];
 const DEVICES: [&str; 3] = ["desktop", "mobile", "tablet"];
 
-/// How many clicks are made up, and how long the pause after each really is.
+/// Number of generated clicks, and the real pause after each.
 const CLICKS: u64 = 120;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The pause after each in event time, in seconds: from nothing to so many. The shop is quiet now and then.
+/// Maximum pause after each click in event time, in seconds: usually, and while the shop is quiet.
 const MAX_PAUSE_SECONDS: u64 = 5;
 const MAX_QUIET_SECONDS: u64 = 25;
 
 /// Runs the walkthrough and prints it to standard output.
 ///
 /// # Errors
-/// When it could not be finished.
+/// If it fails.
 pub async fn run() -> Result<(), LocalError> {
-    println!("Three users click through a shop. A session ends after 10 s without a click of its user.\n");
+    println!("Three users click through a shop. A session ends after 10 s without a click from its user.\n");
     let pipeline = Pipeline::start(Options::default()).await?;
     let (tap, mut batches) = pipeline.tap_boundaries()?;
     let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
     let bar = progress_bar();
 
-    // Event time runs ahead of the clock; it begins so early that no click comes from the future.
+    // Event time runs faster than the clock. It starts early enough that no click is in the future.
     let mut event_ms = unix_ms() - CLICKS * MAX_QUIET_SECONDS * 1_000;
     for number in 0..CLICKS {
         let user = USERS[fastrand::usize(..USERS.len())];
@@ -74,11 +74,11 @@ const NEXT: &str = "
 What to try next:
   cargo run -p local -- run --input testdata/disorder.clicks.ndjson --sessions /tmp/sessions.ndjson
   cmp /tmp/sessions.ndjson testdata/disorder.sessions.ndjson && echo the same, byte for byte
-      10,000 clicks, each up to 9.9 s late, give the sessions of the sorted stream.
+      10,000 clicks, each up to 9.9 s late, yield the same sessions as the sorted stream.
   cargo run -p local -- run --input testdata/hostile.clicks.ndjson --sessions - --rejected /tmp/rejected.ndjson
-      Unreadable records are kept with their reasons and delay no click.
+      Unreadable records are stored with their reasons and do not block other clicks.
   cargo run -p local -- run --help
-      All options. README.md tells how to deploy this to AWS.";
+      Lists all options. README.md explains how to deploy to AWS.";
 
 fn show(bar: &ProgressBar, batch: &[Vec<u8>]) {
     bar.suspend(|| batch.iter().for_each(|boundary| println!("{}", boundary_line(boundary))));
@@ -95,7 +95,7 @@ fn click(user: &str, event_ms: u64) -> Vec<u8> {
 
 fn progress_bar() -> ProgressBar {
     let bar = ProgressBar::new(CLICKS);
-    // The template is constant; a fault in it would leave the bar with its default look.
+    // The template is a constant. If it were invalid, the bar would keep its default style.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} clicks  event time {msg}") {
         bar.set_style(style);
     }

@@ -1,4 +1,4 @@
-//! Random streams through the whole pipeline while everything goes wrong that can: the same as the command `chaos`.
+//! Random streams through the whole pipeline with every kind of fault, as the command `chaos` runs them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -6,7 +6,7 @@ use local::chaos::fault_kind::FaultKind;
 use local::chaos::{Chaos, run};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_cuts_and_redeliveries_give_the_sessions_of_the_sorted_stream() {
+async fn any_splits_and_redeliveries_yield_the_sessions_of_the_sorted_stream() {
     let verdict =
         run(Chaos { input: None, seed: 1, runs: 2, jobs: 4, kinds: vec![FaultKind::Redelivery] }).await.unwrap();
     assert_eq!(verdict.failure, None);
@@ -14,7 +14,7 @@ async fn any_cuts_and_redeliveries_give_the_sessions_of_the_sorted_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_faults_together_change_nothing_in_the_tables() {
+async fn all_faults_together_do_not_change_the_tables() {
     let verdict =
         run(Chaos { input: None, seed: 100, runs: 5, jobs: 4, kinds: FaultKind::EACH.to_vec() }).await.unwrap();
     assert_eq!(verdict.failure, None);
@@ -24,7 +24,7 @@ async fn all_faults_together_change_nothing_in_the_tables() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn file_with_records_that_are_no_clicks_is_the_same_under_faults() {
+async fn file_with_unreadable_records_yields_the_same_tables_under_faults() {
     let folder = tempfile::TempDir::new().unwrap();
     let input = folder.path().join("clicks.ndjson");
     let clicks = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/hostile.clicks.ndjson");

@@ -1,4 +1,4 @@
-//! The sample events: each is what Lambda sends, and does what its name says.
+//! The sample events: each has the form that Lambda sends and the effect that its name says.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,7 +21,7 @@ fn ten_seconds() -> TimeBudget {
     TimeBudget::lasting(1_721_390_600_000, Duration::from_secs(10))
 }
 
-/// A batch of `received` records without an undone one.
+/// The counts of a batch of `received` records, all of them done.
 fn of(received: u64, rejected: u64) -> RecordCounts {
     RecordCounts { received, rejected, undone: 0 }
 }
@@ -34,7 +34,7 @@ async fn embedded() -> (LocalAws, Template) {
 }
 
 #[tokio::test]
-async fn click_events_do_what_their_names_say() {
+async fn click_events_have_the_effects_that_their_names_say() {
     use sessionizer_fn::{config::Config, handler::Sessionizer, report::Report};
 
     let (embedded, template) = embedded().await;
@@ -87,13 +87,13 @@ async fn click_events_do_what_their_names_say() {
         assert_eq!((answer.records, answer.report), (records, report), "{name}");
         assert!(answer.response.batch_item_failures.is_empty(), "{name}");
     }
-    // The same event again is a redelivery: nothing is applied, the boundaries are published again.
+    // Sending the event again is a redelivery: no click is applied, the boundaries are published again.
     let again = handle(&sessionizer, event("clicks.json"), ten_seconds()).await.unwrap().report;
     assert_eq!((again.applied, again.already_applied, again.published), (0, 5, 3));
 }
 
 #[tokio::test]
-async fn boundary_events_do_what_their_names_say() {
+async fn boundary_events_have_the_effects_that_their_names_say() {
     use sink_fn::{config::Config, handler::Sink, report::Report};
 
     let (embedded, template) = embedded().await;

@@ -1,4 +1,4 @@
-//! The local run cannot reach an AWS account, whatever the environment holds.
+//! The local run cannot call an AWS account, whatever the environment contains.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What reads the environment of a process: no client can get the variables of the SDK any other way.
+/// Everything that reads a process's environment: no client can get the SDK's variables any other way.
 const READS_ENVIRONMENT: [&str; 4] = ["env::var", "var_os", "from_env", "aws_config"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -30,7 +30,7 @@ fn neither_the_local_run_nor_the_embedded_services_read_the_environment() {
 }
 
 #[test]
-fn run_calls_no_service_that_the_environment_names() {
+fn run_ignores_endpoints_in_the_environment() {
     let folder = tempfile::TempDir::new().unwrap();
     let clicks = folder.path().join("clicks");
     fs::write(&clicks, r#"{"user_id":"a","event_timestamp":1721390000000}"#).unwrap();
@@ -51,7 +51,7 @@ fn run_calls_no_service_that_the_environment_names() {
 }
 
 #[test]
-fn commands_that_work_on_an_account_are_refused() {
+fn commands_for_an_account_do_not_exist() {
     for command in ["tables", "redrive"] {
         let output = Command::new(env!("CARGO_BIN_EXE_local")).arg(command).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();

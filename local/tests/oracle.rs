@@ -1,4 +1,4 @@
-//! Whole files through the whole pipeline, against sessions that were made from them by sorting.
+//! Whole files through the whole pipeline, compared with sessions computed by sorting them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,7 +23,7 @@ struct Shape {
     parallelization: u32,
 }
 
-/// Runs `input` and gives the sessions table as text.
+/// Runs `input` and returns the sessions table as text.
 async fn sessions(
     input: PathBuf,
     shape: &Shape,
@@ -52,7 +52,7 @@ fn assert_same(actual: &str, expected: &str) {
     assert_eq!(actual, expected);
 }
 
-async fn gives_its_sessions(stream: &str, shape: Shape) -> Summary {
+async fn yields_its_sessions(stream: &str, shape: Shape) -> Summary {
     let expected = fs::read_to_string(testdata(&format!("{stream}.sessions.ndjson"))).unwrap();
     let (actual, summary) = sessions(testdata(&format!("{stream}.clicks.ndjson")), &shape, None, None).await;
     assert_same(&actual, &expected);
@@ -61,29 +61,29 @@ async fn gives_its_sessions(stream: &str, shape: Shape) -> Summary {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn walkthroughs_stream_in_large_batches() {
-    gives_its_sessions("walk", Shape { shards: 4, batch_size: 5_000, parallelization: 1 }).await;
+    yields_its_sessions("walk", Shape { shards: 4, batch_size: 5_000, parallelization: 1 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_clicks_within_one_second() {
-    gives_its_sessions("bursts", Shape { shards: 4, batch_size: 100, parallelization: 4 }).await;
+async fn many_clicks_in_one_second() {
+    yields_its_sessions("bursts", Shape { shards: 4, batch_size: 100, parallelization: 4 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disorder_just_below_the_gap() {
-    let summary = gives_its_sessions("disorder", Shape { shards: 4, batch_size: 100, parallelization: 1 }).await;
+    let summary = yields_its_sessions("disorder", Shape { shards: 4, batch_size: 100, parallelization: 1 }).await;
     assert_eq!(summary.sessionizer.late, 0);
     assert!(summary.sessionizer.merged > 0, "the stream has clicks that merge sessions");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clicks_delivered_twice() {
-    gives_its_sessions("duplicates", Shape { shards: 4, batch_size: 5_000, parallelization: 4 }).await;
+    yields_its_sessions("duplicates", Shape { shards: 4, batch_size: 5_000, parallelization: 4 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_that_are_no_clicks_in_small_batches_over_one_shard() {
-    // Three clicks arrive minutes late, which the session rule does not heal: they go first.
+async fn unreadable_records_in_small_batches_over_one_shard() {
+    // Three clicks arrive minutes late, too late for the session rule, so they are put first.
     let too_late = br#"{"user_id":"user1","event_timestamp":1721390400000,"event_type":7}"#.as_slice();
     let clicks = fs::read(testdata("hostile.clicks.ndjson")).unwrap();
     let (late, in_time): (Vec<_>, Vec<_>) = clicks.split(|byte| *byte == b'\n').partition(|line| *line == too_late);
@@ -113,7 +113,7 @@ async fn flink_jobs_rows_are_the_sessions_without_each_users_first_on_its_six_ke
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn second_run_on_the_same_data_goes_on_where_the_first_one_ended() {
+async fn second_run_on_the_same_data_continues_where_the_first_one_ended() {
     let folder = TempDir::new().unwrap();
     let clicks = fs::read_to_string(testdata("bursts.clicks.ndjson")).unwrap();
     let lines: Vec<_> = clicks.lines().collect();
@@ -128,7 +128,7 @@ async fn second_run_on_the_same_data_goes_on_where_the_first_one_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn boundaries_and_rejected_records_are_written_where_they_are_asked_for() {
+async fn boundaries_and_rejected_records_are_written_to_the_requested_files() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
     let long = "x".repeat(1_100_000);
@@ -141,7 +141,7 @@ async fn boundaries_and_rejected_records_are_written_where_they_are_asked_for() 
         sessions: None,
         boundaries: Some(path("boundaries")),
         rejected: Some(path("rejected")),
-        // One click a batch: a session that opens and closes within one batch is published once, closed.
+        // One click per batch: a session that opens and closes within one batch is published once, as closed.
         options: Options { shards: Some(1), batch_size: Some(1), ..Options::default() },
     })
     .await
@@ -149,7 +149,7 @@ async fn boundaries_and_rejected_records_are_written_where_they_are_asked_for() 
     let too_long = OversizedLine { number: 3, bytes: 1_100_000, partition_key_bytes: None };
     let too_long = Oversized { count: 1, first: vec![too_long] };
     assert_eq!((summary.read, summary.sessionizer.applied, &summary.too_long), (4, 2, &too_long));
-    assert!(!summary.is_everything_accounted_for(), "a line that no stream takes has no outcome");
+    assert!(!summary.is_everything_accounted_for(), "an oversized line has no outcome");
     let boundaries = fs::read_to_string(path("boundaries")).unwrap();
     assert_eq!(boundaries.matches("\"status\":\"open\"").count(), 2, "{boundaries}");
     let rejected = fs::read_to_string(path("rejected")).unwrap();

@@ -1,4 +1,4 @@
-//! Rejected records get a second try, each once, and what is rejected again is kept again.
+//! Each rejected record is redriven once, and stored again if it is rejected again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -47,7 +47,7 @@ fn counts(pairs: &[(&str, u64)]) -> std::collections::BTreeMap<String, u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clicks_rejected_by_too_small_a_skew_become_sessions_once_it_is_larger() {
+async fn clicks_rejected_for_clock_skew_become_sessions_once_the_limit_is_larger() {
     let folder = tempfile::TempDir::new().unwrap();
     let strict = pipeline(folder.path(), 0).await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(600);
@@ -84,13 +84,13 @@ async fn clicks_rejected_by_too_small_a_skew_become_sessions_once_it_is_larger()
     assert_eq!(ids, ["a_0", "b_0"]);
     assert_eq!(lenient.sessionizer_total.now().applied, 2);
 
-    // What is left: one that is rejected again, under its new position, and one of which only a part was kept.
+    // Remaining: one record rejected again, under its new position, and one that was truncated when it was stored.
     let all = redriven(&lenient, &[], Mode::ForReal).await;
     assert_eq!((all.put, all.cut), (counts(&[("not_json", 1)]), counts(&[("not_json", 1)])));
     lenient.drain(3).await.unwrap();
     let after = rejected(&lenient).await;
     assert_eq!(after.len(), 2);
     assert!(after.iter().all(|(reason, _)| reason == "not_json"), "{after:?}");
-    assert_eq!(after.iter().filter(|item| before.contains(item)).count(), 1, "the other one has a new position");
+    assert_eq!(after.iter().filter(|item| before.contains(item)).count(), 1, "the other record has a new position");
     lenient.stop().await.unwrap();
 }

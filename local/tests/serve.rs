@@ -1,4 +1,4 @@
-//! The command `serve` as a user types it: the built program, spoken to with the SDK.
+//! The command `serve` as a user runs it: the built program, called with the SDK.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,7 +15,7 @@ use ops::config::Config;
 use ops::tables::{self, Tables};
 use ops::target::{Service, Target};
 
-/// What takes longer than this will never come.
+/// Anything that takes longer than this is considered stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many printed lines are read before a test asks for them; the program then waits, as at a terminal that is stopped.
@@ -34,18 +34,18 @@ struct Served {
 }
 
 impl Served {
-    /// Starts `serve` and takes the exports from what it prints.
+    /// Starts `serve` and reads the exports from its output.
     fn start(exports_file: &str) -> Self {
         let mut serve = Command::new(LOCAL);
         serve.args(["serve", "--shards", "2", "--exports", exports_file]).stdout(Stdio::piped());
         let mut child = serve.spawn().unwrap();
         let (sender, lines) = mpsc::sync_channel(LINES_READ_AHEAD);
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        // Ends with the program, or with the test.
+        // Ends when the program or the test ends.
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut served = Self { lines, child, exports: BTreeMap::new() };
         while let line = served.line()
-            && !line.starts_with("Ctrl-C")
+            && !line.starts_with("Press Ctrl-C")
         {
             if let Some((name, value)) = line.strip_prefix("export ").and_then(|export| export.split_once('=')) {
                 served.exports.insert(name.to_owned(), value.to_owned());
@@ -54,7 +54,7 @@ impl Served {
         served
     }
 
-    /// Has nothing read of what is printed from now on, until the result is dropped. The pipe stays open.
+    /// Stops reading the output until the result is dropped. The pipe stays open.
     fn stop_reading(&mut self) -> Receiver<String> {
         let (_, none) = mpsc::channel();
         std::mem::replace(&mut self.lines, none)
@@ -66,16 +66,16 @@ impl Served {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "it goes on");
+            assert!(Instant::now() < deadline, "it is still running");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("the program goes on and prints something")
+        self.lines.recv_timeout(PATIENCE).expect("the program is running and prints something")
     }
 
-    /// Reads what is printed until a line contains `text`.
+    /// Reads the output until a line contains `text`.
     fn until(&self, text: &str) {
         while !self.line().contains(text) {}
     }
@@ -95,7 +95,7 @@ impl Served {
         put.data(Blob::new(data)).send().await.unwrap();
     }
 
-    /// What the tables show to a client that the exports lead.
+    /// The tables as shown to a client that uses the exports.
     async fn tables(&self) -> String {
         let config = Config::from_variables(self.exports.clone()).unwrap();
         let dynamodb = aws_sdk_dynamodb::Client::new(&config.sdk);
@@ -115,7 +115,7 @@ impl Drop for Served {
 }
 
 #[tokio::test]
-async fn clicks_put_through_the_api_come_out_as_sessions_and_show_in_the_tables() {
+async fn clicks_put_through_the_api_become_sessions_in_the_tables() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("exports");
     let served = Served::start(file.to_str().unwrap());
@@ -129,7 +129,7 @@ async fn clicks_put_through_the_api_come_out_as_sessions_and_show_in_the_tables(
     served.put("user8", &click("user8", 1_721_390_000_000)).await;
     served.until("user8_0");
 
-    // A boundary is shown when it is published; the sink stores it a moment later.
+    // A boundary is printed when it is published; the sink stores it a moment later.
     let deadline = Instant::now() + PATIENCE;
     let tables = loop {
         let tables = served.tables().await;
@@ -151,7 +151,7 @@ async fn clicks_put_through_the_api_come_out_as_sessions_and_show_in_the_tables(
 }
 
 #[tokio::test]
-async fn it_ends_with_an_error_when_what_it_serves_has_ended() {
+async fn serve_exits_with_an_error_when_its_pipeline_stops() {
     let folder = tempfile::TempDir::new().unwrap();
     let mut served = Served::start(folder.path().join("exports").to_str().unwrap());
     served.kinesis().delete_stream().stream_name("click-stream").send().await.unwrap();
@@ -159,7 +159,7 @@ async fn it_ends_with_an_error_when_what_it_serves_has_ended() {
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_it_although_nobody_reads_what_it_prints() {
+async fn ctrl_c_ends_serve_although_its_output_is_not_read() {
     const CLICKS: usize = 2_000;
     let folder = tempfile::TempDir::new().unwrap();
     let mut served = Served::start(folder.path().join("exports").to_str().unwrap());
@@ -177,7 +177,7 @@ async fn ctrl_c_ends_it_although_nobody_reads_what_it_prints() {
         assert_eq!(put.failed_record_count, Some(0));
         tokio::time::sleep(Duration::from_millis(600)).await; // two shards take 2,000 records a second
     }
-    // The pipeline goes on: what nobody reads is in the table all the same.
+    // The pipeline continues: sessions are stored although the output is not read.
     let deadline = Instant::now() + PATIENCE;
     while !served.tables().await.contains(&format!("sessions: {CLICKS}\n")) {
         assert!(Instant::now() < deadline, "the pipeline waits for a reader");

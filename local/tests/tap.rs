@@ -1,4 +1,4 @@
-//! The look into session-stream: whoever reads it, and however slowly, the pipeline goes on and nothing piles up.
+//! The tap of session-stream: however slow its reader, the pipeline continues and memory stays bounded.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ async fn pipeline() -> Pipeline {
     Pipeline::start(Options { shards: Some(1), ..Options::default() }).await.unwrap()
 }
 
-/// Puts clicks a minute apart, round by round, and waits until they are sessions.
+/// Puts clicks a minute apart, round by round, and waits until their sessions are stored.
 async fn put_clicks(pipeline: &Pipeline) -> u64 {
     let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await.unwrap();
     for round in 0..CLICKS_PER_USER {
@@ -33,13 +33,13 @@ async fn put_clicks(pipeline: &Pipeline) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_reads_for_long_and_then_everything_is_there_in_order_per_user() {
+async fn late_reader_gets_everything_in_order_per_user() {
     let pipeline = pipeline().await;
     let (tap, mut batches) = pipeline.tap_boundaries().unwrap();
-    let published = put_clicks(&pipeline).await; // the sink has stored all of it although nobody reads the tap
+    let published = put_clicks(&pipeline).await; // the sink stores all of it although the tap is not read
     let bound = (BATCHES_AHEAD * BATCH_RECORDS) as u64;
     assert!(published > 2 * bound, "{published} boundaries are enough to show a bound of {bound}");
-    // As much as fits is passed on, and no more, however long it waits.
+    // The tap passes on as much as fits and no more, however long it waits.
     while batches.len() < BATCHES_AHEAD {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -71,7 +71,7 @@ async fn nobody_reads_for_long_and_then_everything_is_there_in_order_per_user() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tap_ends_although_its_reader_has_gone() {
+async fn tap_ends_although_its_reader_was_dropped() {
     let pipeline = pipeline().await;
     let (tap, batches) = pipeline.tap_boundaries().unwrap();
     drop(batches);

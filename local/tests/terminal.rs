@@ -1,4 +1,4 @@
-//! The command `run` as a user types it: the built program, what it prints, what it leaves behind and how it ends.
+//! The command `run` as a user runs it: the built program, its output, its files and its exit status.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -22,7 +22,7 @@ const CLICKS: &str = r#"{"user_id":"a","event_timestamp":1721390000000,"event_na
 
 const SESSION_IDS: [&str; 3] = ["a_0", "a_1", "b_0"];
 
-/// A folder in which the program runs, with the clicks in `clicks`.
+/// A folder in which the program runs, with clicks in the file `clicks`.
 struct Desk {
     folder: TempDir,
 }
@@ -56,14 +56,14 @@ impl Desk {
         self.command(&[&["run"], arguments].concat()).output().unwrap()
     }
 
-    /// What the program says on standard error when it refuses `arguments`, with its exit status.
+    /// The exit status and standard error of a run with invalid `arguments`.
     fn refused(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.command(arguments).output().unwrap();
         assert_eq!(text(&output.stdout), "", "{arguments:?}");
         (output.status.code().unwrap(), text(&output.stderr))
     }
 
-    /// The files in the folder and what they hold.
+    /// The files in the folder and their content.
     fn content(&self) -> Vec<(String, Vec<u8>)> {
         let file = |entry: fs::DirEntry| {
             let content = if entry.path().is_dir() { Vec::new() } else { fs::read(entry.path()).unwrap() };
@@ -93,7 +93,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn value_outside_its_limits_is_a_usage_error_that_names_option_value_and_limit() {
+fn value_out_of_range_is_a_usage_error_that_names_option_value_and_limit() {
     let desk = Desk::new();
     let cases: [(&[&str], &str, &str); 9] = [
         (&["run", "--gap-seconds"], "0", "0 is not in 1..=86400"),
@@ -117,7 +117,7 @@ fn value_outside_its_limits_is_a_usage_error_that_names_option_value_and_limit()
 }
 
 #[test]
-fn file_that_cannot_be_used_is_refused_at_once_and_leaves_every_file_as_it_was() {
+fn unusable_file_is_an_immediate_error_and_leaves_every_file_unchanged() {
     let desk = Desk::new();
     for name in ["old", "file"] {
         desk.put(name, b"as it was");
@@ -189,7 +189,7 @@ fn file_that_cannot_be_used_is_refused_at_once_and_leaves_every_file_as_it_was()
 }
 
 #[test]
-fn refusal_does_not_wait_for_standard_input_to_end() {
+fn error_in_an_option_does_not_wait_for_standard_input_to_end() {
     let desk = Desk::new();
     let mut command = desk.command(&["run", "--input", "-", "--sessions", "/nonexistent/x"]);
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -199,7 +199,7 @@ fn refusal_does_not_wait_for_standard_input_to_end() {
 }
 
 #[test]
-fn input_on_standard_input_that_is_an_output_is_refused() {
+fn standard_input_that_is_also_an_output_is_an_error() {
     let desk = Desk::new();
     let mut command = desk.command(&["run", "--input", "-", "--sessions", "clicks"]);
     let output = command.stdin(fs::File::open(desk.path("clicks")).unwrap()).output().unwrap();
@@ -212,7 +212,7 @@ fn input_on_standard_input_that_is_an_output_is_refused() {
 fn gzip_input_gives_the_same_sessions_from_a_file_and_from_standard_input() {
     let desk = Desk::new();
     let (first, second) = CLICKS.as_bytes().split_at(100);
-    // Two members that cut a line, under a name that does not tell.
+    // Two members that split a line, in a file whose name does not end in .gz.
     desk.put("zipped", &[gzip(first), gzip(second)].concat());
     let output = desk.run(&["--input", "zipped", "--sessions", "-"]);
     assert_eq!(
@@ -227,13 +227,13 @@ fn gzip_input_gives_the_same_sessions_from_a_file_and_from_standard_input() {
 }
 
 #[test]
-fn run_that_fails_leaves_its_outputs_empty() {
+fn failed_run_leaves_its_outputs_empty() {
     let desk = Desk::new();
     let whole = gzip(CLICKS.as_bytes());
     desk.put("cut.gz", &whole[..whole.len() - 4]);
     let outputs = ["--sessions", "sessions", "--boundaries", "boundaries", "--rejected", "rejected"];
     let cases: [(&[&str], &str); 3] = [
-        (&["--input", "cut.gz"], "cut.gz, after line 3: the gzip data are damaged or cut off: unexpected end of file"),
+        (&["--input", "cut.gz"], "cut.gz, after line 3: the gzip data is damaged or truncated: unexpected end of file"),
         (
             &["--input", "clicks", "--sessions", "/dev/full"],
             "--sessions /dev/full cannot be written: No space left on device (os error 28)",
@@ -268,26 +268,26 @@ fn ctrl_c_ends_a_run_and_leaves_its_outputs_empty() {
     }
     let deadline = Instant::now() + Duration::from_secs(60);
     while !fs::read(desk.path("boundaries")).is_ok_and(|boundaries| !boundaries.is_empty()) {
-        assert!(Instant::now() < deadline, "boundaries are written while the input goes on");
+        assert!(Instant::now() < deadline, "boundaries are written while the input is open");
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(
         (output.status.code(), text(&output.stderr)),
-        (Some(1), "error: interrupted: the output files of this run are empty or as they were before\n".to_owned())
+        (Some(1), "error: interrupted: the output files of this run are either empty or unchanged\n".to_owned())
     );
     assert_eq!((desk.text("sessions"), desk.text("boundaries")), (String::new(), String::new()));
     drop(stdin);
 }
 
 #[test]
-fn outputs_replace_what_an_earlier_run_has_left() {
+fn outputs_replace_those_of_an_earlier_run() {
     let desk = Desk::new();
     for name in ["sessions", "boundaries", "rejected"] {
         desk.put(name, &[b'x'; 100_000]);
     }
-    // A batch a click: a session that opens and closes within one batch is published once.
+    // One click per batch: a session that opens and closes within one batch is published once.
     let options = ["--input", "clicks", "--shards", "1", "--batch-size", "1"];
     let outputs = ["--sessions", "sessions", "--boundaries", "boundaries", "--rejected", "rejected"];
     let output = desk.run(&[&options[..], &outputs].concat());
@@ -300,7 +300,7 @@ fn outputs_replace_what_an_earlier_run_has_left() {
 }
 
 #[test]
-fn rejected_records_come_in_the_order_of_their_lines_with_their_partition_keys() {
+fn rejected_records_are_written_in_input_order_with_their_partition_keys() {
     let desk = Desk::new();
     let far_future = r#"{"user_id":"c","event_timestamp":32503680000000}"#; // the year 3000
     let lines = ["", "no click", "\r", &far_future.replace('c', "a"), " \t ", "{}", CLICKS, "[]", far_future];
@@ -322,7 +322,7 @@ fn rejected_records_come_in_the_order_of_their_lines_with_their_partition_keys()
     ];
     let expected = expected.map(|(line, key, reason)| (Some(line), key.to_owned(), reason.to_owned()));
     assert_eq!(text(&output.stdout).lines().map(row).collect::<Vec<_>>(), expected);
-    // What the first run has rejected is not reported by a second one.
+    // A second run does not report the records that the first one rejected.
     desk.put("mixed", b"  {\n");
     let second = desk.run(&arguments);
     let rows: Vec<_> = text(&second.stdout).lines().map(row).collect();
@@ -330,30 +330,30 @@ fn rejected_records_come_in_the_order_of_their_lines_with_their_partition_keys()
 }
 
 #[test]
-fn line_over_the_limit_of_a_record_is_reported_with_the_limit_and_is_a_failure() {
+fn oversized_line_is_reported_with_the_limit_and_fails_the_run() {
     let desk = Desk::new();
     let padded = |bytes: usize| {
         let click = r#"{"user_id":"a","event_timestamp":1721390000000}"#;
         format!("{click}{}\n", " ".repeat(bytes - click.len()))
     };
-    // With the partition key `a` the first line is as large as a record may be.
+    // With the partition key `a`, the first line is exactly at the limit.
     let lines = [padded(1_048_575), padded(1_048_576), "x".repeat(1_100_000)];
     desk.put("large", lines.concat().as_bytes());
     let output = desk.run(&["--input", "large", "--sessions", "-"]);
     assert_eq!(session_ids(&text(&output.stdout)), ["a_0"]);
     let summary = text(&output.stderr);
     let expected = "
-not put            2 lines: a Kinesis record holds 1048576 bytes, its partition key included
-                     line 2 has 1048576 bytes and a partition key of 1
+not put            2 lines: a Kinesis record is limited to 1048576 bytes including its partition key
+                     line 2 has 1048576 bytes plus a partition key of 1
                      line 3 has 1100000 bytes
-NOT EVERYTHING IS ACCOUNTED FOR: 3 records were read, 1 have an outcome
+NOT EVERY RECORD IS ACCOUNTED FOR: of 3 records, 1 were applied, late or rejected
 ";
     assert!(summary.ends_with(expected), "{summary}");
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
-fn help_says_what_the_exit_status_means() {
+fn help_explains_the_exit_status() {
     let help = Command::new(LOCAL).arg("--help").current_dir(Path::new("/")).output().unwrap();
     assert!(text(&help.stdout).contains("Exit status:\n  0  "), "{}", text(&help.stdout));
 }

@@ -1,12 +1,12 @@
-//! Where the tool leads: the AWS SDK's variables, and the tables' names.
+//! The tool's configuration: the AWS SDK's variables and the tables' names.
 
 use aws_types::SdkConfig;
 use kinesis_function::config::{ConfigError, Variables};
 
-/// What both commands are configured with.
+/// The configuration of both commands.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Region, credentials and endpoints. One attempt a call; see [`kinesis_function::aws`].
+    /// Region, credentials and endpoints. One attempt per call; see [`kinesis_function::aws`].
     pub sdk: SdkConfig,
     /// The tables' names.
     pub tables: TableNames,
@@ -24,11 +24,10 @@ pub struct TableNames {
 }
 
 impl Config {
-    /// From `variables`, usually `std::env::vars()`. Tables have the names that template.yaml gives them, unless the
-    /// functions' variables say otherwise.
+    /// Reads `variables`, usually `std::env::vars()`. Table names default to those in template.yaml.
     ///
     /// # Errors
-    /// All variables that are missing or wrong, by name.
+    /// Names every variable that is missing or invalid.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let variables: Vec<_> = variables.into_iter().collect();
         let sdk = kinesis_function::aws::sdk_config(variables.clone())?;
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_named_as_in_the_template_unless_variables_name_them() {
+    fn table_names_default_to_those_in_the_template() {
         assert_eq!(names(&[]), ["sessions", "session-state", "rejected-records"]);
         assert_eq!(names(&[("STATE_TABLE", "s2"), ("SESSIONS_TABLE", "")]), ["sessions", "s2", "rejected-records"]);
     }

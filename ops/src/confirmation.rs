@@ -1,22 +1,24 @@
-//! Asks a person before anything is changed.
+//! Asks for confirmation before a change.
 
 use std::io::{BufRead, Write};
 
 use crate::error::OpsError;
 
-/// The only answer that lets a change happen: one that no finger types by accident.
+/// The only answer that confirms: a whole word, so that a stray keystroke does not.
 const YES: &str = "yes";
 
-/// Longest answer that is read, in bytes.
+/// Maximum length of an answer, in bytes.
 const MAX_ANSWER_BYTES: u64 = 1_024;
 
-/// Puts `question` to whoever reads `output` and waits for a line of `input`.
+/// Writes `question` to `output` and waits for a line of `input`.
 ///
 /// # Errors
-/// [`OpsError::NotConfirmed`] for every answer but [`YES`], the end of `input` included; [`OpsError::Terminal`] when
-/// either cannot be used.
+/// [`OpsError::NotConfirmed`] for any answer other than [`YES`], including the end of `input`; [`OpsError::Terminal`] if
+/// reading or writing fails.
 pub fn confirm(question: &str, input: impl BufRead, mut output: impl Write) -> Result<(), OpsError> {
-    write!(output, "{question} Type \"{YES}\" to go on: ").and_then(|()| output.flush()).map_err(OpsError::Terminal)?;
+    write!(output, "{question} Type \"{YES}\" to continue: ")
+        .and_then(|()| output.flush())
+        .map_err(OpsError::Terminal)?;
     let mut answer = Vec::new();
     input.take(MAX_ANSWER_BYTES).read_until(b'\n', &mut answer).map_err(OpsError::Terminal)?;
     if answer.trim_ascii() == YES.as_bytes() { Ok(()) } else { Err(OpsError::NotConfirmed) }
@@ -29,7 +31,7 @@ mod tests {
     fn answer(text: &str) -> String {
         let mut asked = Vec::new();
         let outcome = confirm("Really?", text.as_bytes(), &mut asked);
-        assert_eq!(asked, b"Really? Type \"yes\" to go on: ");
+        assert_eq!(asked, b"Really? Type \"yes\" to continue: ");
         outcome.map_or_else(|error| error.to_string(), |()| "confirmed".to_owned())
     }
 

@@ -1,17 +1,17 @@
-//! What can go wrong with a command, where, and what to do about it.
+//! Errors of the commands: what failed, where, and what to do about it.
 
 use std::io;
 
 use kinesis_function::call_error::CallError;
 use kinesis_function::config::ConfigError;
 
-/// A command that could not be finished.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpsError {
-    /// The variables lead to no service.
+    /// Environment variables are missing or invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A call about a table failed.
+    /// A call to DynamoDB for a table failed.
     #[error("table {table}: {source}")]
     Table {
         /// The table's name.
@@ -19,47 +19,47 @@ pub enum OpsError {
         /// What failed.
         source: CallError,
     },
-    /// An item of a table is not what the functions write there.
+    /// An item does not have the format that the functions write.
     #[error("table {table}: {fault}")]
     Item {
         /// The table's name.
         table: String,
-        /// The item's key, and what is wrong with it.
+        /// The item's key and its fault.
         fault: String,
     },
-    /// A redrive was asked for reasons that no record is rejected for.
-    #[error("no such reason: {unknown}. There are:\n  {known}")]
+    /// A redrive was requested for unknown rejection reasons.
+    #[error("--reasons: unknown reason {unknown}. Valid reasons:\n  {known}")]
     UnknownReasons {
         /// The unknown reasons, each in quotes.
         unknown: String,
-        /// All reasons there are.
+        /// All valid reasons.
         known: String,
     },
-    /// A change needs a person's yes, and there is no terminal to ask at.
+    /// A change needs confirmation, and there is no terminal to ask at.
     #[error(
-        "this changes tables and streams, and there is no terminal to confirm it at (standard input and standard error): nothing was done"
+        "redrive changes tables and streams and needs confirmation, but standard input and standard error are not a terminal: nothing was changed"
     )]
     NoTerminal,
-    /// The person at the terminal did not say yes.
+    /// The operator did not confirm.
     #[error("not confirmed: nothing was changed")]
     NotConfirmed,
     /// Records are back in their stream, but their items could not be deleted.
     #[error(
-        "table {table}: {records} records are back in their stream but still in the table; the next redrive would put them again: {source}"
+        "table {table}: {records} records are back in their stream, but deleting their items failed; the next redrive would put them back again: {source}"
     )]
     Undeleted {
         /// The table's name.
         table: String,
-        /// How many items, at most.
+        /// Maximum number of items that were not deleted.
         records: usize,
         /// What failed.
         source: CallError,
     },
     /// The terminal could not be read or written.
-    #[error("the terminal cannot be used: {0}")]
+    #[error("cannot read from or write to the terminal: {0}")]
     Terminal(io::Error),
     /// Standard output could not be written.
-    #[error("standard output cannot be written: {0}")]
+    #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),
 }
 
@@ -69,13 +69,13 @@ impl OpsError {
         |source| Self::Table { table: table.to_owned(), source }
     }
 
-    /// Whether the command line is at fault, rather than what it met.
+    /// Whether the command line caused the error.
     #[must_use]
     pub fn is_usage_error(&self) -> bool {
         matches!(self, Self::UnknownReasons { .. } | Self::NoTerminal)
     }
 
-    /// What to do now, where the error itself does not say it.
+    /// What to do next, unless the error itself says so.
     #[must_use]
     pub fn advice(&self) -> Option<String> {
         match self {
@@ -93,19 +93,19 @@ impl OpsError {
 }
 
 const SECOND_CLICK: &str = "the next redrive counts each of these records as a second click";
-const FOREIGN_ITEM: &str = "something else wrote or edited this item: find out what before touching it; \
-                            docs/operations.md, \"A state that cannot be read\", has the rest";
+const FOREIGN_ITEM: &str = "something else wrote or edited this item: find out what before you change it; \
+                            see docs/operations.md, \"A state that cannot be read\"";
 const WITHOUT_A_TERMINAL: &str =
-    "run it at a terminal, count with --dry-run, or pass --yes after reading what --help says of it";
-const CREDENTIALS: &str = "take them from `aws configure export-credentials --format env` (profiles are not read), or from \
-                           what `local serve` exports";
+    "run the command in a terminal, use --dry-run to only count, or pass --yes after reading its entry in --help";
+const CREDENTIALS: &str = "take them from `aws configure export-credentials --format env` (profiles are not read) or from \
+                           the variables that `local serve` prints";
 
-/// What an operator can do about a failed call to DynamoDB. Source of the codes: the API reference, "Common errors".
+/// What an operator can do about a failed call to DynamoDB. Source of the codes: API reference, "Common errors".
 fn of_call(error: &CallError) -> Option<String> {
     let operation = error.operation();
     Some(match error.code() {
         "AccessDeniedException" => {
-            format!("allow dynamodb:{operation} on the table; docs/operations.md lists what each command needs")
+            format!("allow dynamodb:{operation} on the table; docs/operations.md lists each command's permissions")
         }
         "ExpiredTokenException"
         | "IncompleteSignatureException"
@@ -113,13 +113,12 @@ fn of_call(error: &CallError) -> Option<String> {
         | "MissingAuthenticationTokenException"
         | "UnrecognizedClientException" => format!("the credentials are not valid here: {CREDENTIALS}"),
         "ResourceNotFoundException" => {
-            "is it another account or region, or has the table another name? Compare what is \
-                                        shown above with AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB, SESSIONS_TABLE, \
-                                        STATE_TABLE and REJECTED_TABLE"
+            "the account, region or table name may be wrong: check the credentials, AWS_REGION, \
+             AWS_ENDPOINT_URL_DYNAMODB, SESSIONS_TABLE, STATE_TABLE and REJECTED_TABLE"
                 .to_owned()
         }
         "NoConnection" | "TimedOut" => {
-            "check the network, AWS_REGION and, where it is set, AWS_ENDPOINT_URL_DYNAMODB".to_owned()
+            "check the network, AWS_REGION and, if set, AWS_ENDPOINT_URL_DYNAMODB".to_owned()
         }
         _ if error.is_transient() => "the error is transient: run the command again in a minute".to_owned(),
         _ => return None,
@@ -135,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn failed_call_says_what_to_do_now() {
+    fn failed_call_comes_with_advice() {
         let cases = [
             ("AccessDeniedException", "allow dynamodb:Scan on the table"),
             ("ExpiredTokenException", "the credentials are not valid here"),
-            ("ResourceNotFoundException", "another account or region"),
+            ("ResourceNotFoundException", "account, region or table name may be wrong"),
             ("ThrottlingException", "run the command again"),
         ];
         for (code, expected) in cases {

@@ -1,4 +1,4 @@
-//! `sessionctl`: its commands, and how they end.
+//! `sessionctl`: runs its commands and maps their outcome to an exit status.
 
 mod cli;
 
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         if let Some(advice) = error.advice() {
-            eprintln!("what now: {advice}");
+            eprintln!("hint: {advice}");
         }
         if error.is_usage_error() { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
@@ -72,7 +72,7 @@ async fn redrive(args: RedriveArgs) -> Result<ExitCode, OpsError> {
     carry_out(plan, &aws_sdk_kinesis::Client::new(&sdk), mode).await
 }
 
-/// Shows how far `plan` comes, and what it did in the end, even if it failed on its way.
+/// Shows the progress of `plan` and then its result, even if it failed partway.
 async fn carry_out(plan: Plan<'_>, kinesis: &aws_sdk_kinesis::Client, mode: Mode) -> Result<ExitCode, OpsError> {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(100));
@@ -86,13 +86,13 @@ async fn carry_out(plan: Plan<'_>, kinesis: &aws_sdk_kinesis::Client, mode: Mode
     bar.finish_and_clear();
     let done = outcome.as_ref().unwrap_or(&so_far);
     if outcome.is_ok() || so_far != Redriven::default() {
-        let prefix = if mode == Mode::DryRun { "Nothing was changed. There would be " } else { "" };
+        let prefix = if mode == Mode::DryRun { "Dry run: nothing was changed. Without --dry-run:\n" } else { "" };
         print(&format!("{prefix}{done}\n"))?;
     }
     let redriven = outcome?;
     if !redriven.left.is_empty() {
         eprintln!(
-            "what now: clear the errors above, then run the same command again: what is left is still in the table"
+            "hint: fix the errors above, then run the same command again: the remaining records are in the table"
         );
     }
     if !redriven.unanswered.is_empty() {
@@ -105,12 +105,12 @@ async fn carry_out(plan: Plan<'_>, kinesis: &aws_sdk_kinesis::Client, mode: Mode
     Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// For the calls that nothing here retries.
+/// A client with the SDK's retries, for calls that this crate does not retry itself.
 fn retrying(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(&kinesis_function::aws::with_sdk_retries(sdk))
 }
 
-/// Unlike `print!`, does not panic at a closed pipe.
+/// Unlike `print!`, does not panic on a closed pipe.
 fn print(text: &str) -> Result<(), OpsError> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(OpsError::Stdout)

@@ -1,7 +1,7 @@
-//! The items of the tables as the project's own types, read up to a limit.
+//! Reads the tables' items, up to a limit, as the project's own types.
 //!
-//! A Scan returns items in no useful order, so a limited read shows some of a table, not the first of it. What is read is
-//! sorted afterwards.
+//! A Scan returns items in no useful order, so a limited read returns an arbitrary subset of a table. The items read are
+//! then sorted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,20 +22,20 @@ use crate::error::OpsError;
 pub enum ReadLimit {
     /// Everything: memory and cost grow with the table.
     WholeTable,
-    /// At most so many items.
+    /// At most this many items.
     Items(u32),
 }
 
-/// What was read of a table.
+/// The items read from a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored<T> {
-    /// What the items hold.
+    /// The decoded items.
     pub items: T,
-    /// Whether the table holds items that were not read.
+    /// Whether the table contains items that were not read.
     pub has_more: bool,
 }
 
-/// A rejected record as its item holds it.
+/// A rejected record, as stored in its item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRejection {
     /// Stream and shard.
@@ -46,20 +46,20 @@ pub struct StoredRejection {
     pub partition_key: String,
     /// The reason's code.
     pub reason: String,
-    /// What is wrong, for a person.
+    /// The fault, in words.
     pub message: String,
     /// When it arrived, in Unix milliseconds.
     pub arrival_time: u64,
     /// Its whole length in bytes.
     pub data_length: u64,
-    /// The bytes that were kept.
+    /// The stored bytes.
     pub data: Vec<u8>,
 }
 
 /// The sessions in the table called `table`, without tombstones, sorted by session id as bytes.
 ///
 /// # Errors
-/// When the table cannot be read or holds something else.
+/// If the table cannot be read or contains other items.
 pub async fn sessions(client: &Client, table: &str, limit: ReadLimit) -> Result<Stored<Vec<Boundary>>, OpsError> {
     let read = scan(client, table, limit).await?;
     let decode =
@@ -73,7 +73,7 @@ pub async fn sessions(client: &Client, table: &str, limit: ReadLimit) -> Result<
 /// The state of each user in the table called `table`.
 ///
 /// # Errors
-/// When the table cannot be read or holds something else.
+/// If the table cannot be read or contains other items.
 pub async fn states(
     client: &Client,
     table: &str,
@@ -93,7 +93,7 @@ pub async fn states(
 /// The rejected records in the table called `table`, sorted by their position.
 ///
 /// # Errors
-/// When the table cannot be read or holds something else.
+/// If the table cannot be read or contains other items.
 pub async fn rejected(
     client: &Client,
     table: &str,
@@ -107,13 +107,13 @@ pub async fn rejected(
 }
 
 impl StoredRejection {
-    /// Orders records as they are in their shard: a sequence number has no leading zeros, so the longer one is larger.
+    /// The record's place in its shard. A sequence number has no leading zeros, so the longer one is larger.
     fn position(&self) -> (&str, usize, &str) {
         (&self.source, self.sequence_number.len(), &self.sequence_number)
     }
 }
 
-/// The error of an item that the functions did not write, with its key.
+/// The error for an item that the functions did not write, with its key.
 fn not_ours(table: &str, item: &Item, fault: &str) -> OpsError {
     let keys = ["session_id", "user_id", kinesis_function::rejected_table::KEY];
     let key: Vec<_> =
@@ -140,7 +140,7 @@ async fn scan(client: &Client, table: &str, limit: ReadLimit) -> Result<Stored<V
     let mut items: Vec<Item> = Vec::new();
     let mut from: Option<HashMap<String, AttributeValue>> = None;
     loop {
-        // One more than asked for tells whether there are more.
+        // Reads one item more than requested to find out whether there are more.
         let missing = match limit {
             ReadLimit::WholeTable => None,
             ReadLimit::Items(most) => Some(most as usize + 1 - items.len()),

@@ -1,4 +1,4 @@
-//! What the tables hold, for a person: some items of each, and roughly how many there are.
+//! Shows some items of each table, and roughly how many more there are.
 
 use std::fmt::Write as _;
 
@@ -9,10 +9,11 @@ use crate::stored::{self, ReadLimit};
 use crate::target::DescribedTable;
 use crate::text_table;
 
-/// Most items that may be read of a table. All are held in memory, and a rejected record may have 392 KiB: at worst 400 MB.
+/// Maximum number of items to read from a table. They are held in memory, and a rejected record has up to 392 KiB: at most
+/// 400 MB.
 pub const MAX_LIMIT: u32 = 1_000;
 
-/// Items read of a table unless the operator says otherwise: about two screens, and at worst 40 MB.
+/// Default number of items to read from a table: about two screens, at most 40 MB.
 pub const DEFAULT_LIMIT: u32 = 100;
 
 /// What to show.
@@ -24,16 +25,16 @@ pub struct Tables<'a> {
     pub states: &'a DescribedTable,
     /// The table of rejected records.
     pub rejected: &'a DescribedTable,
-    /// Most items to read of each.
+    /// Maximum number of items to read from each.
     pub limit: u32,
-    /// Columns of the terminal; without, no text is wrapped.
+    /// The terminal's width in columns. Without it, text is not wrapped.
     pub width: Option<u16>,
 }
 
 /// All three tables as text, up to the limit of each.
 ///
 /// # Errors
-/// When a table cannot be read or holds what the functions do not write.
+/// If a table cannot be read or contains items that the functions did not write.
 pub async fn shown(client: &Client, tables: &Tables<'_>) -> Result<String, OpsError> {
     let Tables { sessions, states, rejected, limit, width } = *tables;
     let limit = ReadLimit::Items(limit);
@@ -51,14 +52,14 @@ pub async fn shown(client: &Client, tables: &Tables<'_>) -> Result<String, OpsEr
     Ok(parts.chunks(2).map(<[String]>::concat).collect::<Vec<_>>().join("\n"))
 }
 
-/// `sessions: 3`, and what is left out when there is more.
+/// `sessions: 3`, and roughly how many items are not shown.
 fn title(table: &DescribedTable, shown: usize, has_more: bool) -> String {
     let mut title = format!("{}: {shown}", text_table::escaped(&table.name));
     if has_more {
-        // DynamoDB's count is hours old: one that is too small says nothing.
+        // DynamoDB's count may be hours old. One that is too small is not shown.
         let about = table.items.checked_sub(shown as u64).filter(|more| *more > 0);
         let more = about.map_or("more".to_owned(), |more| format!("about {more} more"));
-        let _ = write!(title, ", in no particular order, of a table that holds {more} (--limit)"); // cannot fail
+        let _ = write!(title, ", in no particular order; the table contains {more} (see --limit)"); // cannot fail
     }
     title.push('\n');
     title
@@ -69,12 +70,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn title_says_roughly_how_many_items_are_left_out() {
+    fn title_shows_roughly_how_many_items_are_left_out() {
         let table = |items| DescribedTable { name: "sessions".to_owned(), items };
         assert_eq!(title(&table(0), 3, false), "sessions: 3\n");
-        let expected = "sessions: 100, in no particular order, of a table that holds about 1134 more (--limit)\n";
+        let expected = "sessions: 100, in no particular order; the table contains about 1134 more (see --limit)\n";
         assert_eq!(title(&table(1_234), 100, true), expected);
-        let expected = "sessions: 100, in no particular order, of a table that holds more (--limit)\n";
+        let expected = "sessions: 100, in no particular order; the table contains more (see --limit)\n";
         assert_eq!(title(&table(100), 100, true), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Which account, region, endpoints and tables a command is about to read or change.
+//! The account, region, endpoints and tables that a command is about to read or change.
 
 use std::fmt;
 
@@ -11,34 +11,34 @@ use kinesis_function::call_error::CallError;
 use crate::error::OpsError;
 use crate::text_table::escaped;
 
-/// Where a command leads. Shown before it does anything but ask for this.
+/// What a command is about to read or change. Shown before the command makes any other call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<const TABLES: usize> {
     /// The account that owns the tables: twelve digits, from a table's ARN.
     pub account: String,
-    /// The region of the configuration.
+    /// The configured region.
     pub region: String,
-    /// Service and endpoint, in the order in which the command uses them.
+    /// Services and their endpoints, in the order in which the command uses them.
     pub endpoints: Vec<(Service, Endpoint)>,
-    /// The tables, in the order in which they were asked for.
+    /// The tables, in the order of the requested names.
     pub tables: [DescribedTable; TABLES],
 }
 
 /// A service that a command calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// Holds the tables.
+    /// Stores the tables.
     DynamoDb,
-    /// Holds the streams.
+    /// Stores the streams.
     Kinesis,
 }
 
-/// Where the calls to a service go.
+/// Where calls to a service are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// AWS' own endpoint for the region.
+    /// The default AWS endpoint of the region.
     OfAws,
-    /// The URL that a variable gives.
+    /// The URL in a variable.
     Url(String),
 }
 
@@ -47,15 +47,15 @@ pub enum Endpoint {
 pub struct DescribedTable {
     /// Its name.
     pub name: String,
-    /// Roughly how many items it holds: DynamoDB counts them about every six hours.
+    /// Approximate number of items: DynamoDB updates it about every six hours.
     pub items: u64,
 }
 
 impl<const TABLES: usize> Target<TABLES> {
-    /// Asks DynamoDB for the tables called `names`; `services` are those the command calls.
+    /// Describes the tables called `names`. `services` are those that the command calls.
     ///
     /// # Errors
-    /// When a table does not exist or cannot be described.
+    /// If a table does not exist or cannot be described.
     pub async fn of(
         sdk: &SdkConfig,
         dynamodb: &Client,
@@ -81,7 +81,7 @@ impl<const TABLES: usize> Target<TABLES> {
     }
 }
 
-/// What stands for a fact that the answer or the configuration does not hold.
+/// Shown for a fact that is neither in the response nor in the configuration.
 const UNKNOWN: &str = "unknown";
 
 /// The account in `arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME`.
@@ -113,7 +113,7 @@ impl<const TABLES: usize> fmt::Display for Target<TABLES> {
         writeln!(f, "account {}, region {}", escaped(&self.account), escaped(&self.region))?;
         for (service, endpoint) in &self.endpoints {
             match endpoint {
-                Endpoint::OfAws => writeln!(f, "{} at AWS' own endpoint", service.id())?,
+                Endpoint::OfAws => writeln!(f, "{} at the default AWS endpoint", service.id())?,
                 Endpoint::Url(url) => writeln!(f, "{} at {}", service.id(), escaped(url))?,
             }
         }
@@ -148,8 +148,7 @@ mod tests {
         assert_eq!(at(&kinesis_only, Service::DynamoDb), Some(Endpoint::OfAws));
         assert_eq!(at(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4567")], Service::DynamoDb), Some(url.clone()));
 
-        let expected =
-            "account 123456789012, region eu-west-1\nDynamoDB at AWS' own endpoint\nKinesis at http://127.0.0.1:4567\n";
+        let expected = "account 123456789012, region eu-west-1\nDynamoDB at the default AWS endpoint\nKinesis at http://127.0.0.1:4567\n";
         let endpoints = [(Service::DynamoDb, Endpoint::OfAws), (Service::Kinesis, url)];
         assert_eq!(target(&endpoints, ["rejected-records"]), format!("{expected}table rejected-records"));
         assert_eq!(target(&endpoints, ["sessions", "s"]), format!("{expected}tables sessions, s"));

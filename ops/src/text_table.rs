@@ -1,7 +1,7 @@
-//! The tables as text for a terminal.
+//! Formats the tables as text for a terminal.
 //!
-//! What comes from clicks may be any text: it is shown with its control characters escaped, so that none can move the
-//! cursor, clear the screen or look like a line of its own.
+//! Clicks may contain any text. Control characters are escaped so that they cannot move the cursor, clear the screen or
+//! fake a line of output.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,14 +15,14 @@ use shared::user_id::UserId;
 
 use crate::stored::StoredRejection;
 
-/// A column's title, and what it holds.
+/// A column's title and the kind of its content.
 type Column = (&'static str, Content);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
-    /// Wrapped if need be.
+    /// Wrapped if necessary.
     Text,
-    /// Never wrapped: a date without its hour helps nobody.
+    /// Never wrapped: a date and its hour belong on one line.
     Time,
     /// Aligned to the right.
     Number,
@@ -30,10 +30,10 @@ enum Content {
 
 use Content::{Number, Text, Time};
 
-/// Columns that `YYYY-MM-DD hh:mm:ss` takes, with the gap before it.
+/// Width of `YYYY-MM-DD hh:mm:ss` and the gap before it, in columns.
 const TIME_WIDTH: u16 = 19 + GAP;
 
-/// Columns between two columns, and before the first.
+/// Spaces before each table column.
 const GAP: u16 = 2;
 
 /// `text` with its control characters escaped.
@@ -102,7 +102,7 @@ pub fn rejected(records: &[StoredRejection], width: Option<u16>) -> String {
     drawn(columns, records.iter().map(row), width)
 }
 
-/// `rows` below the titles of `columns`, each line indented and ended.
+/// `rows` below the titles of `columns`. Each line is indented and ends with a newline.
 fn drawn<const N: usize>(columns: [Column; N], rows: impl Iterator<Item = [String; N]>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(columns.map(|(title, _)| title));

@@ -25,7 +25,7 @@ fn rejection(reason: &str, message: &str) -> StoredRejection {
 }
 
 #[test]
-fn columns_are_as_wide_as_what_they_hold_and_numbers_are_right_aligned() {
+fn columns_fit_their_content_and_numbers_are_right_aligned() {
     let expected = "  session        start (UTC)          status  length  clicks  first event
   u_0            2024-07-19 11:53:20  closed     4 s       2  search
   a_long_user_1  2024-07-19 11:53:20  closed     4 s       2  détail
@@ -54,7 +54,7 @@ fn state_of(user: &str) -> BTreeMap<UserId, UserState> {
 }
 
 #[test]
-fn rows_are_wrapped_to_the_width_of_a_terminal_and_never_without_one() {
+fn rows_wrap_to_the_width_of_the_terminal_and_never_without_one() {
     let user = "a-user-with-a-very-long-name-".repeat(4);
     let message = "the field event_timestamp is 1721390000, it must be in milliseconds ".repeat(5);
     let tables = |width| {

@@ -1,4 +1,4 @@
-//! docs/operations.md lists the permissions that each command needs: those for the calls it makes, and no more.
+//! docs/operations.md lists the permissions that each command needs: those for the calls it makes and no others.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,14 +16,14 @@ use ops::target::Target;
 
 const PAGE: &str = include_str!("../../docs/operations.md");
 
-/// The actions in the row of the page's table that begins with `command`, without those on keys.
+/// The actions in the row of the page's table that starts with `command`, without KMS actions.
 fn listed(command: &str) -> BTreeSet<String> {
     let row = PAGE.lines().find(|line| line.starts_with(&format!("| `{command}` |"))).expect("the command has a row");
     let is_action = |text: &&str| text.starts_with("dynamodb:") || text.starts_with("kinesis:");
     row.split('`').filter(is_action).map(str::to_owned).collect()
 }
 
-/// The services, with a rejected record, and the operations that are called by way of the configuration.
+/// The services with one rejected record, and the operations called through the returned configuration.
 async fn recorded() -> (LocalAws, SdkConfig, Arc<Mutex<BTreeSet<String>>>) {
     let services = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
     services.create_resources(&Template::of_this_project().unwrap(), Some(1)).await.unwrap();
@@ -49,7 +49,7 @@ async fn recorded() -> (LocalAws, SdkConfig, Arc<Mutex<BTreeSet<String>>>) {
 }
 
 #[tokio::test]
-async fn tables_needs_the_permissions_that_the_page_lists() {
+async fn tables_needs_exactly_the_permissions_on_the_page() {
     let (_services, sdk, calls) = recorded().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let names = ["sessions", "session-state", "rejected-records"];
@@ -60,7 +60,7 @@ async fn tables_needs_the_permissions_that_the_page_lists() {
 }
 
 #[tokio::test]
-async fn redrive_needs_the_permissions_that_the_page_lists_and_a_dry_run_those_for_reading() {
+async fn redrive_needs_exactly_the_permissions_on_the_page_and_a_dry_run_only_those_for_reading() {
     let (_services, sdk, calls) = recorded().await;
     let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
     Target::of(&sdk, &dynamodb, &[], ["rejected-records"]).await.unwrap();

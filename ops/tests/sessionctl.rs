@@ -1,4 +1,4 @@
-//! `sessionctl` as an operator types it: the built program against the embedded services.
+//! `sessionctl` as an operator runs it: the built program against the embedded services.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -18,7 +18,7 @@ struct Account {
 }
 
 impl Account {
-    /// Its table of rejected records holds `count` of click-stream.
+    /// Its table of rejected records contains `count` records from click-stream.
     async fn with(count: u64) -> Self {
         let services = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
         services.create_resources(&Template::of_this_project().unwrap(), Some(1)).await.unwrap();
@@ -36,7 +36,7 @@ impl Account {
         Self { services }
     }
 
-    /// `sessionctl` with `arguments`, led here by its variables and by nothing else.
+    /// `sessionctl` with `arguments` and only the variables that point it to this account.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sessionctl"));
         command.args(arguments).env_clear().stdin(Stdio::null());
@@ -47,15 +47,15 @@ impl Account {
     }
 
     fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
-        told(&self.command(arguments).output().unwrap())
+        output_of(&self.command(arguments).output().unwrap())
     }
 
-    /// How many rejected records are left.
+    /// The number of remaining rejected records.
     async fn left(&self) -> i32 {
         self.services.dynamodb().scan().table_name("rejected-records").send().await.unwrap().count
     }
 
-    /// What each command that calls both services says first.
+    /// The first output of each command that calls both services.
     fn target(&self) -> String {
         let (dynamodb, kinesis) = (self.services.dynamodb_url(), self.services.kinesis_url());
         let endpoints = format!("DynamoDB at {dynamodb}\nKinesis at {kinesis}\n");
@@ -64,12 +64,12 @@ impl Account {
 }
 
 /// Exit code, standard output, standard error.
-fn told(output: &Output) -> (Option<i32>, String, String) {
+fn output_of(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Runs `command` at a terminal where a person types `answer` once asked. Its status, and all that the terminal shows.
+/// Runs `command` in a terminal and types `answer` at its prompt. Returns its status and everything that the terminal shows.
 fn at_a_terminal(mut command: Command, answer: &str) -> (ExitStatus, String) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&controller).unwrap();
@@ -78,13 +78,13 @@ fn at_a_terminal(mut command: Command, answer: &str) -> (ExitStatus, String) {
     let terminal = File::from(rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap());
     command.stdin(terminal.try_clone().unwrap()).stderr(terminal.try_clone().unwrap()).stdout(terminal);
     let mut child = command.spawn().unwrap();
-    drop(command); // with its handles of the terminal, so that reading ends when the program does
+    drop(command); // closes its handles of the terminal, so that reading ends when the program exits
     let mut controller = File::from(controller);
     let (mut shown, mut buffer, mut is_answered) = (Vec::new(), [0; 1_024], false);
-    // The end of a terminal that nobody holds any more is an error on Linux.
+    // On Linux, reading from a terminal that no process has open is an error.
     while let Ok(count @ 1..) = controller.read(&mut buffer) {
         shown.extend_from_slice(&buffer[..count]);
-        if !is_answered && shown.ends_with(b"to go on: ") {
+        if !is_answered && shown.ends_with(b"to continue: ") {
             controller.write_all(format!("{answer}\n").as_bytes()).unwrap();
             is_answered = true;
         }
@@ -95,18 +95,19 @@ fn at_a_terminal(mut command: Command, answer: &str) -> (ExitStatus, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn redrive_without_a_terminal_and_without_yes_is_refused_before_any_call() {
     let account = Account::with(1).await;
-    let expected = "error: this changes tables and streams, and there is no terminal to confirm it at (standard input and \
-                    standard error): nothing was done\n\
-                    what now: run it at a terminal, count with --dry-run, or pass --yes after reading what --help says of it\n";
+    let expected = "error: redrive changes tables and streams and needs confirmation, but standard input and standard \
+                    error are not a terminal: nothing was changed\n\
+                    hint: run the command in a terminal, use --dry-run to only count, or pass --yes after reading its \
+                    entry in --help\n";
     assert_eq!(account.run(&["redrive"]), (Some(2), String::new(), expected.to_owned()));
     assert_eq!(account.left().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redrive_at_a_terminal_says_what_it_would_change_and_changes_it_after_a_yes() {
+async fn redrive_in_a_terminal_shows_what_it_would_change_and_changes_it_once_confirmed() {
     let account = Account::with(3).await;
     let question = "records to put back: 3 into stream click-stream\n\
-                    Put them back in account 000000000000, region us-east-1? Type \"yes\" to go on: ";
+                    Put them back in account 000000000000, region us-east-1? Type \"yes\" to continue: ";
     let (status, shown) = at_a_terminal(account.command(&["redrive"]), "no");
     let refused = "no\nerror: not confirmed: nothing was changed\n";
     assert_eq!((status.code(), shown), (Some(1), format!("{}{question}{refused}", account.target())));
@@ -114,70 +115,71 @@ async fn redrive_at_a_terminal_says_what_it_would_change_and_changes_it_after_a_
 
     let (status, shown) = at_a_terminal(account.command(&["redrive"]), "yes");
     assert!(shown.starts_with(&format!("{}{question}yes\n", account.target())), "{shown}");
-    assert!(shown.ends_with("3 records put back into their streams\n        3 not_json\n"), "{shown}");
+    assert!(shown.ends_with("records put back into their streams: 3\n        3 not_json\n"), "{shown}");
     assert_eq!((status.code(), account.left().await), (Some(0), 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redrive_with_yes_asks_nobody_and_still_says_where_it_leads() {
+async fn redrive_with_yes_does_not_ask_but_still_shows_its_target() {
     let account = Account::with(2).await;
-    let done = "2 records put back into their streams\n        2 not_json\n".to_owned();
+    let done = "records put back into their streams: 2\n        2 not_json\n".to_owned();
     let said = format!("{}records to put back: 2 into stream click-stream\n", account.target());
     assert_eq!(account.run(&["redrive", "--yes"]), (Some(0), done, said));
     assert_eq!(account.left().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dry_run_asks_nobody_and_changes_nothing() {
+async fn dry_run_does_not_ask_and_changes_nothing() {
     let account = Account::with(1).await;
     let (status, stdout, stderr) = account.run(&["redrive", "--dry-run", "--reasons", "not_json,not_utf8"]);
-    let expected = "Nothing was changed. There would be 1 records put back into their streams\n        1 not_json\n";
+    let expected = "Dry run: nothing was changed. Without --dry-run:\n\
+                    records put back into their streams: 1\n        1 not_json\n";
     assert_eq!((status, stdout.as_str()), (Some(0), expected));
     assert_eq!(stderr, format!("{}records to put back: 1 into stream click-stream\n", account.target()));
     assert_eq!(account.left().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_reason_is_refused_with_those_there_are() {
+async fn unknown_reason_is_an_error_that_lists_the_valid_ones() {
     let account = Account::with(1).await;
     let (status, stdout, stderr) = account.run(&["redrive", "--yes", "--reasons", "bogus"]);
     assert_eq!((status, stdout.as_str()), (Some(2), ""), "nothing was done");
-    assert!(stderr.starts_with("error: no such reason: \"bogus\". There are:\n  not_utf8\n  "), "{stderr}");
+    let expected = "error: --reasons: unknown reason \"bogus\". Valid reasons:\n  not_utf8\n  ";
+    assert!(stderr.starts_with(expected), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stream_that_is_gone_leaves_its_records_and_is_a_failure_with_advice() {
+async fn records_of_a_deleted_stream_stay_in_the_table_and_the_command_fails_with_advice() {
     let account = Account::with(1).await;
     account.services.kinesis().delete_stream().stream_name("click-stream").send().await.unwrap();
     let (status, stdout, stderr) = account.run(&["redrive", "--yes"]);
-    let expected = "0 records put back into their streams\n        \
-                    1 not_json, left in the table: ResourceNotFoundException\n";
+    let expected = "records put back into their streams: 0\n        \
+                    1 not_json, left in the table: not accepted (ResourceNotFoundException)\n";
     assert_eq!((status, stdout.as_str()), (Some(1), expected));
-    assert!(stderr.ends_with("run the same command again: what is left is still in the table\n"), "{stderr}");
+    assert!(stderr.ends_with("run the same command again: the remaining records are in the table\n"), "{stderr}");
     assert_eq!(account.left().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn table_that_is_not_there_is_an_error_that_says_what_to_compare() {
+async fn missing_table_is_an_error_that_lists_the_settings_to_check() {
     let account = Account::with(0).await;
     let output = account.command(&["redrive", "--yes"]).env("REJECTED_TABLE", "elsewhere").output().unwrap();
-    let (status, stdout, stderr) = told(&output);
+    let (status, stdout, stderr) = output_of(&output);
     assert_eq!((status, stdout.as_str()), (Some(1), ""));
     assert!(
         stderr.starts_with("error: table elsewhere: DescribeTable failed: ResourceNotFoundException: "),
         "{stderr}"
     );
-    assert!(stderr.contains("\nwhat now: is it another account or region"), "{stderr}");
+    assert!(stderr.contains("\nhint: the account, region or table name may be wrong"), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn variables_that_lead_nowhere_are_named_together() {
+async fn all_missing_variables_are_reported_together() {
     let account = Account::with(0).await;
     let output = account.command(&["tables"]).env_clear().output().unwrap();
-    let (status, stdout, stderr) = told(&output);
+    let (status, stdout, stderr) = output_of(&output);
     assert_eq!((status, stdout.as_str()), (Some(1), ""));
-    for text in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "\nwhat now: set them, or take them from"]
-    {
+    for text in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "\nhint: set them, or take them from"] {
         assert!(stderr.contains(text), "{text} is not in\n{stderr}");
     }
 }
@@ -203,12 +205,12 @@ session-state: 0
 
     let (status, stdout, stderr) = account.run(&["tables", "--limit", "2"]);
     let (title, rows) = stdout.strip_prefix(empty).unwrap().split_once('\n').unwrap();
-    assert!(title.starts_with("rejected-records: 2, in no particular order, of a table that holds "), "{title}");
+    assert!(title.starts_with("rejected-records: 2, in no particular order; the table contains "), "{title}");
     assert_eq!((status, rows, stderr), (Some(0), format!("{titles}{row}{row}").as_str(), target));
 }
 
 #[test]
-fn values_outside_their_limits_are_refused() {
+fn values_outside_their_limits_are_rejected() {
     let cases: [(&[&str], &str); 3] = [
         (&["tables", "--limit", "0"], "0 is not in 1..=1000"),
         (&["tables", "--limit", "1001"], "1001 is not in 1..=1000"),
@@ -216,16 +218,17 @@ fn values_outside_their_limits_are_refused() {
     ];
     for (arguments, expected) in cases {
         let (status, _, stderr) =
-            told(&Command::new(env!("CARGO_BIN_EXE_sessionctl")).args(arguments).output().unwrap());
+            output_of(&Command::new(env!("CARGO_BIN_EXE_sessionctl")).args(arguments).output().unwrap());
         assert_eq!(status, Some(2), "{stderr}");
         assert!(stderr.contains(expected), "{stderr}");
     }
 }
 
 #[test]
-fn help_says_what_the_exit_status_means_and_what_yes_risks() {
-    let help =
-        |arguments: &[&str]| told(&Command::new(env!("CARGO_BIN_EXE_sessionctl")).args(arguments).output().unwrap()).1;
+fn help_explains_the_exit_status_and_the_danger_of_yes() {
+    let help = |arguments: &[&str]| {
+        output_of(&Command::new(env!("CARGO_BIN_EXE_sessionctl")).args(arguments).output().unwrap()).1
+    };
     assert!(help(&["--help"]).contains("Exit status:\n  0  "), "{}", help(&["--help"]));
     assert!(help(&["redrive", "--help"]).contains("DANGER: "), "{}", help(&["redrive", "--help"]));
 }

@@ -1,4 +1,4 @@
-//! Whoever decides what goes wrong, and when: by a seed, within what AWS and Lambda may do.
+//! Decides from a seed which faults occur and when, within what AWS services and Lambda can do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,23 +9,23 @@ use local_aws::faults::{Call, Fault};
 
 use crate::chaos::fault_kind::{FaultKind, Tally};
 
-/// One call of so many meets a fault.
+/// One in this many calls meets a fault.
 const CALLS_PER_FAULT: u32 = 6;
 
-/// One invocation of so many dies or is taken for dead.
+/// One in this many invocations dies or is presumed dead.
 const INVOCATIONS_PER_DEATH: u32 = 8;
 
-/// An invocation that is to die does so at one of its first so many calls.
+/// An invocation that dies does so at one of this many first calls.
 const LAST_CALL_TO_DIE_AT: usize = 4;
 
-/// One invocation of so many is given little time, in milliseconds.
+/// One in this many invocations gets little time, in milliseconds.
 const INVOCATIONS_PER_SHORT_ONE: u32 = 8;
 const LITTLE_TIME_MS: std::ops::RangeInclusive<u64> = 50..=500;
 
-/// The longest a slow call takes, and the longest a zombie sleeps.
+/// Maximum delay of a slow call, and maximum pause of a zombie.
 const LONGEST_DELAY_MS: u64 = 150;
 
-/// Decides. Clones decide together.
+/// Decides about faults. Clones share one random number generator.
 #[derive(Clone, Debug)]
 pub struct Adversary {
     rng: Arc<Mutex<Rng>>,
@@ -33,18 +33,18 @@ pub struct Adversary {
     tally: Arc<Tally>,
 }
 
-/// What is to become of an invocation.
+/// What happens to an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It lives.
+    /// It runs normally.
     Lives,
     /// It is dropped at this call.
     Dies(At),
-    /// At this call it is taken for dead; it goes on after so long.
+    /// At this call it is presumed dead; it continues after this time.
     IsTakenForDead(At, Duration),
 }
 
-/// A moment of an invocation.
+/// A moment in an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At {
     /// The number of the call, from 0.
@@ -54,32 +54,32 @@ pub struct At {
 }
 
 impl Adversary {
-    /// An adversary that knows these kinds of faults and counts them in `tally`.
+    /// An adversary that injects these kinds of faults and counts them in `tally`.
     #[must_use]
     pub fn new(seed: u64, kinds: &[FaultKind], tally: Arc<Tally>) -> Self {
         Self { rng: Arc::new(Mutex::new(Rng::with_seed(seed))), kinds: kinds.into(), tally }
     }
 
-    /// Whether it knows this kind.
+    /// Whether it injects this kind.
     #[must_use]
-    pub fn knows(&self, kind: FaultKind) -> bool {
+    pub fn injects(&self, kind: FaultKind) -> bool {
         self.kinds.contains(&kind)
     }
 
-    /// Notes a fault that somebody else injects for it.
+    /// Counts a fault that other code injects for it.
     pub fn count(&self, kind: FaultKind) {
         self.tally.add(kind);
     }
 
-    /// Draws with the adversary's own dice.
+    /// Draws from the adversary's random number generator.
     pub fn draw<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
         draw(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What happens to `call`.
+    /// The fault to inject into `call`.
     #[must_use]
     pub fn fault_for(&self, call: &Call) -> Fault {
-        let of_calls: Vec<_> = FaultKind::OF_CALLS.into_iter().filter(|kind| self.knows(*kind)).collect();
+        let of_calls: Vec<_> = FaultKind::OF_CALLS.into_iter().filter(|kind| self.injects(*kind)).collect();
         let kind = self.draw(|rng| if rng.u32(..CALLS_PER_FAULT) == 0 { rng.choice(of_calls) } else { None });
         let fault = match kind {
             Some(FaultKind::Throttle) => Fault::Throttled,
@@ -100,11 +100,11 @@ impl Adversary {
         fault
     }
 
-    /// What becomes of the next invocation.
+    /// What happens to the next invocation.
     #[must_use]
     pub fn fate(&self) -> Fate {
         let deaths: Vec<_> =
-            [FaultKind::Crash, FaultKind::Zombie].into_iter().filter(|kind| self.knows(*kind)).collect();
+            [FaultKind::Crash, FaultKind::Zombie].into_iter().filter(|kind| self.injects(*kind)).collect();
         let (kind, at) = self.draw(|rng| {
             let kind = if rng.u32(..INVOCATIONS_PER_DEATH) == 0 { rng.choice(deaths) } else { None };
             (kind, At { call: rng.usize(..LAST_CALL_TO_DIE_AT), after: rng.bool() })
@@ -116,10 +116,10 @@ impl Adversary {
         }
     }
 
-    /// How much time the next invocation is given, where that is less than usual.
+    /// The time for the next invocation, if it gets less than usual.
     #[must_use]
     pub fn little_time(&self) -> Option<Duration> {
-        let is_short = self.knows(FaultKind::OutOfTime) && self.draw(|rng| rng.u32(..INVOCATIONS_PER_SHORT_ONE) == 0);
+        let is_short = self.injects(FaultKind::OutOfTime) && self.draw(|rng| rng.u32(..INVOCATIONS_PER_SHORT_ONE) == 0);
         is_short.then(|| {
             self.count(FaultKind::OutOfTime);
             Duration::from_millis(self.draw(|rng| rng.u64(LITTLE_TIME_MS)))
@@ -133,11 +133,11 @@ impl Adversary {
 
 impl DeliveryPolicy for Adversary {
     fn cut(&self, fitting: usize) -> usize {
-        if self.knows(FaultKind::Redelivery) { self.draw(|rng| rng.usize(1..=fitting.max(1))) } else { fitting }
+        if self.injects(FaultKind::Redelivery) { self.draw(|rng| rng.usize(1..=fitting.max(1))) } else { fitting }
     }
 
     fn checkpoint(&self, succeeded: usize) -> usize {
-        let kept = if self.knows(FaultKind::Redelivery) {
+        let kept = if self.injects(FaultKind::Redelivery) {
             self.draw(|rng| if rng.u8(..4) == 0 { rng.usize(0..=succeeded) } else { succeeded })
         } else {
             succeeded

@@ -1,4 +1,4 @@
-//! What the tables must hold in the end, worked out without streams, batches or tables.
+//! The expected final tables, computed without streams, batches or tables.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use shared::click::Click;
 use shared::session_rule::{self, SessionGap, Status, UserSessions};
 use shared::user_id::UserId;
 
-/// The sessions, and the states from which later clicks go on.
+/// The sessions, and the states to which later clicks are applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// By session_id, without version and without those retracted.
+    /// By session_id, without versions and without retracted sessions.
     pub sessions: BTreeMap<String, Boundary>,
-    /// By user: the sessions that a later click could still change.
+    /// By user: the sessions that a later click can still change.
     pub users: BTreeMap<UserId, UserSessions>,
 }
 
 impl Expected {
-    /// What `clicks` give when they arrive in this order and each once.
+    /// The result of `clicks` if each arrives once, in this order.
     #[must_use]
     pub fn in_order<'c>(clicks: impl IntoIterator<Item = &'c Click>, gap: SessionGap) -> Self {
         let mut expected = Self::default();
@@ -37,7 +37,7 @@ impl Expected {
         expected
     }
 
-    /// What `clicks` give when they arrive sorted by their time. Only the rule's first three cases are used then.
+    /// The result of `clicks` if they arrive sorted by time. This uses only the first three cases of the session rule.
     #[must_use]
     pub fn of_sorted(mut clicks: Vec<Click>, gap: SessionGap) -> Self {
         clicks.sort_by_key(|click| click.time);

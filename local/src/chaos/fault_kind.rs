@@ -1,4 +1,4 @@
-//! The faults that can be asked for by name, and how often each was injected.
+//! The kinds of faults that can be selected by name, and how often each was injected.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,38 +6,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum FaultKind {
-    /// A call is throttled as a whole.
+    /// A whole call is throttled.
     Throttle,
-    /// A service fails with an error of its own.
+    /// A service returns an internal error.
     InternalError,
-    /// The connection breaks before a call has taken effect.
+    /// The connection breaks before a call takes effect.
     Reset,
-    /// The connection breaks after a call has taken effect.
+    /// The connection breaks after a call takes effect.
     LostReply,
-    /// A call takes effect and its answer never comes.
+    /// A call takes effect, but its response never arrives.
     TimeOut,
-    /// Single entries, items, keys or statements of a call are refused.
+    /// Some entries, items, keys or statements of a call are rejected.
     Partial,
     /// A call takes long.
     Slow,
-    /// The function dies before or after a call.
+    /// The function crashes before or after a call.
     Crash,
-    /// The function is taken for dead, its batch is delivered again, and it goes on all the same.
+    /// A function presumed dead continues after its batch was redelivered.
     Zombie,
-    /// An invocation is given so little time that it may not get through.
+    /// An invocation gets so little time that it may not finish.
     OutOfTime,
-    /// A batch that had succeeded is delivered again, cut elsewhere.
+    /// A batch is redelivered after it succeeded, split differently.
     Redelivery,
     /// The stream's shards are split or merged while it is read.
     Reshard,
-    /// A user's clicks come over several shards.
+    /// A user's clicks are spread over several shards.
     Scatter,
-    /// Each of the others.
+    /// All of the above.
     All,
 }
 
 impl FaultKind {
-    /// Each of them.
+    /// Each kind except [`Self::All`].
     pub const EACH: [Self; 13] = [
         Self::Throttle,
         Self::InternalError,
@@ -54,26 +54,26 @@ impl FaultKind {
         Self::Scatter,
     ];
 
-    /// Those that befall a single call.
+    /// The kinds that affect a single call.
     pub const OF_CALLS: [Self; 7] =
         [Self::Throttle, Self::InternalError, Self::Reset, Self::LostReply, Self::TimeOut, Self::Partial, Self::Slow];
 
-    /// The name on the command line, and what it means.
+    /// The name on the command line, and a description of the injected faults.
     #[must_use]
     pub fn describe(self) -> (&'static str, &'static str) {
         match self {
-            Self::Throttle => ("throttle", "calls throttled as a whole"),
-            Self::InternalError => ("internal-error", "calls failed by the service"),
+            Self::Throttle => ("throttle", "throttled calls"),
+            Self::InternalError => ("internal-error", "calls that failed with an internal error"),
             Self::Reset => ("reset", "connections broken before the call took effect"),
             Self::LostReply => ("lost-reply", "connections broken after the call took effect"),
-            Self::TimeOut => ("time-out", "answers that never came"),
-            Self::Partial => ("partial", "calls of which some parts were refused"),
-            Self::Slow => ("slow", "calls that took long"),
-            Self::Crash => ("crash", "functions that died at a call"),
-            Self::Zombie => ("zombie", "functions that outlived their successors"),
-            Self::OutOfTime => ("out-of-time", "invocations that were given little time"),
-            Self::Redelivery => ("redelivery", "batches delivered again after success"),
-            Self::Reshard => ("reshard", "shards split or merged"),
+            Self::TimeOut => ("time-out", "responses that never arrived"),
+            Self::Partial => ("partial", "calls that were partly rejected"),
+            Self::Slow => ("slow", "slow calls"),
+            Self::Crash => ("crash", "functions that crashed during a call"),
+            Self::Zombie => ("zombie", "presumed dead functions that continued"),
+            Self::OutOfTime => ("out-of-time", "invocations with little time left"),
+            Self::Redelivery => ("redelivery", "batches redelivered after they succeeded"),
+            Self::Reshard => ("reshard", "streams resharded"),
             Self::Scatter => ("scatter", "streams whose partition key was not the user"),
             Self::All => ("all", "any"),
         }
@@ -85,20 +85,20 @@ impl FaultKind {
 pub struct Tally([AtomicU64; FaultKind::EACH.len()]);
 
 impl Tally {
-    /// Notes one more of a kind.
+    /// Counts one fault of this kind.
     pub fn add(&self, kind: FaultKind) {
         if let Some(count) = self.0.get(kind as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many of this kind.
+    /// The number of faults of this kind.
     #[must_use]
     pub fn of(&self, kind: FaultKind) -> u64 {
         self.0.get(kind as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
-    /// How many of all kinds.
+    /// The number of faults of all kinds.
     #[must_use]
     pub fn total(&self) -> u64 {
         FaultKind::EACH.into_iter().map(|kind| self.of(kind)).sum()

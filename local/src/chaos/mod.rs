@@ -1,7 +1,7 @@
-//! Streams under faults: whether the tables hold, in the end, what they would hold without any.
+//! Runs streams while injecting faults and checks that the final tables are the same as without faults.
 //!
-//! The real handlers, SDK clients and embedded services, between an [`adversary`] that decides about every call,
-//! invocation and batch, and a [`verdict`] over whole tables. A seed decides about everything but the timing.
+//! Uses the real handlers, SDK clients and embedded services. An [`adversary`] decides about every call, invocation and
+//! batch; a [`verdict`] compares whole tables. The seed determines everything except the timing.
 
 pub mod adversary;
 pub mod expected;
@@ -37,31 +37,31 @@ use crate::producer::{Producer, Route};
 use crate::run::parameters;
 use crate::staging::Staging;
 
-/// The template's session gap and clock skew, which these runs keep.
+/// The template's session gap and clock skew, which these runs do not change.
 const GAP: SessionGap = SessionGap::from_ms(10_000);
 const MAX_CLOCK_SKEW_MS: u64 = 3_600_000;
 
-/// How large a random stream is.
+/// The size of a random stream.
 const SIZE: Size = Size { phases: 6, records: 40, users: 6 };
 
-/// Over how many partition keys a user's clicks are scattered, and how often a stream is resharded at most: together
-/// fewer than the 16 cursors a state keeps.
+/// Partition keys over which a user's clicks are scattered, and the maximum number of reshards of a stream: together they
+/// need fewer than the 16 cursors in a user's state.
 const KEYS_PER_USER: u32 = 3;
 const MOST_RESHARDS: u32 = 4;
 
-/// A run that takes longer than this will not come to an end.
+/// A run that takes longer than this is considered stuck.
 const LONGEST_RUN: Duration = Duration::from_secs(900);
 
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Chaos {
-    /// NDJSON of clicks to use in place of random streams.
+    /// NDJSON of clicks to use instead of random streams.
     pub input: Option<PathBuf>,
-    /// The first run's seed; each further one has the next.
+    /// The first run's seed; each further run uses the next number.
     pub seed: u64,
-    /// How many runs.
+    /// Number of runs.
     pub runs: u64,
-    /// How many of them at the same time: a run mostly waits.
+    /// Number of concurrent runs; a run mostly waits.
     pub jobs: usize,
     /// The kinds of faults to inject.
     pub kinds: Vec<FaultKind>,
@@ -70,15 +70,15 @@ pub struct Chaos {
 /// How the runs ended.
 #[derive(Debug)]
 pub struct Verdict {
-    /// How many runs there were, the failed one included.
+    /// Number of finished runs, including the failed one.
     pub runs: u64,
-    /// The faults that were injected.
+    /// The injected faults.
     pub tally: Arc<Tally>,
-    /// The seed of the run whose tables differ or that could not be finished, and the first difference or the reason.
+    /// The seed of the failed run, and the first difference between its tables and the expected ones or its error.
     pub failure: Option<(u64, String)>,
 }
 
-/// A stream, with what it must give.
+/// A stream and its expected result.
 #[derive(Clone, Debug)]
 struct Script {
     phases: Vec<Phase>,
@@ -88,10 +88,10 @@ struct Script {
     rejected: Vec<Vec<u8>>,
 }
 
-/// Runs until a run fails or all runs are through.
+/// Runs until a run fails or all runs are done.
 ///
 /// # Errors
-/// When the file could not be read.
+/// If the input file cannot be read.
 pub async fn run(chaos: Chaos) -> Result<Verdict, LocalError> {
     let tally = Arc::new(Tally::default());
     let from_file = match &chaos.input {
@@ -121,7 +121,7 @@ pub async fn run(chaos: Chaos) -> Result<Verdict, LocalError> {
     Ok(Verdict { runs: done, tally: Arc::clone(&tally), failure: None })
 }
 
-/// One run, which must come to an end; the error says what differs or why there was none.
+/// One run, with a time limit. The error says what differs or why the run failed.
 async fn to_its_end(script: &Script, rng: &mut Rng, kinds: &[FaultKind], tally: Arc<Tally>) -> Result<(), String> {
     match tokio::time::timeout(LONGEST_RUN, one_run(script, rng, kinds, tally)).await {
         Ok(Ok(compared)) => compared,
@@ -137,13 +137,13 @@ impl Script {
         Self { expected: Expected::of_sorted(clicks, GAP), rejected, phases, any_order: true }
     }
 
-    /// The file's records in their order; the rule itself says what they give.
+    /// The file's records in order. The session rule itself computes the expected result.
     async fn of_file(path: &std::path::Path) -> Result<Self, LocalError> {
         let mut lines = Input::open(path)?.into_lines()?;
         let mut phase = Phase::new();
         while let Some(line) = lines.recv().await {
             let line = line?;
-            // A line that no Kinesis record holds can be put by nobody.
+            // Lines too long for a Kinesis record are left out: they cannot be put.
             if let Content::Record(data) = line.content {
                 let route = Route::of(line.number, &data, 0, MAX_CLOCK_SKEW_MS);
                 phase.push(Sent { user: Some(route.partition_key), data });
@@ -167,7 +167,7 @@ fn decoded<'d>(records: impl Iterator<Item = &'d Vec<u8>>) -> (Vec<Click>, Vec<V
     (clicks, rejected)
 }
 
-/// Runs the script under faults; the inner result says what differs.
+/// Runs the script under faults. The inner error says what differs.
 async fn one_run(
     script: &Script,
     rng: &mut Rng,
@@ -190,9 +190,9 @@ async fn one_run(
     Ok(verdict::compare(&script.expected, &script.rejected, &found))
 }
 
-/// Puts the stream, phase by phase, and waits until each is done.
+/// Puts the stream, phase by phase, and waits until each phase is done.
 async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &Pipeline) -> Result<(), LocalError> {
-    let scatter = script.any_order && adversary.knows(FaultKind::Scatter) && rng.bool();
+    let scatter = script.any_order && adversary.injects(FaultKind::Scatter) && rng.bool();
     if scatter {
         adversary.count(FaultKind::Scatter);
     }
@@ -212,7 +212,7 @@ async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &P
             producer.take(key, sent.data.clone()).await?;
         }
         producer.flush().await?;
-        if adversary.knows(FaultKind::Reshard) && reshards < MOST_RESHARDS && rng.u8(..4) == 0 {
+        if adversary.injects(FaultKind::Reshard) && reshards < MOST_RESHARDS && rng.u8(..4) == 0 {
             pipeline.reshard(rng.bool()).await?;
             producer.learn_shards().await?;
             adversary.count(FaultKind::Reshard);
@@ -223,7 +223,7 @@ async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &P
     Ok(())
 }
 
-/// Waits until the sink has stored all there is in session-stream; a zombie may have put something at the very end.
+/// Waits until the sink has stored everything in session-stream, including records that zombies put late.
 async fn everything_stored(pipeline: &Pipeline, zombies: &Zombies) -> Result<Found, LocalError> {
     loop {
         let published = pipeline.published().await?;
@@ -235,7 +235,7 @@ async fn everything_stored(pipeline: &Pipeline, zombies: &Zombies) -> Result<Fou
     }
 }
 
-/// How the adversary has the functions run.
+/// Runs the functions under the adversary.
 #[derive(Clone, Debug)]
 struct Stage {
     adversary: Adversary,
@@ -260,7 +260,7 @@ impl Staging for Stage {
 
 fn progress_bar(runs: u64) -> ProgressBar {
     let bar = ProgressBar::new(runs);
-    // The template is constant; a fault in it would leave the bar with its default look.
+    // The template is a constant. If it were invalid, the bar would keep its default style.
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} runs  {elapsed}  {msg}") {
         bar.set_style(style);
     }

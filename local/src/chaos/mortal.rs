@@ -1,4 +1,4 @@
-//! A function whose calls meet faults and whose invocations may die, or be taken for dead.
+//! A function whose calls meet faults and whose invocations may die or be presumed dead.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,15 +12,15 @@ use tokio::time::Instant;
 use crate::chaos::adversary::{Adversary, At, Fate};
 use crate::chaos::fault_kind::FaultKind;
 
-/// How much faster than the clock the SDK's time-outs pass: answers that never come cost a run a second, not five.
+/// How much faster than the clock the SDK's time-outs run: a response that never arrives costs a run one second, not five.
 const SPEED_OF_TIMEOUTS: f64 = 5.0;
 
-/// Invocations that go on although they were taken for dead.
+/// Invocations that continue although they are presumed dead.
 #[derive(Clone, Debug, Default)]
 pub struct Zombies(Arc<Mutex<JoinSet<()>>>);
 
 impl Zombies {
-    /// Waits until none is left.
+    /// Waits until all of them have ended.
     pub async fn rest(&self) {
         loop {
             let mut all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
@@ -36,7 +36,7 @@ impl Zombies {
     }
 }
 
-/// The function. Each invocation gets clients of its own, so that its calls can be told from those of others.
+/// The function. Each invocation gets its own clients, so that its calls can be distinguished from those of others.
 pub struct Mortal<Make> {
     make: Make,
     sdk: SdkConfig,
@@ -45,12 +45,12 @@ pub struct Mortal<Make> {
 }
 
 impl<Make> Mortal<Make> {
-    /// A function that `make` makes anew for each invocation, from a configuration whose calls the adversary decides.
+    /// A function that `make` creates for each invocation, from a configuration whose calls meet the adversary's faults.
     pub fn new(make: Make, sdk: &SdkConfig, adversary: Adversary, zombies: Zombies) -> Self {
         Self { make, sdk: with_time_scaled(sdk, SPEED_OF_TIMEOUTS), adversary, zombies }
     }
 
-    /// The configuration for one invocation, whose first call at `at` comes to `hold`.
+    /// The configuration for one invocation, whose call at `at` is held by `hold`.
     fn sdk_for_one(&self, at: Option<At>, hold: Hold) -> SdkConfig {
         let Some(http) = self.sdk.http_client() else { return self.sdk.clone() };
         let adversary = self.adversary.clone();
@@ -84,7 +84,7 @@ where
         let deadline = self.adversary.little_time().map_or(deadline, |time| deadline.min(Instant::now() + time));
         let mut running = tokio::spawn(async move { function.invoke(event, deadline).await });
         let finished = tokio::select! {
-            // An error says that the invocation ended before it came to that call.
+            // An error means that the invocation ended before that call.
             Ok(()) = is_there => None,
             answer = &mut running => Some(answer),
             () = tokio::time::sleep_until(deadline) => {
@@ -98,15 +98,15 @@ where
                 self.adversary.count(FaultKind::Zombie);
                 self.zombies.spawn(async move {
                     tokio::time::sleep(delay).await;
-                    let _ = let_go.send(()); // an error says that it has ended by itself
-                    let _ = running.await; // whatever it answers, nobody listens any more
+                    let _ = let_go.send(()); // fails only if the invocation has already ended
+                    let _ = running.await; // nothing uses its response
                 });
-                Err("taken for dead".to_owned())
+                Err("presumed dead".to_owned())
             }
             (None, _) => {
                 self.adversary.count(FaultKind::Crash);
                 running.abort();
-                let _ = running.await; // an error, as it was aborted; now it makes no further call
+                let _ = running.await; // always an error, because it was aborted; from here on it makes no calls
                 drop(let_go);
                 Err("died".to_owned())
             }

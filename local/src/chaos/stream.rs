@@ -1,46 +1,46 @@
-//! Random streams of clicks that keep the promise's condition whatever happens to them on their way.
+//! Random streams of clicks that satisfy the condition for exact sessions, however their clicks are delayed or reordered.
 //!
-//! A stream comes in phases. The clicks of a phase span less than the session gap and arrive in any order, over any
-//! shards; a phase begins when the one before it is done. So every click arrives before its user's event time has moved
-//! a gap past it, and the sessions must be those of the sorted stream.
+//! A stream consists of phases. The clicks of a phase span less than the session gap and arrive in any order, over any
+//! shards. A phase starts after the previous one is done. So every click arrives before its user's event time has moved
+//! one gap past it, and the sessions must equal those of the sorted stream.
 
 use std::collections::BTreeSet;
 
 use fastrand::Rng;
 use shared::session_rule::SessionGap;
 
-/// When the first phase begins, in Unix milliseconds.
+/// Start of the first phase, in Unix milliseconds.
 const BEGIN_MS: u64 = 1_721_390_400_000;
 
-/// Bytes that are no clicks.
+/// Unreadable records.
 const POISON: [&str; 4] = ["no click", "[]", r#"{"user_id":"","event_timestamp":1}"#, r#"{"user_id":"a"}"#];
 
-/// Clicks, and records that are none, that may arrive in any order.
+/// Clicks and unreadable records that may arrive in any order.
 pub type Phase = Vec<Sent>;
 
 /// A record to put into click-stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// Whose click; `None` for what is none.
+    /// The click's user; `None` for an unreadable record.
     pub user: Option<String>,
-    /// Its bytes. No two records of a stream have the same.
+    /// Its bytes, unique within the stream.
     pub data: Vec<u8>,
 }
 
-/// How large a stream becomes.
+/// The size of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// How many phases.
+    /// Number of phases.
     pub phases: usize,
-    /// Most records of a phase.
+    /// Maximum number of records in a phase.
     pub records: usize,
-    /// Most users.
+    /// Maximum number of users.
     pub users: usize,
 }
 
-/// A stream whose users' names begin with `prefix`.
+/// A stream whose user names start with `prefix`.
 ///
-/// No two clicks of a user have the same time, so that a session's first click is the same in any order.
+/// No two clicks of a user have the same time, so a session's first click does not depend on the order.
 #[must_use]
 pub fn random(rng: &mut Rng, prefix: &str, size: Size, gap: SessionGap) -> Vec<Phase> {
     let users = rng.usize(1..=size.users);

@@ -1,4 +1,4 @@
-//! Whole tables, compared with what they must hold.
+//! Compares whole tables with the expected ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -9,7 +9,7 @@ use shared::user_id::UserId;
 
 use crate::chaos::expected::Expected;
 
-/// What a run has left behind.
+/// The tables and the stream after a run.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     /// The sessions table, without tombstones.
@@ -22,10 +22,10 @@ pub struct Found {
     pub rejected: Vec<Vec<u8>>,
 }
 
-/// The first difference, for a person.
+/// Compares everything that a run stored and published with the expected result.
 ///
 /// # Errors
-/// What differs, with what was expected and what was found.
+/// The first difference, in words: what was expected and what was found.
 pub fn compare(expected: &Expected, rejected: &[Vec<u8>], found: &Found) -> Result<(), String> {
     let without_version = |session: &Boundary| Boundary { version: Version::NONE, ..session.clone() };
     let sessions = found.sessions.iter().map(|session| (session.session_id.clone(), without_version(session)));
@@ -39,18 +39,18 @@ pub fn compare(expected: &Expected, rejected: &[Vec<u8>], found: &Found) -> Resu
     only_what_was_committed(found)
 }
 
-/// A boundary's version is that of the commit which made it: none may be newer than its user's state, and those with
-/// the same session and version are one and the same. The newest one of a session is what the table holds.
+/// A boundary has the version of its commit. So no boundary is newer than its user's state, boundaries with the same session
+/// and version are identical, and the table contains the newest boundary of each session.
 fn only_what_was_committed(found: &Found) -> Result<(), String> {
     let mut distinct: BTreeMap<(&str, u64), &Boundary> = BTreeMap::new();
     for boundary in &found.published {
         let committed = found.states.get(&boundary.user_id).map(|state| state.version);
         if committed < Some(boundary.version) {
-            return Err(format!("published, but never committed: {boundary:?}; the state's version is {committed:?}"));
+            return Err(format!("published but never committed: {boundary:?}; the state's version is {committed:?}"));
         }
         let known = distinct.entry((&boundary.session_id, boundary.version.number())).or_insert(boundary);
         if *known != boundary {
-            return Err(format!("published twice under one version, but not the same: {known:?} and {boundary:?}"));
+            return Err(format!("two different boundaries with one version: {known:?} and {boundary:?}"));
         }
     }
     let newest: BTreeMap<_, _> =
@@ -58,7 +58,7 @@ fn only_what_was_committed(found: &Found) -> Result<(), String> {
     let is_stored =
         |session: &&Boundary| newest.get(session.session_id.as_str()).is_some_and(|newest| newest == session);
     match found.sessions.iter().find(|session| !is_stored(session)) {
-        Some(session) => Err(format!("stored is not what was published last: {session:?}")),
+        Some(session) => Err(format!("the stored session is not the newest published one: {session:?}")),
         None => Ok(()),
     }
 }

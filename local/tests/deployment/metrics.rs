@@ -1,4 +1,4 @@
-//! What alarms and dashboard look at is what the functions tell, under the same dimension; and every metric is looked at.
+//! Alarms and dashboard use only metrics that the functions emit, with the same dimension, and together use all of them.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,24 @@ use sink_fn::handler::Sink;
 
 use crate::template::{file, properties, resources};
 
-/// A metric of this project: its name and the function that has it, by logical id.
+/// A metric of this project: its name and the logical id of its function.
 type Metric = (String, String);
 
 const SESSIONIZER: &str = "SessionizerFunction";
 const SINK: &str = "SinkFunction";
 
-/// What the functions tell.
-fn told() -> BTreeSet<Metric> {
+/// The metrics that the functions emit.
+fn emitted() -> BTreeSet<Metric> {
     let sessionizer = metrics::of::<Sessionizer>(RecordCounts::default(), &Default::default(), Some(1));
     let sink = metrics::of::<Sink>(RecordCounts::default(), &Default::default(), Some(1));
     let of = |function: &'static str| move |name: &str| (name.to_owned(), function.to_owned());
-    let mut told: BTreeSet<Metric> = sessionizer.iter().map(|metric| metric.name).map(of(SESSIONIZER)).collect();
-    told.extend(sink.iter().map(|metric| metric.name).map(of(SINK)));
-    told.extend([SESSIONIZER, SINK].map(|function| of(function)(COLD_STARTS)));
-    told
+    let mut metrics: BTreeSet<Metric> = sessionizer.iter().map(|metric| metric.name).map(of(SESSIONIZER)).collect();
+    metrics.extend(sink.iter().map(|metric| metric.name).map(of(SINK)));
+    metrics.extend([SESSIONIZER, SINK].map(|function| of(function)(COLD_STARTS)));
+    metrics
 }
 
-/// The metric that an alarm looks at, where it is one of this project's.
+/// The metric that an alarm uses, if it is one of this project's.
 fn of_alarm(metric: &Value) -> Option<Metric> {
     if metric["Namespace"] != NAMESPACE {
         return None;
@@ -38,13 +38,13 @@ fn of_alarm(metric: &Value) -> Option<Metric> {
     Some((metric["MetricName"].as_str().unwrap().to_owned(), function.to_owned()))
 }
 
-fn looked_at_by_alarms() -> BTreeSet<Metric> {
+fn used_by_alarms() -> BTreeSet<Metric> {
     let alarms = resources().into_iter().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
     let mut metrics = BTreeSet::new();
     for (_, alarm) in alarms {
         let properties = &alarm["Properties"];
         let description = properties["AlarmDescription"].as_str().unwrap();
-        assert!(description.contains("First: "), "what to do first is missing: {description}");
+        assert!(description.contains("First: "), "the first step is missing: {description}");
         metrics.extend(of_alarm(properties));
         let several = properties["Metrics"].as_array().into_iter().flatten();
         metrics.extend(several.filter_map(|query| of_alarm(&query["MetricStat"]["Metric"])));
@@ -52,14 +52,14 @@ fn looked_at_by_alarms() -> BTreeSet<Metric> {
     metrics
 }
 
-/// The dashboard as CloudWatch gets it, but for names: `${NAME}` stays as it is.
+/// The dashboard as CloudWatch receives it, except that `${NAME}` is not substituted.
 fn dashboard() -> Value {
     let body = properties("Dashboard")["DashboardBody"].clone();
     let text = body["Fn::Sub"].as_str().or_else(|| body["Fn::Sub"][0].as_str()).unwrap();
     serde_json::from_str(text).expect("the dashboard is JSON")
 }
 
-fn looked_at_by_the_dashboard() -> BTreeSet<Metric> {
+fn used_by_the_dashboard() -> BTreeSet<Metric> {
     let dashboard = dashboard();
     let widgets = dashboard["widgets"].as_array().unwrap();
     let rows = widgets.iter().flat_map(|widget| widget["properties"]["metrics"].as_array().into_iter().flatten());
@@ -74,26 +74,26 @@ fn looked_at_by_the_dashboard() -> BTreeSet<Metric> {
 }
 
 #[test]
-fn alarms_and_dashboard_look_at_metrics_that_the_functions_tell() {
-    let told = told();
-    let alarms = looked_at_by_alarms();
-    let dashboard = looked_at_by_the_dashboard();
+fn alarms_and_dashboard_use_only_metrics_that_the_functions_emit() {
+    let emitted = emitted();
+    let alarms = used_by_alarms();
+    let dashboard = used_by_the_dashboard();
     assert!(alarms.len() >= 5 && dashboard.len() >= 15, "{alarms:?} {dashboard:?}");
-    let nobodys: Vec<_> = alarms.union(&dashboard).filter(|metric| !told.contains(*metric)).collect();
-    assert_eq!(nobodys, Vec::<&Metric>::new());
+    let unknown: Vec<_> = alarms.union(&dashboard).filter(|metric| !emitted.contains(*metric)).collect();
+    assert_eq!(unknown, Vec::<&Metric>::new());
 }
 
 #[test]
-fn every_metric_is_looked_at_by_an_alarm_or_the_dashboard() {
-    let seen: BTreeSet<_> = looked_at_by_alarms().union(&looked_at_by_the_dashboard()).cloned().collect();
-    let unseen: Vec<_> = told().into_iter().filter(|metric| !seen.contains(metric)).collect();
-    assert_eq!(unseen, [], "each costs money");
+fn every_metric_is_used_by_an_alarm_or_the_dashboard() {
+    let seen: BTreeSet<_> = used_by_alarms().union(&used_by_the_dashboard()).cloned().collect();
+    let unseen: Vec<_> = emitted().into_iter().filter(|metric| !seen.contains(metric)).collect();
+    assert_eq!(unseen, [], "each metric costs money");
 }
 
 #[test]
 fn every_metric_and_alarm_is_documented() {
     let operations = file("docs/operations.md");
-    for (name, function) in told() {
+    for (name, function) in emitted() {
         assert!(operations.contains(&format!("`{name}`")), "{name} of {function} is not in docs/operations.md");
     }
     for (logical_id, resource) in resources() {

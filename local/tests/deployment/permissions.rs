@@ -1,4 +1,4 @@
-//! Each function's role allows the calls that the function makes, those made in its name, and nothing else.
+//! Each function's role allows exactly the calls that the function makes and those made on its behalf.
 
 use kinesis_function::config::Settings;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ type Permission = (String, String);
 
 const NOW_MS: u64 = 1_721_390_600_000;
 
-/// What the event source mapping does in the function's name. Source: the Lambda developer guide, "Configuring
+/// Calls of the event source mapping on the function's behalf. Source: the Lambda developer guide, "Configuring
 /// permissions" for Kinesis.
 const READING: [&str; 5] = [
     "kinesis:DescribeStream",
@@ -31,7 +31,7 @@ const READING: [&str; 5] = [
     "kinesis:GetShardIterator",
     "kinesis:ListShards",
 ];
-/// What Lambda does in the function's name for its logs and traces.
+/// Calls of Lambda on the function's behalf for its logs and traces.
 const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 
@@ -39,7 +39,7 @@ fn permissions(actions: &[&str], resource: &str) -> BTreeSet<Permission> {
     actions.iter().map(|action| ((*action).to_owned(), resource.to_owned())).collect()
 }
 
-/// What the role called `logical_id` allows.
+/// The permissions of the role called `logical_id`.
 fn allowed(logical_id: &str) -> BTreeSet<Permission> {
     let role = properties(logical_id);
     assert!(role.get("ManagedPolicyArns").is_none(), "{logical_id} has permissions from elsewhere");
@@ -47,13 +47,13 @@ fn allowed(logical_id: &str) -> BTreeSet<Permission> {
     let statements = policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
     let mut allowed = BTreeSet::new();
     for statement in statements {
-        // A statement that is there under a condition: `!If [CONDITION, STATEMENT, !Ref AWS::NoValue]`.
+        // A conditional statement: `!If [CONDITION, STATEMENT, !Ref AWS::NoValue]`.
         let statement = statement.get("Fn::If").map_or(statement, |choice| &choice[1]);
         assert_eq!(statement["Effect"], "Allow");
         let actions = match &statement["Action"] {
             Value::String(action) => vec![action.clone()],
             Value::Array(actions) => actions.iter().map(|action| action.as_str().unwrap().to_owned()).collect(),
-            other => panic!("{other} is no action"),
+            other => panic!("{other} is not an action"),
         };
         for action in actions {
             assert!(!action.contains('*'), "{action} has a wildcard");
@@ -63,7 +63,7 @@ fn allowed(logical_id: &str) -> BTreeSet<Permission> {
     allowed
 }
 
-/// The logical id in `!GetAtt NAME.Arn`, or the parameter's name in `!Ref NAME`; of a choice, the first.
+/// The logical id in `!GetAtt NAME.Arn`, or the parameter's name in `!Ref NAME`; for `!If`, that of its first branch.
 fn resource(value: &Value) -> String {
     if let Some(choice) = value.get("Fn::If") {
         return resource(&choice[1]);
@@ -72,7 +72,7 @@ fn resource(value: &Value) -> String {
     arn.or_else(|| value.get("Ref")?.as_str()).or_else(|| value.as_str()).unwrap().to_owned()
 }
 
-/// A client configuration that keeps every call made with it.
+/// A client configuration that records every call made with it.
 fn recording(embedded: &LocalAws) -> (SdkConfig, Arc<Mutex<Vec<Call>>>) {
     let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
     let kept = Arc::clone(&calls);
@@ -84,7 +84,7 @@ fn recording(embedded: &LocalAws) -> (SdkConfig, Arc<Mutex<Vec<Call>>>) {
     (config.to_builder().http_client(http).build(), calls)
 }
 
-/// The permissions that `calls` take.
+/// The permissions that `calls` need.
 fn needed(calls: &[Call]) -> BTreeSet<Permission> {
     let mut logical_ids = BTreeMap::new();
     for (logical_id, resource) in resources() {
@@ -114,7 +114,7 @@ fn needed(calls: &[Call]) -> BTreeSet<Permission> {
                 needed.extend(tables.map(|table| on(&format!("dynamodb:{operation}"), table)));
             }
             "PutRecords" => drop(needed.insert(on("kinesis:PutRecords", body["StreamName"].as_str().unwrap()))),
-            other => panic!("{other} is a call that this test does not know"),
+            other => panic!("this test does not support the call {other}"),
         }
     }
     needed
@@ -142,7 +142,7 @@ async fn embedded() -> (LocalAws, Template) {
 }
 
 #[tokio::test]
-async fn sessionizers_role_allows_what_it_does_and_nothing_else() {
+async fn sessionizers_role_allows_exactly_its_calls() {
     let (embedded, template) = embedded().await;
     let (sdk, calls) = recording(&embedded);
     let environment = template.function("SessionizerFunction").unwrap().environment.clone();
@@ -150,7 +150,7 @@ async fn sessionizers_role_allows_what_it_does_and_nothing_else() {
     let sessionizer =
         Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
     sessionizer.warm_up().await;
-    // A new user, what is no click, the known user, and all of it again.
+    // A new user, an unreadable record, the existing user, and all of it again.
     let click = |ms: u64| format!(r#"{{"user_id":"u","event_timestamp":{ms}}}"#);
     for (first, records) in
         [(1, [click(1_721_390_100_000), "[]".to_owned()]), (3, [click(1_721_390_200_000), click(1_721_390_300_000)])]
@@ -163,14 +163,14 @@ async fn sessionizers_role_allows_what_it_does_and_nothing_else() {
     }
     let mut expected = needed(&calls.lock().unwrap());
     expected.extend(permissions(&READING, "ClickStream"));
-    expected.extend(permissions(&["kms:Decrypt"], "ClickStreamKeyArn")); // to read a stream that has a key of its own
+    expected.extend(permissions(&["kms:Decrypt"], "ClickStreamKeyArn")); // to read a stream with a customer managed key
     expected.extend(permissions(&LOGGING, "SessionizerLogs"));
     expected.extend(permissions(&TRACING, "*"));
     assert_eq!(allowed("SessionizerRole"), expected);
 }
 
 #[tokio::test]
-async fn sinks_role_allows_what_it_does_and_nothing_else() {
+async fn sinks_role_allows_exactly_its_calls() {
     let (embedded, template) = embedded().await;
     let (sdk, calls) = recording(&embedded);
     let environment = template.function("SinkFunction").unwrap().environment.clone();
@@ -182,7 +182,7 @@ async fn sinks_role_allows_what_it_does_and_nothing_else() {
             r#"{{"user_id":"u","session_timestamp":100000,"session_time":"1970-01-01 00:01:40","session_id":"u_0","event_type":null,"device_type":null,"status":"{status}","version":{version}}}"#
         )
     };
-    // A session that is new, what is no boundary, and a newer version of the session.
+    // A new session, an unreadable record, and a newer version of the session.
     for (first, records) in [(1, [boundary("open", 1), "[]".to_owned()]), (3, ["[]".to_owned(), boundary("open", 2)])] {
         let event = event("session-stream", first, &records.each_ref().map(String::as_str));
         let answer = handle(&sink, event, ten_seconds()).await.unwrap();

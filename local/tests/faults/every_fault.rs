@@ -1,4 +1,4 @@
-//! Every single fault at every call of every scenario; every pair of faults for the smallest one.
+//! Every single fault at every call of every scenario, and every pair of faults for the smallest scenario.
 
 use futures_util::future::join_all;
 
@@ -6,12 +6,12 @@ use crate::scenarios::{ALL, NEW_USER, Scenario};
 use crate::trial::{Injection, Script, run};
 use crate::world::World;
 
-/// Those that differ in what took effect and in who goes on: the others are the same again, only slower.
+/// Faults that differ in what took effect and in what continues. The others repeat these, only slower.
 fn differ(injection: &Injection) -> bool {
     !matches!(injection, Injection::NoAnswer | Injection::Slow | Injection::InternalError)
 }
 
-/// Puts every fault into every call, and gives how many runs that were.
+/// Injects every fault into every call and returns the number of runs.
 async fn every_single_fault(world: &World, scenario: &Scenario) -> usize {
     let calls = run(world, scenario, Script::new()).await;
     let mut runs = 0;
@@ -24,9 +24,9 @@ async fn every_single_fault(world: &World, scenario: &Scenario) -> usize {
     runs
 }
 
-/// Side by side, since most of the time goes into time-outs and pauses; each scenario has services of its own.
+/// Concurrently, because runs mostly wait for time-outs and pauses. Each scenario has its own services.
 #[tokio::test(flavor = "multi_thread")]
-async fn single_faults_at_every_call_change_nothing_in_the_tables() {
+async fn single_faults_at_every_call_do_not_change_the_tables() {
     let scenarios = ALL.iter().map(|scenario| async move {
         let world = World::start().await;
         let runs = every_single_fault(&world, scenario).await;
@@ -36,7 +36,7 @@ async fn single_faults_at_every_call_change_nothing_in_the_tables() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pairs_of_faults_at_every_two_calls_change_nothing_in_the_tables() {
+async fn pairs_of_faults_at_every_two_calls_do_not_change_the_tables() {
     let calls = run(&World::start().await, &NEW_USER, Script::new()).await;
     let firsts = calls.iter().enumerate().flat_map(|(first, call)| {
         Injection::all_for(call).into_iter().filter(differ).map(move |injection| (first, injection))
@@ -46,10 +46,10 @@ async fn pairs_of_faults_at_every_two_calls_change_nothing_in_the_tables() {
     assert!(runs > 100, "{runs} runs");
 }
 
-/// Puts every fault into every call behind the `first` fault, and gives how many runs that were.
+/// Injects every fault into every call after the `first` fault and returns the number of runs.
 async fn every_fault_after(world: &World, first: (usize, Injection)) -> usize {
     let mut runs = 0;
-    // The first fault decides which calls follow.
+    // The first fault determines which calls follow.
     let calls = run(world, &NEW_USER, Script::from([first])).await;
     for (second, call) in calls.iter().enumerate().skip(first.0 + 1) {
         for other in Injection::all_for(call).into_iter().filter(differ) {

@@ -1,5 +1,5 @@
-//! Both functions under chosen faults: every single one at every call of small scenarios, pairs of them for the
-//! smallest, deaths at every call, copies that outlive their successors, and random ones over longer streams.
+//! Both functions under selected faults: every single fault at every call of small scenarios, pairs of faults for the
+//! smallest one, crashes at every call, copies that outlive their successors, and random faults over longer streams.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! An invocation that is overtaken: held at any of its calls while its batch is delivered again, and the rest after it.
+//! An overtaken invocation: held at one of its calls while its batch is redelivered and the following batches are done.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::scenarios::{ALL, Scenario};
 use crate::trial::{Script, Trial, click_event, faulty, functions};
 use crate::world::World;
 
-/// Longer than everything else takes together: the copy waits for the others, not for a time-out of its own.
+/// Longer than everything else together: the copy waits for the others, not for its own time-out.
 const LONG: Duration = Duration::from_secs(300);
 
-/// The copy's environment is frozen while it is held, so its time-outs hardly pass: 300 s in place of 5.
+/// The copy's environment is frozen while it is held, so its time-outs hardly advance: 300 s instead of 5.
 const SLOW: f64 = 1.0 / 60.0;
 
 /// Holds the copy of the first batch at call `number`, before or after it took effect, until all batches are done.
-/// Says whether the copy made such a call.
+/// Returns whether the copy made such a call.
 async fn overtaken_at(world: &World, scenario: &Scenario, number: usize, after: bool) -> bool {
     let mut trial = Trial::new(world, Script::new());
     let batches: Vec<_> = scenario.batches.iter().map(|batch| trial.records_of(batch)).collect();
@@ -57,7 +57,7 @@ async fn overtaken_at(world: &World, scenario: &Scenario, number: usize, after: 
 }
 
 #[tokio::test]
-async fn copy_of_a_batch_that_goes_on_after_its_successors_changes_nothing_in_the_tables() {
+async fn copy_of_a_batch_that_continues_after_its_successors_does_not_change_the_tables() {
     let world = World::start().await;
     for scenario in &ALL {
         for after in [false, true] {

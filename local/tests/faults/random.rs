@@ -1,4 +1,4 @@
-//! Random streams, cut, redelivered, scattered over shards and reordered at random, with random faults at random calls.
+//! Random streams, randomly split, redelivered, scattered over shards and reordered, with random faults at random calls.
 
 use fastrand::Rng;
 use local::chaos::stream::{self, Size};
@@ -11,7 +11,7 @@ const SEEDS: u64 = 200;
 const TASKS: usize = 12;
 const SIZE: Size = Size { phases: 2, records: 8, users: 3 };
 
-/// A fault at one of so many calls.
+/// One in this many calls meets a fault.
 const CALLS_PER_FAULT: u8 = 5;
 const MOST_CALLS: usize = 600;
 
@@ -35,7 +35,7 @@ fn script(rng: &mut Rng) -> Script {
     script
 }
 
-/// A shard of a phase: its records, and how far they are checkpointed.
+/// A shard of a phase: its records, and how many of them are checkpointed.
 struct Shard {
     records: Vec<Record>,
     checkpoint: usize,
@@ -62,7 +62,7 @@ async fn random_run(world: &World, seed: u64) {
             let Some(shard) = rng.choice(undone) else { break };
             let end = rng.usize(shard.checkpoint + 1..=shard.records.len());
             let done = trial.attempt_clicks(&shard.records[shard.checkpoint..end]).await;
-            // Now and then a part of what succeeded comes again.
+            // Sometimes a part of the records that succeeded is redelivered.
             shard.checkpoint += if rng.u8(..4) == 0 { rng.usize(0..=done) } else { done };
         }
         trial.deliver_boundaries(|boundaries| rng.shuffle(boundaries)).await;
@@ -70,9 +70,9 @@ async fn random_run(world: &World, seed: u64) {
     trial.check().await.unwrap_or_else(|difference| panic!("seed {seed}: {difference}"));
 }
 
-/// A single seed: `SEED=17 cargo test -p local --test faults random`.
+/// To run a single seed: `SEED=17 cargo test -p local --test faults random`.
 #[tokio::test(flavor = "multi_thread")]
-async fn random_faults_over_random_streams_change_nothing_in_the_tables() {
+async fn random_faults_over_random_streams_do_not_change_the_tables() {
     let seeds = match std::env::var("SEED") {
         Ok(seed) => {
             let seed = seed.parse().expect("SEED is a number");
@@ -80,7 +80,7 @@ async fn random_faults_over_random_streams_change_nothing_in_the_tables() {
         }
         Err(_) => 0..SEEDS,
     };
-    // Each task takes every so manieth seed, and has services of its own.
+    // Each task takes every n-th seed and has its own services.
     let tasks = (0..TASKS).map(|first| {
         let seeds = seeds.clone().skip(first).step_by(TASKS);
         tokio::spawn(async move {

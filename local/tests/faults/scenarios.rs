@@ -1,6 +1,6 @@
-//! Small streams, each for one thing that can go wrong with them.
+//! Small streams, each for one situation that faults could break.
 
-/// A record of a scenario: its shard, its sequence number there, and what it is.
+/// A record of a scenario: its shard, its sequence number there, and its content.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
     pub shard: &'static str,
@@ -12,11 +12,11 @@ pub struct Sent {
 pub enum Content {
     /// A click of this user at this time, in milliseconds.
     Click(&'static str, u64),
-    /// Bytes that are no click.
+    /// An unreadable record.
     Poison,
 }
 
-/// The batches in the order in which they come, each of one shard.
+/// The batches in order of delivery, each from one shard.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     pub name: &'static str,
@@ -33,7 +33,7 @@ const fn poison(shard: &'static str, number: u64) -> Sent {
 
 pub const NEW_USER: Scenario = Scenario { name: "new user", batches: &[&[click("s", 1, "a", 100_000)]] };
 
-/// Each with the session gap of 10 s.
+/// All with a session gap of 10 s.
 pub const ALL: [Scenario; 8] = [
     NEW_USER,
     Scenario { name: "gap", batches: &[&[click("s", 1, "a", 100_000)], &[click("s", 2, "a", 115_000)]] },

@@ -1,4 +1,4 @@
-//! One stream through both functions under a script of faults, and the comparison of everything it left behind.
+//! Runs one stream through both functions under a script of faults and compares the resulting tables and stream.
 
 use kinesis_function::config::Settings;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -28,17 +28,17 @@ use crate::scenarios::{Content, Scenario, Sent};
 use crate::world::{Published, World};
 
 const ARRIVAL_MS: i64 = 1_721_390_500_000;
-/// From where the scenarios count, in Unix milliseconds.
+/// Time zero of the scenarios, in Unix milliseconds.
 const BEGIN_MS: u64 = 1_721_390_000_000;
 const GAP: SessionGap = SessionGap::from_ms(10_000);
 
-/// How much faster than the clock the time-outs of calls pass: one that gets no answer fails after half a second.
+/// How much faster than the clock the time-outs of calls run: a call without a response fails after half a second.
 const SPEED_OF_TIMEOUTS: f64 = 10.0;
 
-/// More attempts than any script has faults.
+/// More attempts than the faults of any script.
 const MOST_ATTEMPTS: usize = 30;
 
-/// What is injected into a call.
+/// A fault to inject into a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Injection {
     Throttled,
@@ -47,7 +47,7 @@ pub enum Injection {
     ReplyLost,
     NoAnswer,
     Slow,
-    /// One part is refused; not for a call without parts.
+    /// One part is rejected; only for calls with parts.
     Part(usize),
     AllParts,
     DieBefore,
@@ -55,7 +55,7 @@ pub enum Injection {
 }
 
 impl Injection {
-    /// Every one that `call` can meet.
+    /// Every fault that `call` can meet.
     pub fn all_for(call: &Call) -> Vec<Self> {
         let whole = [
             Self::Throttled,
@@ -73,10 +73,10 @@ impl Injection {
     }
 }
 
-/// Which call, counted over the whole trial, meets what.
+/// Faults by the number of the call, counted over the whole trial.
 pub type Script = BTreeMap<usize, Injection>;
 
-/// Tells that a call is held, and lets it go on.
+/// Reports that a call is held, and releases it.
 type Held = (oneshot::Receiver<()>, oneshot::Sender<()>);
 
 /// A record of click-stream.
@@ -96,14 +96,14 @@ pub struct Trial<'w> {
     calls: Arc<Mutex<Vec<Call>>>,
     deaths: mpsc::UnboundedReceiver<Held>,
     now_ms: u64,
-    /// The versions that users' states were seen to have.
+    /// The observed versions of users' states.
     committed: BTreeMap<UserId, BTreeSet<u64>>,
     users: BTreeSet<UserId>,
     records: Vec<Record>,
     published: Vec<Boundary>,
 }
 
-/// Runs a scenario under a script; gives the calls that were made.
+/// Runs a scenario under a script and returns the calls.
 pub async fn run(world: &World, scenario: &Scenario, script: Script) -> Vec<Call> {
     let mut trial = Trial::new(world, script.clone());
     for batch in scenario.batches {
@@ -161,7 +161,7 @@ impl<'w> Trial<'w> {
         }
     }
 
-    /// A scenario's records under this trial's names, noted as part of the stream.
+    /// A scenario's records under this trial's names, added to the stream.
     pub fn records_of(&mut self, batch: &[Sent]) -> Vec<Record> {
         let records = batch.iter().map(|sent| {
             let shard = format!("{}-{}", self.name, sent.shard);
@@ -185,7 +185,7 @@ impl<'w> Trial<'w> {
         records
     }
 
-    /// Notes a record as part of the stream.
+    /// Adds a record to the stream.
     pub fn note(&mut self, record: &Record) {
         if let Ok(click) = decoded(&record.data) {
             self.users.insert(click.user_id);
@@ -205,7 +205,7 @@ impl<'w> Trial<'w> {
         panic!("{}: not done after {MOST_ATTEMPTS} attempts: {rest:?}", self.name);
     }
 
-    /// Delivers a batch once; says how many of its first records are done.
+    /// Delivers a batch once and returns how many of its first records are done.
     pub async fn attempt_clicks(&mut self, batch: &[Record]) -> usize {
         let (event, time) = (click_event(batch), self.next_invocation());
         let sessionizer = self.sessionizer.clone();
@@ -214,7 +214,7 @@ impl<'w> Trial<'w> {
         answer.map_or(0, |answer| done(&answer, batch.iter().map(|record| record.number.to_string())))
     }
 
-    /// Delivers what is new in session-stream until it is done, in the order into which `shuffle` brings it.
+    /// Delivers new records of session-stream, reordered by `shuffle`, until they are done.
     pub async fn deliver_boundaries(&mut self, shuffle: impl FnOnce(&mut Vec<Vec<u8>>)) {
         let mut published: Vec<_> = self.world.published_since().await.into_iter().map(data_of).collect();
         shuffle(&mut published);
@@ -240,7 +240,7 @@ impl<'w> Trial<'w> {
         panic!("{}: boundaries not done after {MOST_ATTEMPTS} attempts: {rest:?}", self.name);
     }
 
-    /// Compares tables and stream with what the clicks, sorted by time, must give.
+    /// Compares tables and stream with the result of the clicks sorted by time.
     pub async fn check(&self) -> Result<(), String> {
         let (mut clicks, mut rejected) = (Vec::new(), Vec::new());
         for record in &self.records {
@@ -262,20 +262,20 @@ impl<'w> Trial<'w> {
         compare(&Expected::of_sorted(clicks, GAP), &rejected, &found)
     }
 
-    /// Looks for a boundary under a version that no state was seen to have. Only for streams of which a state changes
-    /// once between two looks.
+    /// Looks for a boundary with a version that no state was observed to have. Only for streams in which a state changes at
+    /// most once between two observations.
     pub fn check_versions(&self) -> Result<(), String> {
         let was_seen = |boundary: &&Boundary| {
             let versions = self.committed.get(&boundary.user_id);
             versions.is_some_and(|versions| versions.contains(&boundary.version.number()))
         };
         match self.published.iter().find(|boundary| !was_seen(boundary)) {
-            Some(boundary) => Err(format!("published, but never committed: {boundary:?}")),
+            Some(boundary) => Err(format!("published but never committed: {boundary:?}")),
             None => Ok(()),
         }
     }
 
-    /// Waits for `work`, unless it comes to a call at which it is to die; then it is dropped.
+    /// Waits for `work`, but drops it if it reaches a call at which it must crash.
     async fn survive<T: Send + 'static>(&mut self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let mut work = tokio::spawn(work);
         loop {
@@ -299,7 +299,7 @@ impl<'w> Trial<'w> {
         TimeBudget::lasting(self.now_ms, Duration::from_secs(5))
     }
 
-    /// Notes the versions that the users' states have now.
+    /// Records the current versions of the users' states.
     pub async fn note_versions(&mut self) {
         for user in &self.users {
             if let Some(item) = self.state_item(user).await {
@@ -333,7 +333,7 @@ impl<'w> Trial<'w> {
     }
 }
 
-/// The deployed configuration, whose calls go as `plan` has it and whose time-outs pass `speed` times as fast.
+/// The deployed configuration, with faults from `plan` and time-outs that run `speed` times as fast.
 pub fn faulty(sdk: &SdkConfig, speed: f64, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
     let http = FaultyHttpClient::new(sdk.http_client().unwrap(), plan);
     with_time_scaled(&sdk.to_builder().http_client(http).build(), speed)
@@ -357,7 +357,7 @@ pub fn click_event(batch: &[Record]) -> Event {
     serde_json::from_str(&event).unwrap()
 }
 
-/// How many of the records with these sequence numbers are done, from the first on.
+/// How many of the first records with these sequence numbers are done.
 fn done(answer: &KinesisEventResponse, mut sequence_numbers: impl ExactSizeIterator<Item = String>) -> usize {
     let count = sequence_numbers.len();
     match answer.batch_item_failures.first() {

@@ -1,4 +1,4 @@
-//! Embedded services that many trials share: each has users and shards of its own.
+//! Embedded services shared by many trials, each with its own users and shards.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ pub struct World {
     pub embedded: LocalAws,
     pub sessionizer: BTreeMap<String, String>,
     pub sink: BTreeMap<String, String>,
-    /// Where reading session-stream goes on.
+    /// Where reading session-stream continues.
     iterator: Mutex<String>,
     trials: AtomicU64,
 }
@@ -44,17 +44,17 @@ impl World {
         }
     }
 
-    /// A name that no other trial of this world has.
+    /// A name that no other trial of this world uses.
     pub fn next_name(&self) -> String {
         format!("t{}", self.trials.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What the clients of the functions are made from.
+    /// The configuration of the functions' clients.
     pub fn sdk(&self) -> &SdkConfig {
         self.embedded.client_config()
     }
 
-    /// What has come into session-stream since it was last read. Only one trial at a time may use a world.
+    /// The records published to session-stream since the last call. Only one trial at a time can use a world.
     pub async fn published_since(&self) -> Vec<Published> {
         let mut iterator = self.iterator.lock().await;
         let mut all = Vec::new();

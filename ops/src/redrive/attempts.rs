@@ -2,11 +2,11 @@
 
 use kinesis_function::backoff::Backoff;
 
-/// Attempts after the first. With their pauses they take roughly 5 seconds: a throttled shard takes records again within
-/// a second, and what lasts longer needs a person.
+/// Attempts after the first. With their pauses they take roughly 5 seconds: a throttled shard accepts records again within
+/// a second, and anything that lasts longer needs an operator.
 const RETRIES: u32 = 9;
 
-/// The attempts left at one call. Start over with a new value after any progress.
+/// The remaining attempts of one call. Create a new value after any progress.
 #[derive(Debug)]
 pub(super) struct Attempts {
     left: u32,
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn attempts_end() {
+    async fn attempts_run_out() {
         let mut attempts = Attempts { left: 2, backoff: Backoff::new() };
         assert_eq!([attempts.again().await, attempts.again().await, attempts.again().await], [true, true, false]);
     }

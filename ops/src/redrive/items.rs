@@ -19,7 +19,7 @@ pub(super) struct Items<'a> {
     pub(super) table: &'a str,
 }
 
-/// An item, as listed.
+/// The key of a listed item.
 pub(super) struct Key {
     /// `stream/shard/sequence number`: the item's key.
     position: String,
@@ -33,18 +33,18 @@ pub(super) struct Listed {
     pub(super) foreign: u64,
 }
 
-/// A rejected record, as its item holds it.
+/// A rejected record, as stored in its item.
 pub(super) struct Kept {
     position: String,
     pub(super) stream: String,
     partition_key: String,
     pub(super) reason: String,
     pub(super) data: Vec<u8>,
-    /// Whether `data` is the whole record; large ones are cut when they are kept.
+    /// Whether `data` is the whole record; large records are truncated when they are stored.
     pub(super) is_whole: bool,
 }
 
-/// Some of the items, in the order of their keys.
+/// The items of one read, in the order of their keys.
 pub(super) struct Read {
     pub(super) records: Vec<Kept>,
     /// Items that are not rejected records.
@@ -89,7 +89,7 @@ impl Items<'_> {
         Ok(listed)
     }
 
-    /// Reads the items with `keys`, which must fit one request. Items that were deleted since they were listed are left out.
+    /// Reads the items with `keys`, which must fit one request. Leaves out items deleted since they were listed.
     pub(super) async fn read(&self, keys: &[Key]) -> Result<Read, OpsError> {
         const OPERATION: &str = "BatchGetItem";
 
@@ -112,7 +112,7 @@ impl Items<'_> {
                         attempts = Attempts::new();
                     }
                     waiting = left;
-                    CallError::incomplete_answer(OPERATION, format!("{} keys stay unprocessed", waiting.len()))
+                    CallError::incomplete_answer(OPERATION, format!("{} keys remain unprocessed", waiting.len()))
                 }
                 Err(error) => error,
             };
@@ -169,7 +169,7 @@ impl Items<'_> {
                         attempts = Attempts::new();
                     }
                     waiting = left;
-                    CallError::incomplete_answer(OPERATION, format!("{} items stay unprocessed", waiting.len()))
+                    CallError::incomplete_answer(OPERATION, format!("{} items remain unprocessed", waiting.len()))
                 }
                 Err(error) => error,
             };
@@ -199,7 +199,7 @@ impl Key {
         parts(&self.position).unwrap_or_default().0
     }
 
-    /// The key that `item` has, and its reason.
+    /// The key and the reason of `item`.
     fn of(item: &Item) -> Option<(Self, &String)> {
         let position = item.get(KEY)?.as_s().ok()?;
         let arrival_ms = item.get("arrival_time")?.as_n().ok()?.parse().ok()?;
@@ -207,7 +207,7 @@ impl Key {
         Some((Self { position: position.clone(), arrival_ms }, item.get("reason")?.as_s().ok()?))
     }
 
-    /// Stream, arrival, shard and sequence number: a number without leading zeros, so that the longer one is larger.
+    /// Stream, arrival, shard and sequence number. The number has no leading zeros, so the longer one is larger.
     fn order(&self) -> (&str, u64, &str, usize, &str) {
         let (stream, shard, number) = parts(&self.position).unwrap_or_default();
         (stream, self.arrival_ms, shard, number.len(), number)
@@ -229,8 +229,8 @@ impl Kept {
         })
     }
 
-    /// A partition key that Kinesis accepts: the record's own, or its sequence number if that is empty. Only a record that
-    /// did not come from Kinesis has an empty one.
+    /// A partition key that Kinesis accepts: the record's own, or its sequence number if its own is empty. Only records
+    /// that did not come from Kinesis have an empty one.
     pub(super) fn accepted_partition_key(&self) -> &str {
         match (self.partition_key.is_empty(), parts(&self.position)) {
             (true, Some((_, _, sequence_number))) => sequence_number,
@@ -238,7 +238,7 @@ impl Kept {
         }
     }
 
-    /// Its size as PutRecords counts it.
+    /// Its size as counted by PutRecords.
     pub(super) fn bytes(&self) -> usize {
         self.data.len() + self.accepted_partition_key().len()
     }

@@ -1,11 +1,12 @@
-//! Gives rejected records a second try: puts them back into the streams they came from, then deletes their items.
+//! Redrives rejected records: puts them back into the streams they came from, then deletes their items.
 //!
-//! For records that can be read now: the clock skew was set too low, the decoder has learned a format. A record that is
-//! rejected again becomes an item again, under its new position. If a redrive is interrupted between put and deletion, the
-//! next one puts those records again, and each counts twice in `event_count`, like any click that is sent twice.
+//! Meant for records that have become readable: the allowed clock skew was too small, or the decoder now supports their
+//! format. A record that is rejected again becomes a new item, under its new position. If a redrive is interrupted between
+//! put and deletion, the next one puts those records back again, and each counts twice in `event_count`, like any click
+//! that is sent twice.
 //!
-//! [`Reasons`] says which records, a [`Plan`] lists them and carries the redrive out, [`Redriven`] is the outcome. `items`
-//! lists, reads and deletes items, `put` puts records, `attempts` bounds how often a call is made.
+//! [`Reasons`] selects the records, a [`Plan`] lists them and carries out the redrive, [`Redriven`] is the outcome. `items`
+//! lists, reads and deletes items, `put` puts records, `attempts` bounds the attempts per call.
 
 mod attempts;
 mod items;
@@ -27,21 +28,22 @@ use put::{Refusal, put};
 pub use reasons::Reasons;
 pub use redriven::Redriven;
 
-/// The records to redrive, listed before the first is put, so that a redrive ends: what is rejected again has a new key.
+/// The records to redrive. All are listed before the first is put, so a redrive ends even if records are rejected again:
+/// those have new keys.
 ///
-/// Holds their keys in memory, some 200 bytes each.
+/// Holds the keys in memory, roughly 200 bytes each.
 pub struct Plan<'a> {
     items: Items<'a>,
     listed: Listed,
 }
 
 /// In place of an error code: an earlier put into the same stream got no answer.
-const NOT_TRIED: &str = "an earlier put without an answer, so it was not tried";
+const NOT_TRIED: &str = "not tried: an earlier put got no response";
 
 /// Whether a redrive changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Only counts: nothing is put, nothing deleted.
+    /// Only counts records; puts and deletes nothing.
     DryRun,
     /// Puts records and deletes their items.
     ForReal,
@@ -51,7 +53,7 @@ impl<'a> Plan<'a> {
     /// Lists the records in the table called `table` that were rejected for one of `reasons`.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// If the table cannot be read.
     pub async fn list(
         dynamodb: &'a aws_sdk_dynamodb::Client,
         table: &'a str,
@@ -69,12 +71,12 @@ impl<'a> Plan<'a> {
 
     /// Redrives the records, each stream's in order of arrival, and reports to `on_progress` after each request.
     ///
-    /// What Kinesis refuses for good, or does not take within a bounded number of attempts, stays in the table and is
-    /// counted in [`Redriven::left`]. So does a record whose put got no answer, in [`Redriven::unanswered`]: it may be in
-    /// the stream.
+    /// Records that Kinesis rejects permanently, or does not accept within a bounded number of attempts, stay in the table
+    /// and are counted in [`Redriven::left`]. Records whose put got no response also stay; they may be in the stream and
+    /// are counted in [`Redriven::unanswered`].
     ///
     /// # Errors
-    /// If the table cannot be read or written. What was reported to `on_progress` is done.
+    /// If the table cannot be read or written. Records already reported to `on_progress` are done.
     pub async fn carry_out(
         self,
         kinesis: &aws_sdk_kinesis::Client,
@@ -100,7 +102,7 @@ impl<'a> Plan<'a> {
 }
 
 impl fmt::Display for Plan<'_> {
-    /// How many records go into which stream, at most: those that were cut when they were kept stay.
+    /// The maximum number of records per stream: truncated records, not known yet, stay in the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut streams: BTreeMap<&str, u64> = BTreeMap::new();
         self.listed.keys.iter().for_each(|key| *streams.entry(key.stream()).or_default() += 1);
@@ -110,20 +112,20 @@ impl fmt::Display for Plan<'_> {
     }
 }
 
-/// A redrive under way.
+/// A redrive in progress.
 struct Run<'a, P> {
     items: Items<'a>,
     kinesis: &'a aws_sdk_kinesis::Client,
     mode: Mode,
     on_progress: P,
     done: Redriven,
-    /// Streams that refused whole requests or did not answer, with the reason. They are not tried again: a deleted stream
-    /// would otherwise cost all attempts for each of its requests.
+    /// Streams that rejected a whole request or did not respond, with the reason. They get no further requests: otherwise a
+    /// deleted stream would cost all attempts for each of its requests.
     closed: BTreeMap<String, String>,
 }
 
 impl<P: FnMut(&Redriven)> Run<'_, P> {
-    /// Puts `records`, which belong to one stream and fit one request, and deletes the items of those Kinesis took.
+    /// Puts `records`, which belong to one stream and fit one request, and deletes the items of those Kinesis accepted.
     async fn put_back(&mut self, records: &[Kept]) -> Result<(), OpsError> {
         let Some(stream) = records.first().map(|record| &record.stream) else { return Ok(()) };
         if let Some(code) = self.closed.get(stream) {
@@ -153,7 +155,7 @@ impl<P: FnMut(&Redriven)> Run<'_, P> {
                 }
                 accepted.iter().for_each(|record| self.done.count_put(&record.reason));
             }
-            // A record that may be in the stream is not put again: each copy would count as one more click.
+            // Do not retry a record that may be in the stream: each copy would count as another click.
             let may_try = |refusal: &Refusal| refusal.is_transient && !refusal.may_be_put;
             let try_again = refused.iter().any(|(_, refusal)| may_try(refusal)) && attempts.again().await;
             for (record, refusal) in refused {

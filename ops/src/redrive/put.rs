@@ -9,17 +9,17 @@ use super::items::Kept;
 
 const OPERATION: &str = "PutRecords";
 
-/// Stands for an error's code if the service gave none: it did not answer, or the answer is unreadable.
+/// Used when the service returned no error code: it did not respond, or its response is unreadable.
 const NO_CODE: &str = "no error code";
 
-/// Why Kinesis did not take a record.
+/// Why Kinesis did not accept a record.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     /// The error's code.
     pub(super) code: String,
-    /// Whether Kinesis may take the same record later.
+    /// Whether Kinesis may accept the same record later.
     pub(super) is_transient: bool,
-    /// Whether the record may be in the stream all the same: the answer was lost.
+    /// Whether the record may be in the stream anyway, because the response was lost.
     pub(super) may_be_put: bool,
 }
 
@@ -30,7 +30,7 @@ impl Refusal {
     }
 }
 
-/// Tries once to put `records` into `stream`; the results are in their order. Fails if the request fails as a whole.
+/// Tries once to put `records` into `stream` and returns their results in order. Fails if the whole request fails.
 pub(super) async fn put(
     kinesis: &Client,
     stream: &str,
@@ -40,7 +40,10 @@ pub(super) async fn put(
     let answer = kinesis.put_records().stream_name(stream).set_records(Some(entries)).send().await;
     let answer = answer.map_err(|error| Refusal::of(&CallError::of(OPERATION, &error)))?;
     if answer.records.len() != records.len() {
-        return Err(Refusal::of(&CallError::incomplete_answer(OPERATION, "results and records differ in number")));
+        return Err(Refusal::of(&CallError::incomplete_answer(
+            OPERATION,
+            "the number of results differs from the number of records",
+        )));
     }
     Ok(answer.records.iter().map(result).collect())
 }

@@ -1,18 +1,18 @@
-//! The reasons a redrive may be limited to.
+//! The rejection reasons that a redrive can be limited to.
 
 use shared::rejection::Reason;
 
 use crate::error::OpsError;
 
-/// Which records to redrive, by the reason they were rejected for. Only known reasons can be in it.
+/// Which records to redrive, by rejection reason. Contains only known reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reasons(Vec<String>);
 
 impl Reasons {
-    /// The reasons with these codes; every reason if there is none.
+    /// The reasons with these codes; every reason if `codes` is empty.
     ///
     /// # Errors
-    /// All codes that are unknown, together with those there are.
+    /// Lists every unknown code and all valid ones.
     pub fn new(codes: Vec<String>) -> Result<Self, OpsError> {
         let codes: Vec<_> = codes.into_iter().filter(|code| !code.is_empty()).collect();
         let known: Vec<_> = Reason::all().map(|reason| reason.to_string()).collect();
@@ -38,12 +38,15 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_that_is_unknown_is_named_together_with_those_there_are() {
+    fn error_lists_every_unknown_reason_and_all_valid_ones() {
         assert_eq!(check_all(&[]), Ok(()));
         assert_eq!(check_all(&["not_json", "event_timestamp_in_the_future"]), Ok(()));
-        assert_eq!(check_all(&["not_json", ""]), Ok(()), "a comma too many");
+        assert_eq!(check_all(&["not_json", ""]), Ok(()), "a trailing comma");
         let error = check_all(&["not_json", "bogus", "bad"]).unwrap_err();
-        assert!(error.starts_with("no such reason: \"bogus\", \"bad\". There are:\n  not_utf8\n  "), "{error}");
+        assert!(
+            error.starts_with("--reasons: unknown reason \"bogus\", \"bad\". Valid reasons:\n  not_utf8\n  "),
+            "{error}"
+        );
         assert!(error.contains("\n  user_id_too_long\n"), "{error}");
     }
 }

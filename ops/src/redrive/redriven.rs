@@ -1,25 +1,25 @@
-//! What a redrive did, in numbers.
+//! The outcome of a redrive, in numbers.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What a redrive did, or would do.
+/// What a redrive did or, in a dry run, would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redriven {
     /// Records put back into their stream and deleted from the table, by reason.
     pub put: BTreeMap<String, u64>,
-    /// Records that Kinesis did not take, still in the table, by reason and error code.
+    /// Records that Kinesis did not accept, still in the table, by reason and error code.
     pub left: BTreeMap<(String, String), u64>,
-    /// Records whose put got no answer, still in the table, by reason and error code. They may be in the stream as well.
+    /// Records whose put got no response, still in the table, by reason and error code. They may also be in the stream.
     pub unanswered: BTreeMap<(String, String), u64>,
-    /// Records still in the table because they were cut when they were kept, by reason.
+    /// Records still in the table because they were truncated when they were stored, by reason.
     pub cut: BTreeMap<String, u64>,
     /// Items still in the table because they are not rejected records.
     pub foreign: u64,
 }
 
 impl Redriven {
-    /// Whether Kinesis took every record it was given. Records that were cut when they were kept are not given to it.
+    /// Whether Kinesis accepted every record it was sent. Truncated records are never sent.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.left.is_empty() && self.unanswered.is_empty()
@@ -41,22 +41,22 @@ impl Redriven {
 impl fmt::Display for Redriven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total: u64 = self.put.values().sum();
-        write!(f, "{total} records put back into their streams")?;
+        write!(f, "records put back into their streams: {total}")?;
         for (reason, count) in &self.put {
             write!(f, "\n{count:>9} {reason}")?;
         }
         for ((reason, code), count) in &self.left {
-            write!(f, "\n{count:>9} {reason}, left in the table: {code}")?;
+            write!(f, "\n{count:>9} {reason}, left in the table: not accepted ({code})")?;
         }
         for ((reason, code), count) in &self.unanswered {
-            let warning = "if it is in the stream, redriving it again counts it twice";
-            write!(f, "\n{count:>9} {reason}, left in the table: no answer to its put ({code}); {warning}")?;
+            let warning = "may be in the stream anyway, and another redrive would then count them twice";
+            write!(f, "\n{count:>9} {reason}, left in the table: no response to the put ({code}); {warning}")?;
         }
         for (reason, count) in &self.cut {
-            write!(f, "\n{count:>9} {reason}, left in the table: too large to be kept whole")?;
+            write!(f, "\n{count:>9} {reason}, left in the table: truncated when stored, because they were too large")?;
         }
         if self.foreign > 0 {
-            write!(f, "\n{:>9} items left in the table that are not rejected records", self.foreign)?;
+            write!(f, "\n{:>9} items left in the table: not rejected records", self.foreign)?;
         }
         Ok(())
     }

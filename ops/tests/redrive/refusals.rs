@@ -1,4 +1,4 @@
-//! What Kinesis or DynamoDB refuses: retried within bounds, otherwise left in the table and reported.
+//! Calls that Kinesis or DynamoDB rejects: retried within bounds, otherwise left in the table and reported.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ impl World {
         Self { embedded }
     }
 
-    /// A redrive of everything whose calls go as `plan` has it.
+    /// Redrives records with `reasons` (every record, if empty) while `plan` injects faults.
     async fn redrive(
         &self,
         reasons: &[&str],
@@ -53,7 +53,7 @@ impl World {
         (redrive.await, http)
     }
 
-    /// Partition key and data of each record in click-stream, in their order.
+    /// Partition key and data of each record in click-stream, in order.
     async fn clicks(&self) -> Vec<(String, String)> {
         let kinesis = self.embedded.kinesis();
         let iterator = kinesis.get_shard_iterator().stream_name("click-stream").shard_id("shardId-000000000000");
@@ -63,7 +63,7 @@ impl World {
         page.records.into_iter().map(|record| (record.partition_key.unwrap(), text(record.data.as_ref()))).collect()
     }
 
-    /// The sequence numbers of the items that are left in the table, sorted.
+    /// The sequence numbers of the items remaining in the table, sorted.
     async fn left(&self) -> Vec<u64> {
         let items = self.embedded.dynamodb().scan().table_name(TABLE).send().await.unwrap().items.unwrap();
         let number = |position: &str| position.rsplit('/').next().unwrap().parse().unwrap();
@@ -91,16 +91,16 @@ const NONE: [u64; 0] = [];
 const THREE: [Record; 3] = [("click-stream", 1, 10, "a"), ("click-stream", 2, 11, "b"), ("click-stream", 3, 12, "c")];
 
 #[tokio::test]
-async fn unknown_reason_is_an_error_before_any_call_is_made() {
+async fn unknown_reason_is_an_error_before_any_call() {
     let world = World::with(&THREE).await;
     let (outcome, http) = world.redrive(&["not_json", "bogus"], |_| Fault::None).await;
     let error = outcome.unwrap_err().to_string();
-    assert!(error.starts_with("no such reason: \"bogus\". There are:\n  not_utf8\n  "), "{error}");
+    assert!(error.starts_with("--reasons: unknown reason \"bogus\". Valid reasons:\n  not_utf8\n  "), "{error}");
     assert_eq!(["Scan", "PutRecords", "BatchWriteItem"].map(|operation| http.calls_of(operation)), [0, 0, 0]);
 }
 
 #[tokio::test]
-async fn records_go_back_in_the_order_of_their_arrival() {
+async fn records_are_put_back_in_order_of_arrival() {
     let records = [("click-stream", 9, 30, "a"), ("click-stream", 10, 30, "a"), ("click-stream", 11, 20, "a")];
     let world = World::with(&records).await;
     let (outcome, _) = world.redrive(&[], |_| Fault::None).await;
@@ -110,7 +110,7 @@ async fn records_go_back_in_the_order_of_their_arrival() {
 }
 
 #[tokio::test]
-async fn throttled_entries_are_put_again_and_accepted_ones_are_not() {
+async fn throttled_entries_are_retried_and_accepted_ones_are_not() {
     let world = World::with(&THREE).await;
     let (outcome, http) = world
         .redrive(&[], |call| match (call.operation.as_str(), call.number) {
@@ -126,7 +126,7 @@ async fn throttled_entries_are_put_again_and_accepted_ones_are_not() {
 }
 
 #[tokio::test]
-async fn entry_refused_for_good_is_not_put_again_but_left_and_reported() {
+async fn permanently_rejected_entry_is_not_retried_but_left_and_reported() {
     let world = World::with(&THREE).await;
     let (outcome, http) = world
         .redrive(&[], |call| match call.operation.as_str() {
@@ -138,13 +138,13 @@ async fn entry_refused_for_good_is_not_put_again_but_left_and_reported() {
     let expected = Redriven { put: put(2), left: left("KMSAccessDeniedException", 1), ..Redriven::default() };
     assert_eq!(redriven, expected);
     assert!(!redriven.is_complete());
-    assert!(redriven.to_string().contains("1 not_json, left in the table: KMSAccessDeniedException"));
+    assert!(redriven.to_string().contains("1 not_json, left in the table: not accepted (KMSAccessDeniedException)"));
     assert_eq!(http.calls_of("PutRecords"), 1);
     assert_eq!(world.left().await, [2]);
 }
 
 #[tokio::test]
-async fn entries_that_stay_throttled_are_left_after_a_bounded_number_of_attempts() {
+async fn entries_that_remain_throttled_are_left_after_a_bounded_number_of_attempts() {
     let world = World::with(&THREE).await;
     let (outcome, http) = world
         .redrive(&[], |call| match call.operation.as_str() {
@@ -159,7 +159,7 @@ async fn entries_that_stay_throttled_are_left_after_a_bounded_number_of_attempts
 }
 
 #[tokio::test]
-async fn stream_that_is_gone_is_asked_once_and_holds_up_no_other() {
+async fn deleted_stream_is_called_once_and_does_not_block_the_others() {
     let mut records: Vec<Record> = (1..=150_u64).map(|number| ("a-stream-long-gone", number, number, "a")).collect();
     records.extend(THREE.map(|(stream, number, arrival, key)| (stream, 1_000 + number, arrival, key)));
     let world = World::with(&records).await;
@@ -170,9 +170,9 @@ async fn stream_that_is_gone_is_asked_once_and_holds_up_no_other() {
     assert_eq!(world.left().await, (1..=150).collect::<Vec<_>>());
 }
 
-/// Kinesis refuses an empty key; only an event made by hand can have brought one.
+/// Kinesis rejects an empty key; only a hand-made event can contain one.
 #[tokio::test]
-async fn record_without_a_partition_key_gets_its_sequence_number_for_one() {
+async fn record_without_a_partition_key_is_put_with_its_sequence_number_as_key() {
     let world = World::with(&[("click-stream", 7, 10, "")]).await;
     let (outcome, _) = world.redrive(&[], |_| Fault::None).await;
     assert_eq!(outcome.unwrap(), Redriven { put: put(1), ..Redriven::default() });
@@ -180,7 +180,7 @@ async fn record_without_a_partition_key_gets_its_sequence_number_for_one() {
 }
 
 #[tokio::test]
-async fn item_that_cannot_be_deleted_is_an_error_that_says_what_the_next_redrive_would_do() {
+async fn failed_deletion_is_an_error_that_warns_about_the_next_redrive() {
     let world = World::with(&THREE).await;
     let (outcome, _) = world
         .redrive(&[], |call| match call.operation.as_str() {
@@ -189,12 +189,12 @@ async fn item_that_cannot_be_deleted_is_an_error_that_says_what_the_next_redrive
         })
         .await;
     let error = outcome.unwrap_err().to_string();
-    assert!(error.contains("3 records are back in their stream but still in the table"), "{error}");
+    assert!(error.contains("3 records are back in their stream, but deleting their items failed"), "{error}");
     assert!(error.contains("AccessDeniedException"), "{error}");
 }
 
 #[tokio::test]
-async fn throttled_reads_and_deletions_are_made_again() {
+async fn throttled_reads_and_deletions_are_retried() {
     let world = World::with(&THREE).await;
     let (outcome, http) = world
         .redrive(&[], |call| match (call.operation.as_str(), call.number) {
@@ -210,7 +210,7 @@ async fn throttled_reads_and_deletions_are_made_again() {
 }
 
 #[tokio::test]
-async fn plan_says_how_many_records_go_into_which_stream() {
+async fn plan_shows_the_number_of_records_per_stream() {
     let records = [("click-stream", 1, 10, "a"), ("session-stream", 2, 10, "a"), ("click-stream", 3, 10, "a")];
     let world = World::with(&records).await;
     let dynamodb = world.embedded.dynamodb();
@@ -223,9 +223,9 @@ async fn plan_says_how_many_records_go_into_which_stream() {
     assert_eq!(plan(&["not_utf8"]).await, (true, String::new()));
 }
 
-/// Each copy would count as one more click.
+/// Each copy would count as another click.
 #[tokio::test]
-async fn record_whose_put_got_no_answer_is_not_put_again_but_left_and_reported() {
+async fn record_whose_put_got_no_response_is_not_retried_but_left_and_reported() {
     for fault in [|| Fault::ReplyLost, || Fault::NotSent] {
         let world = World::with(&THREE).await;
         let is_put = |call: &Call| call.operation == "PutRecords";
