@@ -1,7 +1,7 @@
 //! The log lines of a test, as the functions write them.
 //!
-//! One subscriber for the whole process writes to the current thread's buffer, if it has one. Per-thread subscribers would
-//! miss lines: tracing caches the interest in a line for all threads, from the first thread that reaches it.
+//! One subscriber for the whole process writes to the current thread's buffer, if it has one. Per-thread subscribers
+//! would miss lines: tracing caches the interest in a line for all threads, from the first thread that reaches it.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -13,8 +13,8 @@ thread_local! {
     static CAPTURED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-/// Captures this thread's log lines at level INFO and above, as on Lambda, until it is dropped. An asynchronous test must
-/// run on a single thread.
+/// Captures this thread's log lines at level INFO and above, as on Lambda, until it is dropped. An asynchronous test
+/// must run on a single thread.
 #[derive(Debug)]
 pub struct CapturedLogs(());
 

@@ -1,7 +1,7 @@
 //! SDK clients for the embedded services, built by the same function as the deployed ones.
 //!
-//! Only the variables differ: they point to the embedded services, whatever the machine's environment contains, so a local
-//! run can never call an AWS account.
+//! Only the variables differ: they point to the embedded services, whatever the machine's environment contains, so a
+//! local run can never call an AWS account.
 
 use aws_types::SdkConfig;
 use kinesis_function::config::ConfigError;

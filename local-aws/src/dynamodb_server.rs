@@ -1,7 +1,8 @@
 //! DynamoDB in this process: the emulator dynoxide behind a real HTTP port.
 //!
-//! Owns the storage: memory, or a file that outlives the process. Must not know this project's tables (see `resources`),
-//! and must only be called over HTTP, by the SDK. The emulator never throttles and does not delete items by TTL on its own.
+//! Owns the storage: memory, or a file that outlives the process. Must not know this project's tables (see
+//! `resources`), and must only be called over HTTP, by the SDK. The emulator never throttles and does not delete items
+//! by TTL on its own.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,8 @@ pub struct DynamoDbServer {
 }
 
 impl DynamoDbServer {
-    /// Starts a server that keeps its tables in `data_dir`, which it creates if necessary, or in memory if `data_dir` is
-    /// `None`.
+    /// Starts a server that keeps its tables in `data_dir`, which it creates if necessary, or in memory if `data_dir`
+    /// is `None`.
     ///
     /// # Errors
     /// If the directory cannot be created, its database cannot be opened, or no loopback port can be bound.
@@ -63,7 +64,7 @@ fn open(data_dir: Option<&Path>) -> Result<Database, LocalAwsError> {
     };
     let unusable = |source| LocalAwsError::DataDir { data_dir: data_dir.to_owned(), source };
     if data_dir.exists() && !data_dir.is_dir() {
-        return Err(unusable(ErrorKind::NotADirectory.into())); // the operating system's error would only say that it exists
+        return Err(unusable(ErrorKind::NotADirectory.into())); // the system's error would only say that it exists
     }
     std::fs::create_dir_all(data_dir).map_err(unusable)?;
 
@@ -71,8 +72,9 @@ fn open(data_dir: Option<&Path>) -> Result<Database, LocalAwsError> {
     let open_failed = |reason: String| LocalAwsError::OpenDatabase { place: file.display().to_string(), reason };
     let path = file.to_str().ok_or_else(|| open_failed("its path is not UTF-8".to_owned()))?;
     let database = Database::new(path).map_err(|error| open_failed(error.to_string()))?;
-    // Despite its name, this is SQLite's `synchronous = NORMAL`: acknowledged writes survive a crash of this process but
-    // not a power failure. The default waits for the disk after every statement and takes about thirty times as long.
+    // Despite its name, this is SQLite's `synchronous = NORMAL`: acknowledged writes survive a crash of this process
+    // but not a power failure. The default waits for the disk after every statement and takes about thirty times as
+    // long.
     database.disable_bulk_loading().map_err(|error| open_failed(error.to_string()))?;
     Ok(database)
 }

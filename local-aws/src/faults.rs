@@ -53,8 +53,8 @@ pub enum Fault {
     NoAnswer,
     /// It is made after this delay.
     Slow(Duration),
-    /// The service throttles these parts, by index: statements of a BatchExecuteStatement, entries of a PutRecords, items
-    /// of a BatchWriteItem, keys of a BatchGetItem. The others take effect.
+    /// The service throttles these parts, by index: statements of a BatchExecuteStatement, entries of a PutRecords,
+    /// items of a BatchWriteItem, keys of a BatchGetItem. The others take effect.
     PartsThrottled(Vec<usize>),
     /// It is made, but its response omits the items of failed conditions, as with DynamoDB Local.
     ItemsLeftOut,
@@ -226,8 +226,8 @@ fn unreadable(what: impl fmt::Display) -> ConnectorError {
 /// The error code of a PutRecords entry that its shard throttles.
 pub(crate) const PUT_THROTTLED: &str = "ProvisionedThroughputExceededException";
 
-/// Makes the call without `parts` and adds the service's response for a throttled part in their places; for entries of a
-/// PutRecords, with `code`.
+/// Makes the call without `parts` and adds the service's response for a throttled part in their places; for entries of
+/// a PutRecords, with `code`.
 pub(crate) async fn refuse_parts(
     inner: &SharedHttpConnector,
     mut request: HttpRequest,

@@ -16,9 +16,9 @@ use tokio::sync::RwLock;
 use crate::LocalAwsError;
 use crate::running_server::RunningServer;
 
-/// Maximum size of a request body, in bytes: 10 MiB of records, AWS' limit for PutRecords, is 13.4 MiB in base64, and the
-/// JSON around 500 records adds to it. (The emulator itself allows 5 MiB of records. Above that it returns AWS' error, for
-/// which it must receive the whole body.)
+/// Maximum size of a request body, in bytes: 10 MiB of records, AWS' limit for PutRecords, is 13.4 MiB in base64, and
+/// the JSON around 500 records adds to it. (The emulator itself allows 5 MiB of records. Above that it returns AWS'
+/// error, for which it must receive the whole body.)
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Maximum number of open shards in all streams: AWS' quota for an account in us-east-1. The emulator's default is 10.
@@ -27,8 +27,8 @@ const MAX_OPEN_SHARDS: u32 = 20_000;
 /// Options of the server.
 #[derive(Debug, Clone)]
 pub struct KinesisServerOptions {
-    /// Whether to throttle records above a shard's limits, 1,000 records and 1 MiB per second, individually, as AWS does. On
-    /// by default; measurements that are not about throttling can turn it off.
+    /// Whether to throttle records above a shard's limits, 1,000 records and 1 MiB per second, individually, as AWS
+    /// does. On by default; measurements that are not about throttling can turn it off.
     pub enforce_limits: bool,
 }
 
@@ -80,8 +80,8 @@ impl KinesisServer {
 /// Waits until a new stream assigns higher sequence numbers than all earlier ones.
 ///
 /// A sequence number starts with the second in which its stream was created, followed by a counter from 1. State that
-/// outlives the process contains sequence numbers. A stream of the same name, created within the same second, would repeat
-/// them, and its records would be taken for redelivered ones.
+/// outlives the process contains sequence numbers. A stream of the same name, created within the same second, would
+/// repeat them, and its records would be taken for redelivered ones.
 pub(crate) async fn until_sequence_numbers_are_higher() {
     // With a clock before 1970 there is nothing to wait for.
     if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -107,10 +107,10 @@ fn app(options: &KinesisServerOptions) -> Router {
 
 /// Gives a write exclusive access to the emulator; reads share it.
 ///
-/// The emulator first assigns a record's sequence number and stores the record later. In between, a reader at the end of
-/// the shard can see a higher number, move its iterator past the lower one, and miss that record forever. Its GetRecords
-/// also waits for a lock while it holds another one that writers block on without yielding, which can stop every thread of
-/// the runtime. Neither can happen if no read overlaps a write.
+/// The emulator first assigns a record's sequence number and stores the record later. In between, a reader at the end
+/// of the shard can see a higher number, move its iterator past the lower one, and miss that record forever. Its
+/// GetRecords also waits for a lock while it holds another one that writers block on without yielding, which can stop
+/// every thread of the runtime. Neither can happen if no read overlaps a write.
 async fn one_writer_or_many_readers(State(lock): State<Arc<RwLock<()>>>, request: Request, next: Next) -> Response {
     if only_reads(&request) {
         let _reading = lock.read().await;
@@ -121,8 +121,8 @@ async fn one_writer_or_many_readers(State(lock): State<Arc<RwLock<()>>>, request
     }
 }
 
-/// Whether a request changes no stream. In doubt, it counts as a write: an unnecessary write lock costs a moment, a missing
-/// one costs records.
+/// Whether a request changes no stream. In doubt, it counts as a write: an unnecessary write lock costs a moment, a
+/// missing one costs records.
 fn only_reads(request: &Request) -> bool {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default();

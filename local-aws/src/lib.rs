@@ -1,10 +1,11 @@
 //! DynamoDB and Kinesis in this process, with the streams, tables and indexes of template.yaml.
 //!
-//! For local runs without an AWS account, and for tests of the functions against services that behave like the real ones.
-//! In order of use: `template` reads the resources, `dynamodb_server` and `kinesis_server` start the services, `clients`
-//! connects to them, `resources` creates the template's resources, and `event_source_mapping` invokes a function with a
-//! stream's records. `hand_made_event`, `direct_invocation`, `failed_start`, `faults`, `partition_limits`, `scaled_time`
-//! and `captured_logs` are for tests and measurements. This crate never calls an AWS account and contains no pipeline logic.
+//! For local runs without an AWS account, and for tests of the functions against services that behave like the real
+//! ones. In order of use: `template` reads the resources, `dynamodb_server` and `kinesis_server` start the services,
+//! `clients` connects to them, `resources` creates the template's resources, and `event_source_mapping` invokes a
+//! function with a stream's records. `hand_made_event`, `direct_invocation`, `failed_start`, `faults`,
+//! `partition_limits`, `scaled_time` and `captured_logs` are for tests and measurements. This crate never calls an AWS
+//! account and contains no pipeline logic.
 
 mod captured_logs;
 mod clients;
@@ -38,7 +39,8 @@ pub use template::{Template, TemplateError};
 /// How to start the embedded services. The default keeps everything in memory and applies the limits of AWS.
 #[derive(Debug, Clone, Default)]
 pub struct LocalAwsOptions {
-    /// Folder that keeps the tables from one run to the next; `None` keeps them in memory. Streams are always in memory.
+    /// Folder that keeps the tables from one run to the next; `None` keeps them in memory. Streams are always in
+    /// memory.
     pub data_dir: Option<PathBuf>,
     /// How Kinesis behaves.
     pub kinesis: KinesisServerOptions,
@@ -77,9 +79,9 @@ impl LocalAws {
         })
     }
 
-    /// Creates the streams, tables, indexes and TTL settings of `template` and waits until all are ACTIVE. Each stream gets
-    /// `shards` open shards; `None` uses the template's number. A table of an earlier run in the data directory is kept
-    /// unchanged.
+    /// Creates the streams, tables, indexes and TTL settings of `template` and waits until all are ACTIVE. Each stream
+    /// gets `shards` open shards; `None` uses the template's number. A table of an earlier run in the data directory is
+    /// kept unchanged.
     ///
     /// # Errors
     /// If a stream already exists, a table exists with different keys, or a service returns an error.

@@ -1,9 +1,9 @@
 //! DynamoDB's limit per partition, as an HTTP client for the SDK, because the embedded service never throttles.
 //!
-//! Each partition key value counts as its own partition, which is how far DynamoDB splits a table under a sustained load.
-//! Writes above the limit are throttled like the service does: a BatchWriteItem returns items as unprocessed, or fails if it
-//! accepted none; statements of a BatchExecuteStatement fail individually. Other calls pass. Neither burst capacity (unused
-//! capacity of up to 5 minutes) nor adaptive capacity is modelled.
+//! Each partition key value counts as its own partition, which is how far DynamoDB splits a table under a sustained
+//! load. Writes above the limit are throttled like the service does: a BatchWriteItem returns items as unprocessed, or
+//! fails if it accepted none; statements of a BatchExecuteStatement fail individually. Other calls pass. Neither burst
+//! capacity (unused capacity of up to 5 minutes) nor adaptive capacity is modelled.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -1,8 +1,8 @@
 //! Creates the streams, tables, indexes and TTL settings of the template in the embedded services.
 //!
 //! Owns the calls that create them and the waits until they are ACTIVE. Reuses a table of an earlier run in the data
-//! directory if it has the same keys. Must not read the template itself (see `template`), and must never change or delete
-//! existing resources.
+//! directory if it has the same keys. Must not read the template itself (see `template`), and must never change or
+//! delete existing resources.
 
 use std::error::Error;
 use std::future::Future;

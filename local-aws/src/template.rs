@@ -1,7 +1,7 @@
 //! The streams, tables and functions of this project's template.yaml, as plain types.
 //!
-//! Owns which properties are read and their defaults. `intrinsics` resolves !Ref, !If and similar functions. Must not create
-//! anything: see `resources`. Ignores everything that a local run does not need (roles, log groups, outputs).
+//! Owns which properties are read and their defaults. `intrinsics` resolves !Ref, !If and similar functions. Must not
+//! create anything: see `resources`. Ignores everything that a local run does not need (roles, log groups, outputs).
 
 mod conditions;
 mod intrinsics;
@@ -125,7 +125,8 @@ pub struct MappingSpec {
     pub parallelization_factor: u32,
     /// Where reading a shard starts.
     pub starting_position: StartingPosition,
-    /// Whether the function's response reports failed records; otherwise it is ignored and the whole batch counts as done.
+    /// Whether the function's response reports failed records; otherwise it is ignored and the whole batch counts as
+    /// done.
     pub report_batch_item_failures: bool,
     /// Whether a batch is split in two if the function fails or times out.
     pub bisect_batch_on_function_error: bool,

@@ -1,5 +1,6 @@
-//! The behaviour of BatchExecuteStatement that the functions depend on: supported statements, and the responses of failed
-//! ones. It is the same on AWS; where AWS' documentation is silent, the tests follow the emulator's captures from AWS.
+//! The behaviour of BatchExecuteStatement that the functions depend on: supported statements, and the responses of
+//! failed ones. It is the same on AWS; where AWS' documentation is silent, the tests follow the emulator's captures
+//! from AWS.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;

@@ -37,7 +37,8 @@ fn judge_answer(text: &str, batch: &[&SequenceNumber]) -> Result<BatchResult, St
     Ok(lowest.map_or(BatchResult::Succeeded, BatchResult::FailedFrom))
 }
 
-/// The reported failures. An empty text, null, a missing list, a null list and an empty list all mean that nothing failed.
+/// The reported failures. An empty text, null, a missing list, a null list and an empty list all mean that nothing
+/// failed.
 fn failures(text: &str) -> Result<Vec<Value>, String> {
     if text.trim().is_empty() {
         return Ok(Vec::new());

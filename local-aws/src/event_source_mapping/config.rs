@@ -44,8 +44,8 @@ pub struct MappingConfig {
     /// The wait before reading an idle shard again, 1 ms to 10 s. Default: 20 ms. Lambda polls once per second; a real
     /// stream allows five reads per second and shard.
     pub poll_interval: Duration,
-    /// The maximum of that wait, which doubles while a shard stays idle, from `poll_interval` to 10 s. Default: 20 ms, so it
-    /// does not grow.
+    /// The maximum of that wait, which doubles while a shard stays idle, from `poll_interval` to 10 s. Default: 20 ms,
+    /// so it does not grow.
     pub idle_poll_interval: Duration,
     /// The wait after the first failed attempt, 1 ms to 60 s; it doubles with each further one. Default: 50 ms.
     pub retry_backoff_initial: Duration,

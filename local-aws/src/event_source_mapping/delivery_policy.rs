@@ -1,5 +1,5 @@
-//! Owns the two choices that Lambda leaves open and that a function must therefore handle: where a batch ends, and whether
-//! records that succeeded are redelivered. Tests use it to be harsher than Lambda usually is.
+//! Owns the two choices that Lambda leaves open and that a function must therefore handle: where a batch ends, and
+//! whether records that succeeded are redelivered. Tests use it to be harsher than Lambda usually is.
 
 /// Chooses within what Lambda can do. Whatever it returns, no record is skipped and the order per partition key holds.
 ///

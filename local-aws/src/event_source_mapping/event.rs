@@ -1,5 +1,5 @@
-//! Owns the JSON of a Kinesis event, as Lambda passes it to a function, and its size. Each record is serialized once, when
-//! it is read; a batch only joins them. It must not know which records form a batch.
+//! Owns the JSON of a Kinesis event, as Lambda passes it to a function, and its size. Each record is serialized once,
+//! when it is read; a batch only joins them. It must not know which records form a batch.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,6 @@
-//! Owns the queue of one lane: which of its records form the next batch, when, and which remain after an outcome. Pure and
-//! synchronous; time is an argument, counted from the mapping's start. At most one batch is in flight, so the queue's order
-//! is the order of delivery. It must not drop a record that is not done.
+//! Owns the queue of one lane: which of its records form the next batch, when, and which remain after an outcome. Pure
+//! and synchronous; time is an argument, counted from the mapping's start. At most one batch is in flight, so the
+//! queue's order is the order of delivery. It must not drop a record that is not done.
 
 use std::collections::VecDeque;
 use std::time::Duration;

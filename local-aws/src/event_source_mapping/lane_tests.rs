@@ -1,5 +1,5 @@
-//! How one lane forms batches, waits and redelivers, step by step. `shard_cursor_tests.rs` states properties that hold for
-//! every sequence of outcomes.
+//! How one lane forms batches, waits and redelivers, step by step. `shard_cursor_tests.rs` states properties that hold
+//! for every sequence of outcomes.
 use serde_json::value::RawValue;
 use shared::sequence_number::SequenceNumber;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// Maximum records per batch. Lambda API, CreateEventSourceMapping: `BatchSize` of a Kinesis stream.
 pub const MAX_BATCH_RECORDS: usize = 10_000;
 
-/// Maximum bytes of an event's JSON. Lambda quotas: 6 MB per synchronous invocation; it rejects more than 6,291,456 bytes.
+/// Maximum bytes of an event's JSON. Lambda quotas: 6 MB per synchronous invocation; it rejects more than 6,291,456
+/// bytes.
 pub const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
 /// Maximum time to gather a batch. Lambda API: `MaximumBatchingWindowInSeconds`, 300 s.
@@ -29,13 +30,14 @@ pub const MAX_POLL_INTERVAL: Duration = Duration::from_secs(10);
 /// Maximum wait between two attempts. This project's choice: with longer waits, a retry looks like a hang.
 pub const MAX_RETRY_BACKOFF: Duration = Duration::from_secs(60);
 
-/// Maximum unfinished full batches per lane of a shard: one in flight and the next one. This project's choice: it keeps a
-/// lane busy, bounds memory, and slows the reading down if the function is slow.
+/// Maximum unfinished full batches per lane of a shard: one in flight and the next one. This project's choice: it keeps
+/// a lane busy, bounds memory, and slows the reading down if the function is slow.
 pub(crate) const READ_AHEAD_BATCHES_PER_LANE: usize = 2;
 
-/// Maximum wait for a response from Kinesis before the call counts as failed. This project's choice: the SDK has no default.
+/// Maximum wait for a response from Kinesis before the call counts as failed. This project's choice: the SDK has no
+/// default.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often shards are listed although none has ended. This project's choice: new shards appear only when their parents
-/// end, which is noticed at once; this covers a list that lags behind.
+/// How often shards are listed although none has ended. This project's choice: new shards appear only when their
+/// parents end, which is noticed at once; this covers a list that lags behind.
 pub(crate) const DISCOVERY_INTERVAL: Duration = Duration::from_secs(1);

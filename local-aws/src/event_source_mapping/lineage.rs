@@ -1,4 +1,4 @@
-//! Decides which shards can be read: a child only after its parents are done, so that the order per partition key holds
+//! Decides which shards can be read: a child only after its parents are done, which keeps the order per partition key
 //! across a reshard. Pure; it must not call Kinesis.
 
 use std::collections::BTreeSet;
@@ -13,8 +13,8 @@ pub(crate) struct Lineage {
 }
 
 impl Lineage {
-    /// Returns the shards to start now and marks them as started. `listed` must contain all shards of the stream: a parent
-    /// that is not in it has expired and need not be waited for.
+    /// Returns the shards to start now and marks them as started. `listed` must contain all shards of the stream: a
+    /// parent that is not in it has expired and need not be waited for.
     pub(crate) fn start(&mut self, listed: &[StreamShard]) -> Vec<String> {
         let alive: BTreeSet<_> = listed.iter().map(|shard| &shard.id).collect();
         let may_start = |shard: &&StreamShard| {

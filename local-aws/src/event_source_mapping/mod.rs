@@ -41,8 +41,8 @@ use shard_reader::ShardReader;
 use shard_worker::{ShardWorker, WorkerContext};
 use stream::{KinesisError, Stream};
 
-/// A running mapping. It ends when it is stopped or dropped, or at the first error that retries cannot fix. Every waiting
-/// [`MappingProgress`] and [`EventSourceMapping::stop`] return that error.
+/// A running mapping. It ends when it is stopped or dropped, or at the first error that retries cannot fix. Every
+/// waiting [`MappingProgress`] and [`EventSourceMapping::stop`] return that error.
 #[derive(Debug)]
 pub struct EventSourceMapping {
     progress: MappingProgress,
@@ -89,9 +89,9 @@ impl EventSourceMapping {
         self.progress.checkpoints()
     }
 
-    /// Starts no further reads or invocations, waits for the running invocations (at most until their deadlines), applies
-    /// their responses, and returns the checkpoints from which another mapping can continue. Dropping this future early has
-    /// the same effect as dropping the mapping.
+    /// Starts no further reads or invocations, waits for the running invocations (at most until their deadlines),
+    /// applies their responses, and returns the checkpoints from which another mapping can continue. Dropping this
+    /// future early has the same effect as dropping the mapping.
     ///
     /// # Errors
     /// The error that ended the mapping earlier.

@@ -88,7 +88,8 @@ impl MappingProgress {
     }
 }
 
-/// The mapping's side: every task holds one. When the last one is dropped, every waiting view learns that the mapping ended.
+/// The mapping's side: every task holds one. When the last one is dropped, every waiting view learns that the mapping
+/// ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter {
     state: watch::Sender<State>,

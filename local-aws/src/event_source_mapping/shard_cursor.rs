@@ -1,5 +1,5 @@
-//! Owns the state of one shard: the records read, assigned to lanes by partition key, and the checkpoint up to which all are
-//! done. Pure and synchronous: the shell around it reads, invokes and keeps time.
+//! Owns the state of one shard: the records read, assigned to lanes by partition key, and the checkpoint up to which
+//! all are done. Pure and synchronous: the shell around it reads, invokes and keeps time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Runs one shard: reads, invocations and waits, as its cursor requires. A thin shell: the cursor decides what is delivered
-//! when, and what is done.
+//! Runs one shard: reads, invocations and waits, as its cursor requires. A thin shell: the cursor decides what is
+//! delivered when, and what is done.
 
 use std::sync::Arc;
 
@@ -70,8 +70,8 @@ impl<F: Function> ShardWorker<F> {
         }
     }
 
-    /// Runs until every record of the shard is done, or until the mapping is stopped and no invocation is running. Returns
-    /// the shard's id.
+    /// Runs until every record of the shard is done, or until the mapping is stopped and no invocation is running.
+    /// Returns the shard's id.
     pub(crate) async fn run(mut self) -> Result<String, MappingError> {
         loop {
             self.invoke_ready()?;

@@ -1,5 +1,5 @@
-//! Owns the calls to Kinesis and what their errors mean for a mapping. SDK types stay in this file. It must not retry: the
-//! caller decides how long to wait.
+//! Owns the calls to Kinesis and what their errors mean for a mapping. SDK types stay in this file. It must not retry:
+//! the caller decides how long to wait.
 
 use std::time::Duration;
 

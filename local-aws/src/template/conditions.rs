@@ -1,7 +1,7 @@
 //! Evaluates the template's conditions: !Equals, !Not, !And, !Or and !Condition.
 //!
-//! Owns only the conditions; `intrinsics` handles resources and !If branches that depend on them. A condition is evaluated
-//! only if something needed here depends on it, so unsupported functions in other conditions do no harm.
+//! Owns only the conditions; `intrinsics` handles resources and !If branches that depend on them. A condition is
+//! evaluated only if something needed here depends on it, so unsupported functions in other conditions do no harm.
 
 use std::ops::RangeInclusive;
 

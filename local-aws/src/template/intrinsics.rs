@@ -1,7 +1,7 @@
 //! Resolves the value of a property: a literal, !Ref, !GetAtt NAME.Arn, !Sub or !If.
 //!
-//! Owns the existing resources, their names, and the location of every node, for errors. Must not know which properties a
-//! resource has. Long forms (`Fn::Sub:`) and other functions are errors in a property that is needed.
+//! Owns the existing resources, their names, and the location of every node, for errors. Must not know which properties
+//! a resource has. Long forms (`Fn::Sub:`) and other functions are errors in a property that is needed.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
