@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What whole invocations cost here in relation to revision REV: both are built alike and run turn by turn.
+# Compares the cost of whole invocations with revision REV: builds both the same way and runs them in turn.
 # Usage: benches/compare.sh REV [--only 3] [--rounds 5] [--invocations 4]
 set -euo pipefail
 
-rev=${1:?a revision to compare with}
+rev=${1:?usage: benches/compare.sh REV [OPTION...], where REV is the revision to compare with}
 shift
 root=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 target=${CARGO_TARGET_DIR:-$root/target}

@@ -32,8 +32,8 @@ sam_tools() {
 
 # build DIRECTORY: `sam build` as for a deployment, but for this machine's architecture, a target every toolchain has.
 #
-# Compiles without optimization, which is enough to check that the build works and its result runs. FULL_BUILD=1 compiles
-# as a deployment does and takes several times as long.
+# Compiles without optimization, which is enough to check that the build works and its result runs. FULL_BUILD=1
+# compiles as a deployment does and takes several times as long.
 build() {
   # cargo-lambda downloads a missing target through rustup. These make that fail at once instead of hanging.
   export RUSTUP_DIST_SERVER=http://127.0.0.1:9 RUSTUP_UPDATE_ROOT=http://127.0.0.1:9

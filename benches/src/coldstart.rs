@@ -12,10 +12,10 @@ use crate::services::Services;
 use crate::table::median;
 use crate::workload::{CLICKS_PER_BATCH, Shard, SimulatedClick, WORKLOADS};
 
-/// The functions' binaries, the least function there is first.
+/// The functions' binaries, with the minimal function first.
 pub const BINARIES: [&str; 3] = ["hello-world", "sessionizer-fn", "sink-fn"];
 
-/// Invocations after the first, of which the median counts.
+/// Invocations after the first; their median counts.
 const WARM_INVOCATIONS: u64 = 20;
 
 /// A binary's figures, times in milliseconds.
@@ -33,9 +33,9 @@ pub struct ColdStart {
     pub warm_ms: f64,
     /// The CPU time of that.
     pub warm_cpu_ms: f64,
-    /// Most memory resident after all of these, in MiB.
+    /// Peak resident memory after all of these, in MiB.
     pub small_mib: f64,
-    /// Most memory resident after a full event, in MiB.
+    /// Peak resident memory after a full event, in MiB.
     pub full_mib: f64,
     /// The binary's size, in MiB.
     pub size_mib: f64,
@@ -44,7 +44,7 @@ pub struct ColdStart {
 /// Measures the binary called `name` in the folder `folder`, `starts` times.
 ///
 /// # Errors
-/// When it is not there, or does not do its work.
+/// If it does not exist or does not finish its work.
 pub async fn measure(folder: &Path, name: &str, starts: u32) -> Result<ColdStart, BenchError> {
     let program: PathBuf = folder.join(name);
     let size = std::fs::metadata(&program).map_err(|_| BenchError::NotBuilt(program.clone()))?.len();
@@ -84,7 +84,7 @@ pub async fn measure(folder: &Path, name: &str, starts: u32) -> Result<ColdStart
     })
 }
 
-/// An event with one record, another user's each time.
+/// An event with one record, of a different user each time.
 fn small_event(name: &str, place: u64) -> Result<String, BenchError> {
     if name == "sink-fn" {
         let all = boundaries(place)?;

@@ -1,20 +1,20 @@
 //! CPU time and memory of processes, from the kernel's own counters.
 //!
-//! What is not about this process comes from `/proc`, and so is for Linux alone.
+//! Values of other processes come from `/proc`, so they are available only on Linux.
 
 use std::fs;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// CPU time of this process so far, all threads together.
+/// CPU time of this process so far, over all threads.
 #[must_use]
 pub fn process_cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// CPU time of the process `pid` so far, of all threads that are still there; `None` when it cannot be told.
+/// CPU time of the process `pid` so far, over all threads that still exist; `None` if it is not available.
 #[must_use]
 pub fn cpu_of(pid: u32) -> Option<Duration> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
@@ -25,13 +25,13 @@ pub fn cpu_of(pid: u32) -> Option<Duration> {
     Some(Duration::from_nanos(ns.sum()))
 }
 
-/// Most memory that the process `pid` had resident at any time, in MiB; `None` when it cannot be told.
+/// Peak resident memory of the process `pid`, in MiB; `None` if it is not available.
 #[must_use]
 pub fn peak_memory_mib(pid: u32) -> Option<f64> {
     status_mib(pid, "VmHWM:")
 }
 
-/// Memory that the process `pid` has resident now, in MiB; `None` when it cannot be told.
+/// Current resident memory of the process `pid`, in MiB; `None` if it is not available.
 #[must_use]
 pub fn resident_memory_mib(pid: u32) -> Option<f64> {
     status_mib(pid, "VmRSS:")

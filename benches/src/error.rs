@@ -1,50 +1,50 @@
-//! What can keep a measurement from being made.
+//! Errors of the measurements.
 
 use std::path::PathBuf;
 
-/// A measurement that could not be made.
+/// Why a measurement failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BenchError {
-    /// A process could not be started, spoken to, or looked at.
-    #[error("{what}")]
+    /// A process could not be started, called or inspected.
+    #[error("{what}: {source}")]
     Process {
-        /// What was tried.
+        /// The failed action.
         what: String,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// A file that should have been built before.
-    #[error("{} is not there; build it first: cargo build --release -p sessionizer-fn -p sink-fn -p benches", .0.display())]
+    /// A binary was not built.
+    #[error("{} does not exist; build it first: cargo build --release -p sessionizer-fn -p sink-fn -p benches", .0.display())]
     NotBuilt(PathBuf),
-    /// A child process said something else than it should.
-    #[error("unexpected answer of a child process: {0:?}")]
+    /// A child process wrote unexpected output.
+    #[error("unexpected output of a child process: {0:?}")]
     Answer(String),
-    /// What was measured did not do its work, so its figures mean nothing.
+    /// The measured code did not finish its work, so its figures mean nothing.
     #[error("{0}")]
     Failed(String),
-    /// The embedded services.
+    /// The embedded services failed.
     #[error(transparent)]
     LocalAws(#[from] local_aws::LocalAwsError),
-    /// The variables that lead to the services.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] kinesis_function::config::ConfigError),
-    /// The template.
+    /// The template has a fault.
     #[error(transparent)]
     Template(#[from] local_aws::TemplateError),
-    /// JSON.
-    #[error("JSON")]
+    /// Reading or writing JSON failed.
+    #[error("cannot read or write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl BenchError {
-    /// Makes a [`BenchError::Process`] of what the system said.
+    /// A [`BenchError::Process`] for a failed action.
     pub fn process(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         |source| Self::Process { what, source }
     }
 
-    /// A [`BenchError::Failed`] for whatever can be shown.
+    /// A [`BenchError::Failed`] with the text of `error`.
     pub fn failed(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string())
     }

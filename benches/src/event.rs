@@ -1,4 +1,4 @@
-//! Batches of clicks and boundaries as the events that Lambda hands over.
+//! Batches of clicks and boundaries as events in Lambda's format.
 
 use kinesis_function::event::Event;
 use local_aws::{HandMadeRecord, hand_made_event};
@@ -7,29 +7,29 @@ use shared::boundary::Boundary;
 use crate::error::BenchError;
 use crate::workload::SimulatedClick;
 
-/// The shard that everything comes over.
+/// The shard of all records.
 pub const SHARD: &str = "shardId-000000000000";
 
-/// How sequence numbers begin: 56 digits, as Kinesis has them. The number of the record follows.
+/// Prefix of sequence numbers, which have 56 digits as in Kinesis. The number of the record follows.
 const SEQUENCE_NUMBER_PREFIX: &str = "49590338271490256608559692538361571095";
 
 const EVENT_NAMES: [&str; 6] = ["search", "category", "detail", "add_to_cart", "cart", "checkout"];
 const DEVICE_TYPES: [&str; 3] = ["desktop", "mobile", "tablet"];
 
-/// A user's id: as long as an ordinary one.
+/// A user id of typical length.
 #[must_use]
 pub fn user_id(user: usize) -> String {
     format!("user{user:07}")
 }
 
-/// What is told of a user's clicks besides their time: event name, event type, device type.
+/// The attributes of a user's clicks: event name, event type, device type.
 #[must_use]
 pub fn attributes(user: usize, ms: u64) -> [&'static str; 3] {
     let name = usize::try_from(ms).unwrap_or(0) % EVENT_NAMES.len();
     [EVENT_NAMES[name], "click", DEVICE_TYPES[user % DEVICE_TYPES.len()]]
 }
 
-/// The sequence number of the record at `place` in the shard.
+/// The sequence number of the record at index `place` of the shard.
 #[must_use]
 pub fn sequence_number(place: u64) -> String {
     format!("{SEQUENCE_NUMBER_PREFIX}{place:018}")
@@ -47,7 +47,7 @@ pub fn click_json(click: SimulatedClick) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The event with `clicks`, the first of them at `place` in the shard.
+/// The event with `clicks`, the first of them at index `place` of the shard.
 ///
 /// # Errors
 /// None in practice.
@@ -61,7 +61,7 @@ pub fn click_event(clicks: &[SimulatedClick], place: u64) -> Result<String, Benc
     hand_made_event("click-stream", SHARD, records.collect()).map_err(BenchError::failed)
 }
 
-/// The event with `boundaries`, the first of them at `place` in the shard.
+/// The event with `boundaries`, the first of them at index `place` of the shard.
 ///
 /// # Errors
 /// None in practice.
@@ -81,7 +81,7 @@ pub fn boundary_event(boundaries: &[Boundary], place: u64) -> Result<String, Ben
 /// Reads an event as the functions do.
 ///
 /// # Errors
-/// When it is not what Lambda sends for a Kinesis stream.
+/// If it is not a Kinesis event of Lambda.
 pub fn parse(json: &str) -> Result<Event, BenchError> {
     Ok(serde_json::from_slice(json.as_bytes())?)
 }

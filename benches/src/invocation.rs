@@ -1,8 +1,8 @@
 //! Whole invocations of both handlers on full events: CPU, calls, capacity and memory, per record.
 //!
-//! Each workload is measured in a process of its own, with the functions' own SDK configuration and one thread, and with
-//! the services in another process. What is counted: reading the event's JSON, the handler with all of its calls, writing the
-//! answer. What is not: fetching the event from Lambda and answering it.
+//! Each workload is measured in its own process, with the functions' SDK configuration and one thread, and with the
+//! services in another process. Measured: parsing the event's JSON, the handler with all of its calls, writing the
+//! response. Not measured: fetching the event from Lambda and sending the response.
 
 use kinesis_function::config::Settings;
 use std::path::{Path, PathBuf};
@@ -33,24 +33,24 @@ use crate::services::Services;
 use crate::stored;
 use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, Shard, Workload, users_per_click};
 
-/// What is measured.
+/// What to measure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// Which function.
+    /// The function.
     pub function: FunctionName,
-    /// The gap in milliseconds, the sessionizer's only.
+    /// The session gap in milliseconds; only for the sessionizer.
     pub gap_ms: u64,
-    /// The time between a user's clicks in milliseconds, the sessionizer's only.
+    /// The time between a user's clicks in milliseconds; only for the sessionizer.
     pub spacing_ms: u64,
-    /// The batching window in milliseconds, the sessionizer's only.
+    /// The batching window in milliseconds; only for the sessionizer.
     pub window_ms: u64,
-    /// Users of the shard with a stored state; twice as many as are active when it is 0.
+    /// Users of the shard with a stored state; 0 means twice the active ones.
     pub users: usize,
-    /// Invocations measured; one more comes before them and is not.
+    /// Measured invocations, after one that is not measured.
     pub invocations: u32,
-    /// Whether capacity units are asked for, which costs CPU.
+    /// Whether to request capacity units, which costs CPU.
     pub with_capacity: bool,
-    /// Time that each call takes on top of what the embedded services need, in milliseconds.
+    /// Additional latency of each call, in milliseconds.
     #[serde(default)]
     pub latency_ms: u64,
 }
@@ -64,7 +64,7 @@ pub enum FunctionName {
     Sink,
 }
 
-/// What came of it.
+/// The result of a measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Figures {
     /// Users with a stored state.
@@ -73,22 +73,22 @@ pub struct Figures {
     pub records: u64,
     /// Bytes of all events' JSON.
     pub event_bytes: u64,
-    /// Different users per click of a batch; for the sink, sessions per boundary.
+    /// Distinct users per click of a batch; for the sink, sessions per boundary.
     pub keys_per_record: f64,
     /// Boundaries published.
     pub published: u64,
     /// CPU time of all invocations, in microseconds.
     pub cpu_us: f64,
-    /// Time of all invocations, in microseconds.
+    /// Elapsed time of all invocations, in microseconds.
     pub wall_us: f64,
-    /// What was asked of the services.
+    /// The calls to the services.
     pub asked: AskedByOperation,
-    /// Most memory resident, in MiB, the bench's own included.
+    /// Peak resident memory in MiB, including the bench's own.
     pub peak_mib: f64,
 }
 
 impl Job {
-    /// Of the sessionizer under `workload`.
+    /// Measures the sessionizer under `workload`.
     #[must_use]
     pub fn sessionizer(workload: Workload, users: usize, invocations: u32) -> Self {
         let Workload { gap_ms, spacing_ms, window_ms } = workload;
@@ -96,7 +96,7 @@ impl Job {
         Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false, latency_ms: 0 }
     }
 
-    /// Of the sink.
+    /// Measures the sink.
     #[must_use]
     pub fn sink(invocations: u32) -> Self {
         let (gap_ms, spacing_ms, window_ms, users) = (0, 0, 0, 0);
@@ -109,10 +109,10 @@ impl Job {
     }
 }
 
-/// Measures `job` in a process of its own, made from `program` or this program itself, against services of its own.
+/// Measures `job` in a new process of `program` (by default, this program), with its own services.
 ///
 /// # Errors
-/// When a process cannot be started, or what it was to do was not done.
+/// If a process cannot be started or does not finish its work.
 pub async fn run(job: &Job, program: Option<&Path>) -> Result<Figures, BenchError> {
     let own = std::env::current_exe().map_err(BenchError::process("finding this program's file"))?;
     let program = program.map_or(own, PathBuf::from);
@@ -128,10 +128,10 @@ pub async fn run(job: &Job, program: Option<&Path>) -> Result<Figures, BenchErro
     serde_json::from_str(&text).map_err(|_| BenchError::Answer(text + &complaint))
 }
 
-/// What the measuring process does.
+/// The main function of the measuring process.
 ///
 /// # Errors
-/// When the handler did not do all of its work.
+/// If the handler does not finish all of its work.
 pub async fn measure(job: &Job) -> Result<Figures, BenchError> {
     match job.function {
         FunctionName::Sessionizer => measure_sessionizer(job).await,
@@ -168,7 +168,7 @@ async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
     Ok(figures.finish(job.invocations))
 }
 
-/// Half of the boundaries close sessions that the event before opened, the other half open the next ones.
+/// Half of the boundaries close sessions that the previous event opened, the other half open the next ones.
 async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
     let (meter, dynamodb, _) = clients(job)?;
     let config = sink_fn::config::Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
@@ -192,7 +192,7 @@ async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
     Ok(figures.finish(job.invocations))
 }
 
-/// The boundaries by which every user's session `ordinal` follows the one before.
+/// The boundaries that start every user's session `ordinal` and close the previous one.
 ///
 /// # Errors
 /// None in practice.
@@ -202,7 +202,7 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
     let version = Version::new(begin_ms(ordinal));
     let mut boundaries = Vec::new();
     for user in 0..CLICKS_PER_BATCH / 2 {
-        let user_id = UserId::new(user_id(user)).map_err(|_| BenchError::failed("a user id that is none"))?;
+        let user_id = UserId::new(user_id(user)).map_err(|_| BenchError::failed("an invalid user id"))?;
         let mut tell = |ordinal: u64, status| -> Result<(), BenchError> {
             let [name, kind, device] = attributes(user, ordinal).map(|text| Some(text.into()));
             let attributes = Attributes { event_name: name, event_type: kind, device_type: device };
@@ -263,9 +263,9 @@ async fn store_states(
         .await
 }
 
-/// Time for whatever is measured, from now on.
+/// A time budget that starts now.
 pub(crate) fn time_enough() -> TimeBudget {
-    // The commits' versions must be higher than those stored; the clock is.
+    // The versions of commits come from the clock, which is ahead of the stored versions.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     TimeBudget::lasting(now_ms, Duration::from_secs(600))

@@ -1,7 +1,7 @@
 //! From a click's PutRecords to its session in the table, through both streams and both functions, in one process.
 //!
-//! No batching window and a poll every few milliseconds: what remains is what the pipeline itself takes. On AWS the polls
-//! of standard consumers, once a second for each stream, come on top.
+//! Without a batching window and with a poll every few milliseconds, only the pipeline's own latency remains. On AWS,
+//! standard consumers add their polling interval, one second per stream.
 
 use kinesis_function::config::Settings;
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ use crate::event::{click_json, parse, user_id};
 use crate::workload::SimulatedClick;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Between two clicks.
+/// Time between two clicks.
 const PACE: Duration = Duration::from_millis(20);
 
 struct SessionizerFunction(Sessionizer);
@@ -37,7 +37,7 @@ impl Function for SessionizerFunction {
     }
 }
 
-/// Notes when each user's session was stored.
+/// Records when each user's session was stored.
 struct SinkFunction {
     sink: Sink,
     stored: Arc<Mutex<HashMap<String, Instant>>>,
@@ -57,10 +57,10 @@ impl Function for SinkFunction {
     }
 }
 
-/// The latency of `clicks` clicks, each a user's first, in milliseconds.
+/// The latency of `clicks` clicks, each the first of its user, in milliseconds.
 ///
 /// # Errors
-/// When the pipeline does not do its work.
+/// If the pipeline does not finish its work.
 pub async fn measure(clicks: usize) -> Result<Vec<f64>, BenchError> {
     let template = Template::of_this_project()?;
     let embedded = LocalAws::start(LocalAwsOptions::default()).await?;

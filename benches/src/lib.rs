@@ -1,10 +1,10 @@
-//! Measurements of both functions that anyone can run again: what a click costs, and what a cold start takes.
+//! Reproducible measurements of both functions: the cost of a click and the duration of a cold start.
 //!
-//! Time is CPU time, as far as it can be: a busy machine hardly changes it. The embedded services run in a process of
-//! their own, so that a function's part can be told from theirs. In the order in which they are needed: what clicks
-//! there are ([`workload`]), as events ([`event`]) and as states stored before ([`stored`]); the services
-//! ([`services`]) and what is asked of them ([`meter`]); the measurements themselves ([`records`], [`invocation`],
-//! [`coldstart`], [`latency`], [`poison`]). Nothing here may be needed by the functions.
+//! Times are CPU times where possible, because a busy machine hardly affects them. The embedded services run in their
+//! own process, which separates their cost from the functions'. In order of use: the clicks ([`workload`]), as events
+//! ([`event`]) and as stored states ([`stored`]); the services ([`services`]) and the calls to them ([`meter`]); the
+//! measurements ([`records`], [`invocation`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend on
+//! this crate.
 
 pub mod cpu;
 pub mod error;

@@ -13,7 +13,7 @@ use benches::workload::{WORKLOADS, Workload};
 use benches::{latency, services};
 use clap::{Parser, Subcommand};
 
-/// What a click costs, and what a cold start takes. Every command prints a table.
+/// Measures the cost of a click and the duration of a cold start. Every command prints a table.
 #[derive(Debug, Parser)]
 #[command(name = "benches")]
 struct Cli {
@@ -23,42 +23,42 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Clicks per CPU second without calls, stage by stage (allocations: the binary `allocations`).
+    /// Clicks per CPU second without calls, by stage (for allocations, see the binary `allocations`).
     Records {
-        /// How often; the fastest counts.
+        /// Number of rounds; the fastest counts.
         #[arg(long, default_value_t = 20)]
         rounds: u32,
     },
     /// CPU, calls and memory of whole invocations of both functions on full events.
     Invocation(Workloads),
-    /// Calls, capacity units and bytes per 1,000 clicks, as DynamoDB tells them.
+    /// Calls, capacity units and bytes per 1,000 clicks, as reported by DynamoDB.
     Units(Workloads),
-    /// From spawn to the first event, first and later invocations, size and memory of the release binaries.
+    /// Time from spawn to the first event, first and later invocations, size and memory of the release binaries.
     Coldstart {
-        /// The folder they are in; that of this program without it.
+        /// Folder with the binaries [default: that of this program].
         #[arg(long)]
         folder: Option<PathBuf>,
-        /// How often each is started.
+        /// Number of starts of each binary.
         #[arg(long, default_value_t = 20)]
         starts: u32,
     },
-    /// From a click's PutRecords to its session in the table, in milliseconds.
+    /// Time from a click's PutRecords to its session in the table, in milliseconds.
     Latency {
-        /// How many clicks.
+        /// Number of clicks.
         #[arg(long, default_value_t = 500)]
         clicks: usize,
     },
-    /// When good clicks are published, and all is done, of 8,000 records that are half or all unreadable.
+    /// Time to publish the good clicks, and to finish, for 8,000 records that are half or all unreadable.
     Poison {
-        /// How often each is run; medians are shown.
+        /// Number of runs of each; shows medians.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
     },
-    /// This program's invocations against those of another build of it, turn by turn: ratios of CPU per click.
+    /// Compares the CPU time per click of this program and another build of it, in alternating runs.
     Compare {
-        /// The other build's `benches`.
+        /// The other build's `benches` binary.
         other: PathBuf,
-        /// How often each is run.
+        /// Number of runs of each.
         #[arg(long, default_value_t = 5)]
         rounds: u32,
         #[command(flatten)]
@@ -72,16 +72,16 @@ enum Command {
 
 #[derive(Clone, Debug, clap::Args)]
 struct Workloads {
-    /// Workloads by their place in the list, from 1 to 6; all of them without it.
+    /// Workloads by their number in the list, 1 to 6 [default: all].
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=6))]
     only: Vec<u8>,
-    /// Users of a shard with a stored state, once for each number; twice as many as are active without it.
+    /// Users of a shard with a stored state; one run per number [default: twice the active users].
     #[arg(long, value_delimiter = ',')]
     users: Vec<usize>,
-    /// Invocations measured of each.
+    /// Measured invocations of each.
     #[arg(long, default_value_t = 4)]
     invocations: u32,
-    /// Milliseconds that every call takes on top of what the embedded services need.
+    /// Additional latency of every call, in milliseconds.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
 }
@@ -93,7 +93,7 @@ impl Workloads {
         WORKLOADS.into_iter().enumerate().filter(|(place, _)| is_chosen(*place)).map(|(_, workload)| workload).collect()
     }
 
-    /// What to measure, with the name of each: the sessionizer under each workload, and the sink.
+    /// The named measurements: the sessionizer under each workload, and the sink.
     fn jobs(&self) -> Vec<(String, Job)> {
         let users = if self.users.is_empty() { vec![0] } else { self.users.clone() };
         let mut jobs = Vec::new();

@@ -1,7 +1,7 @@
-//! Counts what a client asks of its service: calls, bytes, and the capacity they take.
+//! Counts a client's calls, their bytes, and the capacity they consume.
 //!
-//! An interceptor of the SDK's own kind. Capacity is only told where it is asked for, and asking costs bytes and CPU, so
-//! that is done in runs of their own.
+//! An SDK interceptor. DynamoDB reports capacity only on request, and requesting it costs bytes and CPU, so capacity is
+//! measured in separate runs.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,21 +19,21 @@ use aws_sdk_dynamodb::types::ConsumedCapacity;
 use aws_smithy_types::body::SdkBody;
 use serde::{Deserialize, Serialize};
 
-/// What was asked of one operation.
+/// The use of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
-    /// Calls, those made again included.
+    /// Calls, including retries.
     pub calls: u64,
     /// Bytes of the requests' bodies.
     pub bytes: u64,
-    /// Capacity units, of reads or writes as the operation has it; 0 where they were not asked for.
+    /// Capacity units, of reads or writes depending on the operation; 0 if they were not requested.
     pub units: f64,
 }
 
-/// What was asked, by operation.
+/// The use of each operation.
 pub type AskedByOperation = BTreeMap<String, Asked>;
 
-/// The interceptor; clones count together.
+/// The interceptor. Clones share their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
     asked: Arc<Mutex<AskedByOperation>>,
@@ -41,13 +41,13 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A meter; of capacity units, too, when it is to be `with_capacity`.
+    /// A meter; with `with_capacity`, it also counts capacity units.
     #[must_use]
     pub fn new(with_capacity: bool) -> Self {
         Self { with_capacity, ..Self::default() }
     }
 
-    /// What was asked since the last time.
+    /// The counts since the last call.
     #[must_use]
     pub fn take(&self) -> AskedByOperation {
         std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))

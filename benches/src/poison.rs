@@ -1,8 +1,8 @@
 //! Batches that are clean, half unreadable or all unreadable: when the good clicks are published, and when all is done.
 //!
-//! The table of rejected records takes what a partition of DynamoDB takes ([`local_aws::partition_limits`]). The layer
-//! that sees to it, which reads every request once more, runs in this process and counts against batches with
-//! unreadable records. The services run in another one.
+//! The table of rejected records has the limits of DynamoDB's partitions ([`local_aws::partition_limits`]). The layer
+//! that enforces them parses every request again in this process, which adds to the time of batches with unreadable
+//! records. The services run in another process.
 
 use kinesis_function::config::Settings;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,61 +25,61 @@ use crate::invocation::time_enough;
 use crate::services::Services;
 use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, Shard, SimulatedClick, WORKLOADS};
 
-/// Records of the stream that is measured.
+/// Records in the measured stream.
 pub const RECORDS: usize = CLICKS_PER_BATCH;
 
 /// Bytes of an unreadable record.
 const POISON_BYTES: usize = 3 * 1_024;
 
-/// Most bytes of an event. Source: Lambda quotas, synchronous invocation (6 MB).
+/// Maximum bytes of an event. Source: Lambda quotas, synchronous invocation (6 MB).
 const MAX_EVENT_BYTES: usize = 6 * 1_000 * 1_000;
 
-/// More than what an event has for a record besides its data and its partition key.
+/// Upper bound of a record's bytes in an event, without its data and partition key.
 const ENVELOPE_BYTES: usize = 600;
 
-/// What is sent.
+/// The records to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
-    /// The good clicks of [`Stream::HalfPoison`], cut into the same batches.
+    /// The good clicks of [`Stream::HalfPoison`], in the same batches.
     Clean,
-    /// A good click, an unreadable record, and so on.
+    /// Good clicks and unreadable records in turn.
     HalfPoison,
-    /// Nothing but unreadable records.
+    /// Only unreadable records.
     AllPoison,
 }
 
-/// What decides about an item's partition.
+/// What determines an item's partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionedBy {
-    /// The record's position, as in the template: every record is a partition of its own.
+    /// The record's position, as in the template: every record has its own partition.
     Position,
-    /// Stream and shard: every record of a shard is in one partition, as it would be with these for a key.
+    /// Stream and shard: all records of a shard share one partition, as if these were the key.
     Shard,
 }
 
-/// What came of it.
+/// The result of a measurement.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
     /// Events.
     pub events: usize,
     /// Good clicks.
     pub clicks: u64,
-    /// Records written to the table of rejected ones.
+    /// Records written to the table of rejected records.
     pub rejected: u64,
-    /// From each batch's begin until the last boundary of its good clicks was published: the sum of all batches.
+    /// From the start of each batch until the last boundary of its good clicks was published, summed over all batches.
     pub published: Duration,
-    /// From the first batch's begin until the last boundary was published.
+    /// From the start of the first batch until the last boundary was published.
     pub last_published: Duration,
-    /// From the first batch's begin until everything was done.
+    /// From the start of the first batch until everything was done.
     pub done: Duration,
-    /// Writes of single items that a partition refused.
+    /// Item writes that a partition throttled.
     pub refused: u64,
 }
 
-/// Sends `stream` through the sessionizer, one batch after the other as a shard's mapping does.
+/// Sends `stream` through the sessionizer, one batch after another, as a shard's mapping does.
 ///
 /// # Errors
-/// When the services cannot be started, or a batch was not done.
+/// If the services cannot be started or a batch is not done.
 pub async fn measure(stream: Stream, partitioned_by: PartitionedBy) -> Result<Figures, BenchError> {
     let services = Services::start().await?;
     let variables = services.variables()?;
@@ -123,10 +123,10 @@ pub async fn measure(stream: Stream, partitioned_by: PartitionedBy) -> Result<Fi
     Ok(figures)
 }
 
-/// A record of the stream: a click, or what cannot be read.
+/// A record of the stream: a click or an unreadable record.
 #[derive(Clone, Copy, Debug)]
 struct Record {
-    /// Its place in the shard.
+    /// Its index in the shard.
     place: u64,
     click: Option<SimulatedClick>,
 }
@@ -141,7 +141,7 @@ impl Record {
         HandMadeRecord { sequence_number, partition_key, data, arrival_ms: i64::try_from(ms).unwrap_or(i64::MAX) }
     }
 
-    /// No less than what it takes of an event.
+    /// Upper bound of its bytes in an event.
     fn bytes(&self) -> usize {
         let HandMadeRecord { partition_key, data, .. } = self.hand_made();
         data.len().div_ceil(3) * 4 + partition_key.len() + ENVELOPE_BYTES
@@ -149,7 +149,7 @@ impl Record {
 }
 
 impl Stream {
-    /// Its records, cut into batches where an event would be larger than Lambda's.
+    /// Its records, split into batches that fit into Lambda's events.
     fn batches(self) -> Vec<Vec<Record>> {
         let workload = WORKLOADS[0];
         let clicks = Shard::new(workload, 2 * workload.users_of_full_batches(), 17).next_batch();
@@ -184,12 +184,12 @@ fn event(batch: &[Record]) -> Result<String, BenchError> {
     Ok(json)
 }
 
-/// Notes when a PutRecords was last answered; clones note it together.
+/// Records when the last PutRecords was answered. Clones share this time.
 #[derive(Clone, Debug, Default)]
 struct LastPut(Arc<Mutex<Option<Instant>>>);
 
 impl LastPut {
-    /// The last time, once.
+    /// Takes the last time.
     fn take(&self) -> Option<Instant> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

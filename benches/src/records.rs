@@ -1,6 +1,6 @@
-//! What a click costs apart from calls: reading the event, decoding clicks, deciding, encoding states and boundaries.
+//! The cost of a click without calls: parsing the event, decoding clicks, deciding, encoding states and boundaries.
 //!
-//! One thread, CPU time, no I/O. The clicks and the states are those of a workload.
+//! One thread, CPU time, no I/O. The clicks and states are those of a workload.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,20 +21,20 @@ use crate::event::{click_event, parse, user_id};
 use crate::stored;
 use crate::workload::{BEGIN_MS, Shard, Workload, users_per_click};
 
-/// The parts of the work, in their order.
+/// The stages of the work, in order.
 pub const STAGES: [&str; 5] = ["read the event", "decode clicks", "decide", "encode boundaries", "encode states"];
 
 const MAX_CLOCK_SKEW_MS: u64 = 3_600_000;
 
-/// A batch, and the states of its users.
+/// A batch and the states of its users.
 #[derive(Debug)]
 pub struct Input {
     json: String,
     states: HashMap<String, UserState>,
     rule: Rule,
-    /// How many clicks there are.
+    /// Number of clicks.
     pub clicks: usize,
-    /// Different users per click.
+    /// Distinct users per click.
     pub users_per_click: f64,
 }
 
@@ -60,10 +60,10 @@ impl Input {
         })
     }
 
-    /// Does all of the work once; `between` is told each stage's number when it is over.
+    /// Does all of the work once and calls `between` with each stage's number after it.
     ///
     /// # Errors
-    /// When the work is not what was expected of it.
+    /// If the result is not the expected one.
     pub fn process(&self, mut between: impl FnMut(usize)) -> Result<(), BenchError> {
         let records = Records::of(parse(&self.json)?).map_err(BenchError::failed)?;
         between(0);
@@ -94,10 +94,10 @@ impl Input {
         }
     }
 
-    /// CPU time of each stage, `rounds` times: the least of each, as whatever disturbs a round only adds to it.
+    /// CPU time of each stage: the minimum of `rounds` rounds, because disturbances only add to it.
     ///
     /// # Errors
-    /// As [`Self::process`].
+    /// Like [`Self::process`].
     pub fn cpu(&self, rounds: u32) -> Result<[Duration; STAGES.len()], BenchError> {
         let mut least = [Duration::MAX; STAGES.len()];
         for _ in 0..rounds {

@@ -1,6 +1,6 @@
-//! Lambda's Runtime API as far as a function needs it, and a function's process that it is served to.
+//! The parts of Lambda's Runtime API that a function needs, and a function's process that uses it.
 //!
-//! What is measured is when the function asks for its next event. Source: Lambda developer guide, custom runtimes.
+//! Times are taken when the function requests its next event. Source: Lambda developer guide, custom runtimes.
 
 use std::fmt;
 use std::path::Path;
@@ -24,10 +24,10 @@ use crate::cpu::{cpu_of, peak_memory_mib};
 use crate::error::BenchError;
 use crate::services::Services;
 
-/// So long and nothing has come: the function hangs.
+/// A function without a request or response for this time hangs.
 const HANGS: Duration = Duration::from_secs(120);
 
-/// A function's process with a Runtime API of its own. Both end with this value.
+/// A function's process with its own Runtime API. Both end with this value.
 pub struct RunningFunction {
     child: Child,
     server: JoinHandle<()>,
@@ -37,20 +37,20 @@ pub struct RunningFunction {
 
 /// What a function did, and when.
 enum Said {
-    /// It asked for its next event.
+    /// It requested its next event.
     Next(Instant),
-    /// It answered an event.
+    /// It responded to an event.
     Answer(Instant, String),
-    /// It gave up.
+    /// It reported an error.
     Error(String),
 }
 
-/// How long something took, and the CPU time of the function's process.
+/// Elapsed time and CPU time.
 #[derive(Clone, Copy, Debug)]
 pub struct Took {
-    /// By the clock.
+    /// Elapsed time.
     pub wall: Duration,
-    /// Of the process, all threads.
+    /// CPU time of the function's process, over all threads.
     pub cpu: Duration,
 }
 
@@ -60,10 +60,10 @@ struct Api {
 }
 
 impl RunningFunction {
-    /// Starts `program` with the variables of `services`, and waits until it asks for its first event.
+    /// Starts `program` with the variables of `services` and waits until it requests its first event.
     ///
     /// # Errors
-    /// When it cannot be started, or ends before that.
+    /// If it cannot be started or exits before that.
     pub async fn start(program: &Path, services: &Services) -> Result<(Self, Took), BenchError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(BenchError::process("listening"))?;
         let address = listener.local_addr().map_err(BenchError::process("listening"))?;
@@ -71,7 +71,7 @@ impl RunningFunction {
         let (saying, said) = mpsc::channel(8);
         let app = api(Api { events: Mutex::new(to_give), said: saying });
         let server = tokio::spawn(async move {
-            let _ = axum::serve(listener, app).await; // it ends with the process it serves
+            let _ = axum::serve(listener, app).await; // aborted together with the process that it serves
         });
         let mut command = Command::new(program);
         command.env_clear();
@@ -91,10 +91,10 @@ impl RunningFunction {
         Ok((function, took))
     }
 
-    /// Hands over `event`, and waits for its answer and for the function to ask for the next one.
+    /// Passes `event` to the function and waits for its response and for its request for the next event.
     ///
     /// # Errors
-    /// When it gives up or does not answer that all is done.
+    /// If the function reports an error or its response is not that all records are done.
     pub async fn invoke(&mut self, event: String) -> Result<Took, BenchError> {
         let cpu = self.cpu();
         let began = Instant::now();
@@ -103,13 +103,13 @@ impl RunningFunction {
         let answered_at = match said {
             Ok(Some(Said::Answer(at, answer))) if is_success(&answer) => at,
             Ok(Some(other)) => return Err(BenchError::failed(format!("the function {other}, expected success"))),
-            Ok(None) | Err(_) => return Err(BenchError::failed("the function does not answer")),
+            Ok(None) | Err(_) => return Err(BenchError::failed("the function did not respond")),
         };
         self.until_next().await?;
         Ok(Took { wall: answered_at - began, cpu: self.cpu() - cpu })
     }
 
-    /// Most memory it had resident, in MiB.
+    /// Its peak resident memory, in MiB.
     #[must_use]
     pub fn peak_memory_mib(&self) -> f64 {
         self.child.id().and_then(peak_memory_mib).unwrap_or(0.0)
@@ -123,10 +123,10 @@ impl RunningFunction {
         tokio::select! {
             said = self.said.recv() => match said {
                 Some(Said::Next(at)) => Ok(at),
-                Some(other) => Err(BenchError::failed(format!("the function {other}, expected it to ask for an event"))),
-                None => Err(BenchError::failed("the Runtime API's server has ended")),
+                Some(other) => Err(BenchError::failed(format!("the function {other}, expected a request for an event"))),
+                None => Err(BenchError::failed("the Runtime API's server stopped")),
             },
-            ended = self.child.wait() => Err(BenchError::failed(format!("the function has ended: {ended:?}"))),
+            ended = self.child.wait() => Err(BenchError::failed(format!("the function exited: {ended:?}"))),
             () = tokio::time::sleep(HANGS) => Err(BenchError::failed("the function hangs")),
         }
     }
@@ -135,14 +135,14 @@ impl RunningFunction {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Next(_) => f.write_str("asked for an event"),
-            Self::Answer(_, answer) => write!(f, "answered {answer}"),
-            Self::Error(error) => write!(f, "gave up: {error}"),
+            Self::Next(_) => f.write_str("requested an event"),
+            Self::Answer(_, answer) => write!(f, "responded {answer}"),
+            Self::Error(error) => write!(f, "reported an error: {error}"),
         }
     }
 }
 
-/// Whether a function's answer says that all is done; or is hello-world's.
+/// Whether a response reports no failures, or is hello-world's.
 fn is_success(answer: &str) -> bool {
     answer.starts_with(r#"{"batchItemFailures":[]"#) || answer == r#""hello""#
 }

@@ -1,7 +1,7 @@
-//! The embedded services in a process of their own, so that their CPU time is not taken for the functions'.
+//! The embedded services in their own process, so that their CPU time does not count as the functions'.
 //!
-//! The child is this program itself. It says where it listens, and ends when its standard input is closed: that is, at
-//! the latest, with the process that started it.
+//! The child is this program itself. It prints its URLs and exits when its standard input is closed, so at the latest
+//! when its parent exits.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -16,12 +16,12 @@ use crate::error::BenchError;
 /// Shards of each stream.
 pub const SHARDS: u32 = 4;
 
-/// Where the services listen.
+/// The URLs of the services.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Urls {
-    /// DynamoDB's address.
+    /// DynamoDB's URL.
     pub dynamodb: String,
-    /// Kinesis' address.
+    /// Kinesis' URL.
     pub kinesis: String,
 }
 
@@ -29,15 +29,15 @@ pub struct Urls {
 #[derive(Debug)]
 pub struct Services {
     child: Child,
-    /// Where they listen.
+    /// Their URLs.
     pub urls: Urls,
 }
 
 impl Services {
-    /// Starts them, with the streams and tables of the template.
+    /// Starts them with the streams and tables of the template.
     ///
     /// # Errors
-    /// When this program cannot be started again, or does not say where it listens.
+    /// If this program cannot be started again or does not print its URLs.
     pub async fn start() -> Result<Self, BenchError> {
         let program = std::env::current_exe().map_err(BenchError::process("finding this program's file"))?;
         let mut child = Command::new(program)
@@ -47,17 +47,18 @@ impl Services {
             .kill_on_drop(true)
             .spawn()
             .map_err(BenchError::process("starting the services' process"))?;
-        let output = child.stdout.take().ok_or_else(|| BenchError::failed("a child without an output"))?;
+        let output =
+            child.stdout.take().ok_or_else(|| BenchError::failed("the services' process has no standard output"))?;
         let line = BufReader::new(output).lines().next_line().await;
-        let line = line.map_err(BenchError::process("reading where the services listen"))?.unwrap_or_default();
+        let line = line.map_err(BenchError::process("reading the services' URLs"))?.unwrap_or_default();
         let urls = serde_json::from_str(&line).map_err(|_| BenchError::Answer(line))?;
         Ok(Self { child, urls })
     }
 
-    /// The variables by which the AWS SDK finds these services, and nothing else, and those of both functions.
+    /// The variables of both functions, and those that point the AWS SDK to these services only.
     ///
     /// # Errors
-    /// When the template cannot be read.
+    /// If the template cannot be read.
     pub fn variables(&self) -> Result<BTreeMap<String, String>, BenchError> {
         let template = Template::of_this_project()?;
         let mut variables = BTreeMap::new();
@@ -75,19 +76,19 @@ impl Services {
         Ok(variables)
     }
 
-    /// Gives [`Services::variables`] to a process.
+    /// Sets [`Services::variables`] for a process.
     ///
     /// # Errors
-    /// When the template cannot be read.
+    /// If the template cannot be read.
     pub fn environment(&self, command: &mut Command) -> Result<(), BenchError> {
         command.envs(self.variables()?);
         Ok(())
     }
 
-    /// Ends the process and waits for it.
+    /// Stops the process and waits for it to exit.
     ///
     /// # Errors
-    /// When it cannot be waited for.
+    /// If waiting for it fails.
     pub async fn stop(mut self) -> Result<(), BenchError> {
         drop(self.child.stdin.take());
         self.child.wait().await.map_err(BenchError::process("waiting for the services' process"))?;
@@ -95,12 +96,12 @@ impl Services {
     }
 }
 
-/// What the child does: runs the services until its standard input is closed.
+/// The main function of the child: runs the services until its standard input is closed.
 ///
 /// # Errors
-/// When they cannot be started.
+/// If they cannot be started.
 pub async fn serve() -> Result<(), BenchError> {
-    // A shard's limits would stretch a run without changing what it costs.
+    // A shard's limits would prolong a run without changing its cost.
     let kinesis = KinesisServerOptions { enforce_limits: false };
     let embedded = LocalAws::start(LocalAwsOptions { kinesis, ..LocalAwsOptions::default() }).await?;
     embedded.create_resources(&Template::of_this_project()?, Some(SHARDS)).await?;

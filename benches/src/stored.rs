@@ -1,4 +1,4 @@
-//! The states that earlier batches have left: each user's as it would be in the middle of a long run.
+//! The states after earlier batches: each user's state as in the middle of a long run.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::error::BenchError;
 use crate::event::{SHARD, attributes, sequence_number};
 use crate::workload::{BEGIN_MS, Before, CLICKS_PER_SESSION, Workload};
 
-/// Sessions that a user had before the one before.
+/// Sessions of a user before the previous one.
 const ORDINAL: u64 = 17;
 
-/// The state of `user`, who stands as `before` says.
+/// The state of `user`, given their activity `before` the batch.
 ///
 /// # Errors
 /// None in practice: its times are before the year 10000 and its sequence number has digits.
@@ -34,7 +34,7 @@ pub fn state(workload: Workload, user: usize, before: Before) -> Result<UserStat
     let previous = session(previous_end - length(CLICKS_PER_SESSION), previous_end, u64::from(CLICKS_PER_SESSION))?;
     let current = session(start, before.last_ms, u64::from(before.clicks))?;
 
-    // Only the commit of a session's first click has something to publish.
+    // Only the commit of a session's first click publishes boundaries.
     let version = Version::new(BEGIN_MS);
     let mut outbox = Vec::new();
     if before.clicks == 1 {

@@ -1,4 +1,4 @@
-//! Tables for people: columns as wide as what is in them, figures to the right.
+//! Text tables: columns fit their content, figures are right-aligned.
 
 use std::fmt;
 
@@ -42,13 +42,13 @@ impl fmt::Display for Table {
     }
 }
 
-/// The middle of `values`, or the upper one of the two in the middle; 0 of none.
+/// The median of `values`, the upper one if there are two; 0 without values.
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// The value that `share` of `values` are below; 0 of none.
+/// The quantile of `values` at `share`; 0 without values.
 #[must_use]
 pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();

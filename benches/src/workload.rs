@@ -1,7 +1,7 @@
-//! The clicks of one shard: users who are active at the same time, each clicking at random until a session is over.
+//! The clicks of one shard: concurrently active users, each clicking at random times until their session ends.
 //!
-//! What decides about the cost is how many different users a batch holds, and that follows from how long clicks are
-//! gathered and how often a user clicks. Random, but from a seed: two runs have the same clicks.
+//! The cost depends on the number of distinct users in a batch, which follows from the batching window and from how
+//! often a user clicks. The clicks are random but seeded: two runs have the same clicks.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -9,27 +9,27 @@ use std::fmt;
 
 use fastrand::Rng;
 
-/// Clicks of a session.
+/// Clicks per session.
 pub const CLICKS_PER_SESSION: u32 = 20;
 
-/// Most clicks of a batch: with the walkthrough's clicks, so many fill the 6 MB of an event.
+/// Maximum clicks per batch: this many of the walkthrough's clicks fill the 6 MB of an event.
 pub const CLICKS_PER_BATCH: usize = 8_000;
 
-/// When the first click comes, in Unix milliseconds.
+/// Time of the first click, in Unix milliseconds.
 pub const BEGIN_MS: u64 = 1_721_390_000_000;
 
-/// How users click and for how long clicks are gathered, in milliseconds.
+/// How users click and how long clicks are gathered, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workload {
     /// The session gap.
     pub gap_ms: u64,
-    /// Time between two clicks of a session, on average.
+    /// Average time between two clicks of a session.
     pub spacing_ms: u64,
     /// The batching window.
     pub window_ms: u64,
 }
 
-/// The workloads that figures are given for: two kinds of site, each with three batching windows.
+/// The documented workloads: two kinds of site, each with three batching windows.
 pub const WORKLOADS: [Workload; 6] = [
     Workload { gap_ms: 10_000, spacing_ms: 2_000, window_ms: 1_000 },
     Workload { gap_ms: 10_000, spacing_ms: 2_000, window_ms: 10_000 },
@@ -47,7 +47,7 @@ impl fmt::Display for Workload {
 }
 
 impl Workload {
-    /// How many users are active at once for a window's clicks to fill a batch.
+    /// How many concurrently active users fill a batch in one window.
     #[must_use]
     pub fn users_of_full_batches(&self) -> usize {
         CLICKS_PER_BATCH * usize::try_from(self.spacing_ms / self.window_ms).unwrap_or(usize::MAX).max(1)
@@ -58,18 +58,18 @@ impl Workload {
 /// One click.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SimulatedClick {
-    /// Which user, from 0.
+    /// The user's number, from 0.
     pub user: usize,
-    /// When, in Unix milliseconds.
+    /// Its time, in Unix milliseconds.
     pub ms: u64,
 }
 
-/// How a user stands before the first batch.
+/// A user's activity before the first batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Before {
-    /// Clicks of the session so far; all of them when the user is not active.
+    /// Clicks of the session so far; all of them if the user is not active.
     pub clicks: u32,
-    /// The last click, in Unix milliseconds.
+    /// Time of the last click, in Unix milliseconds.
     pub last_ms: u64,
 }
 
@@ -80,16 +80,16 @@ pub struct Shard {
     rng: Rng,
     /// The next click of each active user.
     next: BinaryHeap<Reverse<(u64, usize)>>,
-    /// Clicks left of each user's session.
+    /// Remaining clicks of each user's session.
     left: Vec<u32>,
-    /// Who is not active, with the time from which a click begins a new session.
+    /// Inactive users, each with the time from which a click starts a new session.
     idle: VecDeque<(u64, usize)>,
     before: Vec<Before>,
     now_ms: u64,
 }
 
 impl Shard {
-    /// A shard with `users` users, as many of them active as fill batches, or half of them where those are fewer.
+    /// A shard with `users` users. Enough of them are active to fill batches, but at most half.
     #[must_use]
     pub fn new(workload: Workload, users: usize, seed: u64) -> Self {
         let active = workload.users_of_full_batches().min(users.div_ceil(2));
@@ -111,7 +111,7 @@ impl Shard {
             shard.left[user] = left;
             shard.next.push(Reverse((BEGIN_MS + wait, user)));
             if left == CLICKS_PER_SESSION {
-                continue; // the session begins with the next click
+                continue; // the session starts with the next click
             }
             let since = (workload.spacing_ms / 2).min(workload.gap_ms - 1 - wait);
             shard.before[user] = Before { clicks: CLICKS_PER_SESSION - left, last_ms: BEGIN_MS - since };
@@ -120,13 +120,13 @@ impl Shard {
         shard
     }
 
-    /// How each user stands before the first batch.
+    /// Each user's activity before the first batch.
     #[must_use]
     pub fn before(&self) -> &[Before] {
         &self.before
     }
 
-    /// The clicks of the next window, as far as a batch holds them.
+    /// The clicks of the next window, up to the size of a batch.
     pub fn next_batch(&mut self) -> Vec<SimulatedClick> {
         let end_ms = self.now_ms + self.workload.window_ms;
         let mut clicks = Vec::new();
@@ -136,7 +136,7 @@ impl Shard {
                 _ => break,
             }
         }
-        // A batch is full before its window is over, or at its end.
+        // A batch ends when it is full or when its window ends.
         self.now_ms = if clicks.len() < CLICKS_PER_BATCH { end_ms } else { clicks.last().map_or(end_ms, |c| c.ms) };
         clicks
     }
@@ -148,7 +148,7 @@ impl Shard {
             let wait = self.wait();
             self.next.push(Reverse((ms + wait, user)));
         } else {
-            // Somebody else becomes active, so that there are always as many.
+            // Another user becomes active, so that their number stays the same.
             self.idle.push_back((ms + self.workload.gap_ms, user));
             let (free_at, other) = self.idle.pop_front()?;
             let wait = self.wait();
@@ -158,7 +158,7 @@ impl Shard {
         Some(SimulatedClick { user, ms })
     }
 
-    /// Time until the next click of a session: exponential, and never so long that it would end the session.
+    /// Time until the next click of a session: exponentially distributed, always less than the session gap.
     fn wait(&mut self) -> u64 {
         loop {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
@@ -170,7 +170,7 @@ impl Shard {
     }
 }
 
-/// Different users per click of a batch.
+/// Distinct users per click of a batch.
 #[must_use]
 pub fn users_per_click(clicks: &[SimulatedClick]) -> f64 {
     let users: std::collections::HashSet<_> = clicks.iter().map(|click| click.user).collect();
@@ -183,7 +183,7 @@ pub fn users_per_click(clicks: &[SimulatedClick]) -> f64 {
 mod tests {
     use super::*;
 
-    /// The share of users per click, measured elsewhere for streams of the same kind.
+    /// Distinct users per click, measured separately for streams of the same kind.
     #[test]
     fn batches_hold_as_many_users_as_streams_of_this_kind_do() {
         for (workload, expected) in WORKLOADS.into_iter().zip([0.79, 0.23, 0.11, 0.98, 0.86, 0.65]) {

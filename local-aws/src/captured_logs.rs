@@ -1,7 +1,7 @@
 //! The log lines of a test, as the functions write them.
 //!
-//! One subscriber for the whole process writes to the thread's own buffer, if it has one. A subscriber per thread would
-//! miss lines: whether a line is of interest is cached for all threads, by the first one that reaches it.
+//! One subscriber for the whole process writes to the current thread's buffer, if it has one. Per-thread subscribers
+//! would miss lines: tracing caches the interest in a line for all threads, from the first thread that reaches it.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -13,8 +13,8 @@ thread_local! {
     static CAPTURED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-/// Captures what this thread logs at level INFO, as on Lambda, until this value is dropped. An asynchronous test must
-/// run on a single thread.
+/// Captures this thread's log lines at level INFO and above, as on Lambda, until it is dropped. An asynchronous test
+/// must run on a single thread.
 #[derive(Debug)]
 pub struct CapturedLogs(());
 
@@ -24,26 +24,26 @@ impl CapturedLogs {
     pub fn start() -> Self {
         static SUBSCRIBED: Once = Once::new();
         SUBSCRIBED.call_once(|| {
-            // An error says that another subscriber is in place; then nothing is captured, and the test fails.
+            // An error means that another subscriber is set; then nothing is captured and the test fails.
             let _ = tracing::subscriber::set_global_default(kinesis_function::logs::json_lines_to(
                 || Capture,
                 Some("INFO"),
                 None,
             ));
-            // A thread may have reached a line just before the subscriber was in place.
+            // A thread may have reached a line just before the subscriber was set.
             tracing::callsite::rebuild_interest_cache();
         });
         CAPTURED.set(Some(Vec::new()));
         Self(())
     }
 
-    /// Everything that was written.
+    /// Everything written so far.
     #[must_use]
     pub fn text(&self) -> String {
         CAPTURED.with_borrow(|captured| String::from_utf8_lossy(captured.as_deref().unwrap_or_default()).into_owned())
     }
 
-    /// The level and the fields of each line; a line that is not JSON is shown as an error.
+    /// The level and the fields of each line. A line that is not JSON appears as an error.
     #[must_use]
     pub fn lines(&self) -> Vec<(String, Value)> {
         let line = |line: &str| match serde_json::from_str::<Value>(line) {

@@ -1,4 +1,4 @@
-//! A function's handler invoked without an event source mapping, as tests do.
+//! Invokes a function's handler without an event source mapping, for tests.
 
 use std::error::Error;
 
@@ -8,10 +8,10 @@ use kinesis_function::time_budget::TimeBudget;
 
 use crate::hand_made_event::{HandMadeRecord, hand_made_event};
 
-/// Invokes `handler` with `records` of `shard` of `stream`.
+/// Invokes `handler` with `records` from `shard` of `stream`.
 ///
 /// # Errors
-/// If the records make an event that Lambda would not send.
+/// If Lambda would not send an event with these records.
 pub async fn invoke<H: Handler>(
     handler: &H,
     time: TimeBudget,
@@ -22,10 +22,10 @@ pub async fn invoke<H: Handler>(
     Ok(handle(handler, serde_json::from_str(&event)?, time).await?)
 }
 
-/// The sequence number from which Lambda delivers again, if any.
+/// The sequence number from which Lambda redelivers, if any.
 ///
 /// # Panics
-/// If the answer names several: Lambda would take the lowest, and this project's functions never name more than one.
+/// If the response names several: Lambda would use the lowest, and this project's functions never name more than one.
 #[must_use]
 pub fn redelivered_from<R>(output: &HandlerOutput<R>) -> Option<&str> {
     let failures = &output.response.batch_item_failures;

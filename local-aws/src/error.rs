@@ -1,10 +1,10 @@
-//! What can go wrong while the embedded services are started or their resources made.
+//! Errors while starting the embedded services or creating their resources.
 //!
-//! Owns the error type only. A fault of template.yaml has its own type, `TemplateError`.
+//! Faults in template.yaml have their own type, `TemplateError`.
 
 use std::path::PathBuf;
 
-/// The embedded services could not be started, or a resource in them could not be made.
+/// Why the embedded services could not be started, or a resource could not be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalAwsError {
@@ -13,15 +13,15 @@ pub enum LocalAwsError {
     Listen {
         /// "Kinesis" or "DynamoDB".
         service: &'static str,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The data directory does not exist and cannot be made.
-    #[error("cannot make the data directory {}", data_dir.display())]
+    /// The data directory does not exist and cannot be created.
+    #[error("cannot create the data directory {}", data_dir.display())]
     DataDir {
-        /// The directory that was asked for.
+        /// The requested directory.
         data_dir: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The database of the DynamoDB emulator cannot be opened.
@@ -29,39 +29,39 @@ pub enum LocalAwsError {
     OpenDatabase {
         /// The database's file, or "memory".
         place: String,
-        /// What the emulator said.
+        /// The emulator's error.
         reason: String,
     },
     /// No client can be configured.
     #[error(transparent)]
     Clients(#[from] kinesis_function::config::ConfigError),
-    /// A call that makes or looks at a resource failed.
+    /// A call that creates or describes a resource failed.
     #[error("{operation} of {resource} failed")]
     Call {
         /// The API's name of the call.
         operation: &'static str,
         /// The stream or table.
         resource: String,
-        /// What the service said.
+        /// The service's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A stream or table has been made but does not become ACTIVE.
+    /// A stream or table was created but did not become ACTIVE.
     #[error("{resource} was not ACTIVE after {seconds} s")]
     NotActive {
         /// The stream or table.
         resource: String,
-        /// How long it was waited for, in seconds.
+        /// How long it was given, in seconds.
         seconds: u64,
     },
-    /// The data directory holds a table of this name with another key or other indexes.
+    /// The data directory contains a table of this name with a different key or different indexes.
     #[error(
-        "table {table} in the data directory has other keys than the template gives it \
-         (has {found}; template: {wanted})"
+        "table {table} in the data directory has different keys than in the template \
+         (found: {found}; template: {wanted})"
     )]
     OtherKeys {
         /// The table's name.
         table: String,
-        /// Key and indexes of the table that is there.
+        /// Key and indexes of the existing table.
         found: String,
         /// Key and indexes in the template.
         wanted: String,

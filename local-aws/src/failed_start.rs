@@ -1,10 +1,10 @@
-//! A function's binary that is started as Lambda starts it, and cannot run.
+//! Starts a function's binary as Lambda does, in an environment in which it cannot run.
 
 use std::process::Command;
 
 use serde_json::Value;
 
-/// The variables of an environment in which nothing can be reached: nothing listens on port 1.
+/// The variables of an environment without any service: nothing listens on port 1.
 pub const UNREACHABLE: [(&str, &str); 8] = [
     ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"),
     ("AWS_LAMBDA_FUNCTION_NAME", "function"),
@@ -16,10 +16,10 @@ pub const UNREACHABLE: [(&str, &str); 8] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
 ];
 
-/// The line that `binary` writes before it gives up, started with `variables` and no others.
+/// Starts `binary` with only `variables` and returns the line that it writes before it exits.
 ///
 /// # Errors
-/// If it cannot be started, succeeds, or writes anything but one line of JSON to standard output.
+/// If it cannot be started, succeeds, or writes anything other than one line of JSON to standard output.
 pub fn failed_start(binary: &str, variables: &[(&str, &str)]) -> Result<Value, String> {
     let mut command = Command::new(binary);
     command.env_clear().env("AWS_LAMBDA_LOG_FORMAT", "JSON").envs(variables.iter().copied());

@@ -1,7 +1,7 @@
-//! An HTTP client for the SDK that makes calls fail in the ways in which AWS makes them fail.
+//! An HTTP client for the SDK that makes calls fail the way AWS makes them fail.
 //!
-//! For tests: the real SDK client before it and the real server behind it stay in place. A plan looks at each call and
-//! says what is to happen to it. Nothing is invented that a service would not answer.
+//! For tests: it sits between the real SDK client and the real server. A plan sees each call and decides its fault. It
+//! returns only responses that a service could return.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,17 +20,17 @@ use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-/// A call that is about to be made.
+/// A call before it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The operation, such as `PutRecords`.
     pub operation: String,
-    /// How many calls of this operation came before it.
+    /// Number of earlier calls of this operation.
     pub number: usize,
-    /// How many parts it has that the service may refuse one by one: statements, entries, items or keys; 0 for a call
-    /// that is done or not done as a whole.
+    /// Number of parts that the service can reject individually: statements, entries, items or keys; 0 for a call that
+    /// succeeds or fails as a whole.
     pub parts: usize,
-    /// The request as the service gets it.
+    /// The request as the service receives it.
     pub body: Value,
 }
 
@@ -39,45 +39,44 @@ pub struct Call {
 pub enum Fault {
     /// Nothing: it is made.
     None,
-    /// The service throttles it as a whole. It takes no effect.
+    /// The service throttles the whole call. It takes no effect.
     Throttled,
-    /// The service fails with an error of its own, HTTP status 500. It takes no effect.
+    /// The service returns an internal error, HTTP status 500. It takes no effect.
     InternalError,
-    /// The service refuses it: the function's role lacks the permission. It takes no effect.
+    /// The service denies it: the function's role lacks the permission. It takes no effect.
     AccessDenied,
-    /// The connection breaks before the service has it. It takes no effect.
+    /// The connection breaks before the service receives it. It takes no effect.
     NotSent,
-    /// It takes effect, but the connection breaks before the answer is there.
+    /// It takes effect, but the connection breaks before the response arrives.
     ReplyLost,
-    /// It takes effect, but the answer never comes: the caller waits until its own time-out.
+    /// It takes effect, but the response never arrives: the caller waits until its own time-out.
     NoAnswer,
-    /// It is made after so long.
+    /// It is made after this delay.
     Slow(Duration),
-    /// The service throttles these of its parts, by their place from 0: statements of a BatchExecuteStatement, entries
-    /// of a PutRecords, items of a BatchWriteItem, keys of a BatchGetItem. The others take effect.
+    /// The service throttles these parts, by index: statements of a BatchExecuteStatement, entries of a PutRecords,
+    /// items of a BatchWriteItem, keys of a BatchGetItem. The others take effect.
     PartsThrottled(Vec<usize>),
-    /// It is made, and the items of failed conditions are left out of its answer, as DynamoDB Local does.
+    /// It is made, but its response omits the items of failed conditions, as with DynamoDB Local.
     ItemsLeftOut,
-    /// Kinesis refuses these entries of a PutRecords, by their place from 0, with this error code. The others take
-    /// effect.
+    /// Kinesis rejects these entries of a PutRecords, by index, with this error code. The others take effect.
     EntriesRefused(Vec<usize>, &'static str),
-    /// It waits until it is released, then it is made.
+    /// It is held until it is released, then made.
     Held(Hold),
-    /// It is made, and its answer waits until it is released.
+    /// It is made, and its response is held until it is released.
     ReplyHeld(Hold),
 }
 
-/// The two ends by which a call is held.
+/// Holds a call.
 #[derive(Debug)]
 pub struct Hold {
-    /// Is told when the call, or its answer, is there.
+    /// Signals that the call or its response was reached.
     pub reached: oneshot::Sender<()>,
-    /// Lets it go on; so does dropping the other end.
+    /// Releases it; so does dropping the other end.
     pub release: oneshot::Receiver<()>,
 }
 
 impl Hold {
-    /// A hold, with what tells that a call has come to it and what lets that call go on.
+    /// A hold, the receiver that resolves when a call reaches it, and the sender that releases the call.
     #[must_use]
     pub fn new() -> (Self, oneshot::Receiver<()>, oneshot::Sender<()>) {
         let ((reached, is_there), (let_go, release)) = (oneshot::channel(), oneshot::channel());
@@ -85,15 +84,15 @@ impl Hold {
     }
 
     async fn pass(self) {
-        let _ = self.reached.send(()); // an error says that nobody waits for the call any more
-        let _ = self.release.await; // and one here that nobody is left to release it
+        let _ = self.reached.send(()); // fails only if nothing waits for the call
+        let _ = self.release.await; // an error means that the sender was dropped, which releases it as well
     }
 }
 
-/// Decides what happens to each call. It is asked in the order in which calls are made.
+/// Decides what happens to each call, in the order in which calls are made.
 type Plan = dyn FnMut(&Call) -> Fault + Send;
 
-/// The faulty client: pass it to an SDK configuration in place of the HTTP client it is made from.
+/// The faulty client: pass it to an SDK configuration instead of the HTTP client that it wraps.
 #[derive(Clone)]
 pub struct FaultyHttpClient {
     inner: SharedHttpClient,
@@ -106,13 +105,13 @@ struct Shared {
 }
 
 impl FaultyHttpClient {
-    /// Makes calls through `inner`, unless `plan` has it otherwise.
+    /// Makes calls through `inner`, with the faults that `plan` returns.
     pub fn new(inner: SharedHttpClient, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> Self {
         let shared = Shared { plan: Mutex::new(Box::new(plan)), calls: Mutex::new(HashMap::new()) };
         Self { inner, shared: Arc::new(shared) }
     }
 
-    /// How often `operation` was called so far, whatever became of it.
+    /// Number of calls of `operation` so far, including failed ones.
     pub fn calls_of(&self, operation: &str) -> usize {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).get(operation).copied().unwrap_or(0)
     }
@@ -152,12 +151,12 @@ impl HttpConnector for FaultyConnector {
                 Fault::Throttled => Ok(error(400, "ThrottlingException", "Rate exceeded")),
                 Fault::InternalError => Ok(error(500, "InternalServerError", "The service failed")),
                 Fault::AccessDenied => {
-                    Ok(error(400, "AccessDeniedException", "not authorized to perform the operation"))
+                    Ok(error(400, "AccessDeniedException", "not authorized to perform this operation"))
                 }
                 Fault::NotSent => Err(broken("the connection broke before the request was sent")),
                 Fault::ReplyLost => {
                     inner.call(request).await?;
-                    Err(broken("the connection broke before the answer was there"))
+                    Err(broken("the connection broke before the response arrived"))
                 }
                 Fault::NoAnswer => {
                     inner.call(request).await?;
@@ -221,14 +220,14 @@ fn broken(how: &'static str) -> ConnectorError {
 }
 
 fn unreadable(what: impl fmt::Display) -> ConnectorError {
-    ConnectorError::other(format!("a fault could not be injected: {what}").into(), None)
+    ConnectorError::other(format!("cannot inject a fault: {what}").into(), None)
 }
 
-/// The code of an entry of a PutRecords that its shard throttles.
+/// The error code of a PutRecords entry that its shard throttles.
 pub(crate) const PUT_THROTTLED: &str = "ProvisionedThroughputExceededException";
 
-/// Makes the call without `parts` and puts what the service answers for a throttled part in their places; for an entry
-/// of a PutRecords, that is `code`.
+/// Makes the call without `parts` and adds the service's response for a throttled part in their places; for entries of
+/// a PutRecords, with `code`.
 pub(crate) async fn refuse_parts(
     inner: &SharedHttpConnector,
     mut request: HttpRequest,
@@ -251,7 +250,7 @@ pub(crate) async fn refuse_parts(
     *request.body_mut() = SdkBody::from(text);
 
     let mut answer = if none_sent {
-        Value::Object(Map::new()) // a service does not take a request without parts
+        Value::Object(Map::new()) // services reject requests without parts
     } else {
         let response = inner.call(request).await?;
         if !response.status().is_success() {
@@ -265,7 +264,7 @@ pub(crate) async fn refuse_parts(
     Ok(response(200, &answer))
 }
 
-/// Makes the call and takes the items of failed conditions out of its answer.
+/// Makes the call and removes the items of failed conditions from its response.
 async fn leave_items_out(inner: &SharedHttpConnector, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let answered = inner.call(request).await?;
     let status = answered.status().as_u16();
@@ -296,7 +295,7 @@ pub(crate) fn parts_of<'b>(operation: &str, body: &'b mut Value) -> Option<&'b m
     }
 }
 
-/// Tells of `refusals`, each with its place and its part of the request, as the service does.
+/// Adds `refusals`, each an index and a part of the request, to the response as the service does.
 fn put_refusals(operation: &str, request: &Value, answer: &mut Value, refusals: Vec<(usize, Value)>, code: &str) {
     let table = request["RequestItems"].as_object().and_then(|tables| tables.keys().next().cloned());
     let refused: Vec<_> = refusals.iter().map(|(_, part)| part.clone()).collect();

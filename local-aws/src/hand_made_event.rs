@@ -1,4 +1,4 @@
-//! Events put together by a test, in the very form in which the event source mapping writes them.
+//! Events built by a test, in exactly the form that the event source mapping writes.
 
 use crate::event_source_mapping::MappingError;
 use crate::event_source_mapping::event::{EventSource, event};
@@ -13,14 +13,14 @@ pub struct HandMadeRecord {
     pub partition_key: String,
     /// Its bytes.
     pub data: Vec<u8>,
-    /// When it arrived, in Unix milliseconds.
+    /// Its arrival time, in Unix milliseconds.
     pub arrival_ms: i64,
 }
 
 /// The JSON of a Kinesis event with `records` of one shard.
 ///
 /// # Errors
-/// When a sequence number is none.
+/// If a sequence number is invalid.
 pub fn hand_made_event(stream: &str, shard: &str, records: Vec<HandMadeRecord>) -> Result<String, MappingError> {
     let source = EventSource::new("us-east-1", stream, shard);
     let write = |record: HandMadeRecord| {

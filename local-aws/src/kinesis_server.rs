@@ -1,7 +1,7 @@
 //! Kinesis in this process: the emulator ferrokinesis behind a real HTTP port.
 //!
-//! Owns the emulator's settings and the lock that makes its reads exact. Must not know which streams this project
-//! has (see `resources`), and must not be spoken to but over HTTP: whoever uses it goes through the SDK, as on AWS.
+//! Owns the emulator's settings and the lock that makes its reads exact. Must not know this project's streams (see
+//! `resources`), and must only be called over HTTP, by the SDK, as on AWS.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,19 +16,19 @@ use tokio::sync::RwLock;
 use crate::LocalAwsError;
 use crate::running_server::RunningServer;
 
-/// The largest request body taken, in bytes: 10 MiB of records, AWS' limit for PutRecords, is 13.4 MiB in base64, and
-/// the JSON around 500 records needs some more. (The emulator's own limit is 5 MiB of records; it answers what is
-/// above that with AWS' error, which it could not if the body were cut off.)
+/// Maximum size of a request body, in bytes: 10 MiB of records, AWS' limit for PutRecords, is 13.4 MiB in base64, and
+/// the JSON around 500 records adds to it. (The emulator itself allows 5 MiB of records. Above that it returns AWS'
+/// error, for which it must receive the whole body.)
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// Open shards in all streams together: AWS' quota for an account in us-east-1. The emulator's own default is 10.
+/// Maximum number of open shards in all streams: AWS' quota for an account in us-east-1. The emulator's default is 10.
 const MAX_OPEN_SHARDS: u32 = 20_000;
 
-/// How the server behaves.
+/// Options of the server.
 #[derive(Debug, Clone)]
 pub struct KinesisServerOptions {
-    /// Refuse what goes beyond a shard's limits, 1,000 records and 1 MiB in a second, record by record as AWS does.
-    /// On by default; a benchmark of something else may turn it off.
+    /// Whether to throttle records above a shard's limits, 1,000 records and 1 MiB per second, individually, as AWS
+    /// does. On by default; measurements that are not about throttling can turn it off.
     pub enforce_limits: bool,
 }
 
@@ -38,17 +38,17 @@ impl Default for KinesisServerOptions {
     }
 }
 
-/// A Kinesis endpoint on a loopback port, empty at first, its records kept in memory. It stops when it is dropped.
+/// A Kinesis endpoint on a loopback port. It starts empty and keeps its records in memory. Dropping it stops it.
 #[derive(Debug)]
 pub struct KinesisServer {
     server: RunningServer,
 }
 
 impl KinesisServer {
-    /// Starts a server with the limits AWS has.
+    /// Starts a server with the limits of AWS.
     ///
     /// # Errors
-    /// When no loopback port can be bound.
+    /// If no loopback port can be bound.
     pub async fn start() -> Result<Self, LocalAwsError> {
         Self::start_with(KinesisServerOptions::default()).await
     }
@@ -56,7 +56,7 @@ impl KinesisServer {
     /// Starts a server with `options`.
     ///
     /// # Errors
-    /// When no loopback port can be bound.
+    /// If no loopback port can be bound.
     pub async fn start_with(options: KinesisServerOptions) -> Result<Self, LocalAwsError> {
         let app = app(&options);
         let server = RunningServer::start("Kinesis", |listener, shutdown| async move {
@@ -71,19 +71,19 @@ impl KinesisServer {
         self.server.url()
     }
 
-    /// Stops the server and waits until its port is free. Its records are gone.
+    /// Stops the server and waits until its port is free. Its records are lost.
     pub async fn stop(self) {
         self.server.stop().await;
     }
 }
 
-/// Waits until a stream made from now on gives out higher sequence numbers than any that was made before.
+/// Waits until a new stream assigns higher sequence numbers than all earlier ones.
 ///
-/// A sequence number begins with the second in which its stream was made, and counts from 1 after that. State that
-/// outlives the process remembers numbers; a stream of the same name, made again within the same second, would repeat
-/// them, and its records would be taken for ones already seen.
+/// A sequence number starts with the second in which its stream was created, followed by a counter from 1. State that
+/// outlives the process contains sequence numbers. A stream of the same name, created within the same second, would
+/// repeat them, and its records would be taken for redelivered ones.
 pub(crate) async fn until_sequence_numbers_are_higher() {
-    // A clock before 1970 leaves nothing to wait for.
+    // With a clock before 1970 there is nothing to wait for.
     if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
         let into_this_second = Duration::from_nanos(now.subsec_nanos().into());
         tokio::time::sleep(Duration::from_secs(1) - into_this_second).await;
@@ -92,7 +92,7 @@ pub(crate) async fn until_sequence_numbers_are_higher() {
 
 fn app(options: &KinesisServerOptions) -> Router {
     let (emulator, _store) = ferrokinesis::create_app(StoreOptions {
-        // A stream is ACTIVE at once: the half second AWS takes teaches a local run nothing.
+        // A stream is ACTIVE at once: a local run gains nothing from AWS' delay of half a second.
         create_stream_ms: 0,
         delete_stream_ms: 0,
         update_stream_ms: 0,
@@ -105,12 +105,12 @@ fn app(options: &KinesisServerOptions) -> Router {
         .layer(middleware::from_fn_with_state(Arc::default(), one_writer_or_many_readers))
 }
 
-/// Lets a write have the emulator for itself, and reads share it.
+/// Gives a write exclusive access to the emulator; reads share it.
 ///
-/// The emulator gives out a record's sequence number first and stores the record later. A reader at the shard's end
-/// that comes in between can see a higher number, move its iterator past the lower one, and never get that record.
-/// Its GetRecords also waits for a lock while it holds another one that writers block on without yielding, which can
-/// stop every thread of the runtime. Neither can happen when no read overlaps a write.
+/// The emulator first assigns a record's sequence number and stores the record later. In between, a reader at the end
+/// of the shard can see a higher number, move its iterator past the lower one, and miss that record forever. Its
+/// GetRecords also waits for a lock while it holds another one that writers block on without yielding, which can stop
+/// every thread of the runtime. Neither can happen if no read overlaps a write.
 async fn one_writer_or_many_readers(State(lock): State<Arc<RwLock<()>>>, request: Request, next: Next) -> Response {
     if only_reads(&request) {
         let _reading = lock.read().await;
@@ -121,7 +121,7 @@ async fn one_writer_or_many_readers(State(lock): State<Arc<RwLock<()>>>, request
     }
 }
 
-/// Whether a request leaves every stream as it is. In doubt it does not: a write lock too many costs a moment, a
+/// Whether a request changes no stream. In doubt, it counts as a write: an unnecessary write lock costs a moment, a
 /// missing one costs records.
 fn only_reads(request: &Request) -> bool {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());

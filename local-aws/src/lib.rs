@@ -1,10 +1,11 @@
 //! DynamoDB and Kinesis in this process, with the streams, tables and indexes of template.yaml.
 //!
-//! For a local run without an AWS account and for tests of the functions against services that behave like the real
-//! ones. In the order in which things come about: `template` says what there is, the two servers are started,
-//! `clients` reach them, `resources` makes what the template says, `event_source_mapping` calls a function with what
-//! a stream brings; `hand_made_event`, `direct_invocation`, `failed_start`, `faults`, `partition_limits`, `scaled_time` and
-//! `captured_logs` are for tests and measurements. No AWS account is ever spoken to, and no rule of the pipeline lives here.
+//! For local runs without an AWS account, and for tests of the functions against services that behave like the real
+//! ones. In order of use: `template` reads the resources, `dynamodb_server` and `kinesis_server` start the services,
+//! `clients` connects to them, `resources` creates the template's resources, and `event_source_mapping` invokes a
+//! function with a stream's records. `hand_made_event`, `direct_invocation`, `failed_start`, `faults`,
+//! `partition_limits`, `scaled_time` and `captured_logs` are for tests and measurements. This crate never calls an AWS
+//! account and contains no pipeline logic.
 
 mod captured_logs;
 mod clients;
@@ -35,10 +36,11 @@ pub use kinesis_server::{KinesisServer, KinesisServerOptions};
 pub use scaled_time::with_time_scaled;
 pub use template::{Template, TemplateError};
 
-/// How the embedded services are started. The default keeps everything in memory and has AWS' limits.
+/// How to start the embedded services. The default keeps everything in memory and applies the limits of AWS.
 #[derive(Debug, Clone, Default)]
 pub struct LocalAwsOptions {
-    /// Where tables are kept from one run to the next; in memory when there is none. Streams are always in memory.
+    /// Folder that keeps the tables from one run to the next; `None` keeps them in memory. Streams are always in
+    /// memory.
     pub data_dir: Option<PathBuf>,
     /// How Kinesis behaves.
     pub kinesis: KinesisServerOptions,
@@ -55,11 +57,11 @@ pub struct LocalAws {
 }
 
 impl LocalAws {
-    /// Starts both services, without streams and, unless the data directory has some, without tables. Takes a few
-    /// milliseconds, and up to a second more when the data directory has been used before.
+    /// Starts both services without streams and, unless the data directory contains some, without tables. Takes a few
+    /// milliseconds, and up to a second more if the data directory was used before.
     ///
     /// # Errors
-    /// When the data directory cannot be used or no loopback port can be bound.
+    /// If the data directory cannot be used or no loopback port can be bound.
     pub async fn start(options: LocalAwsOptions) -> Result<Self, LocalAwsError> {
         let continues = options.data_dir.as_deref().is_some_and(DynamoDbServer::has_data);
         let dynamodb_server = DynamoDbServer::start(options.data_dir.as_deref()).await?;
@@ -77,12 +79,12 @@ impl LocalAws {
         })
     }
 
-    /// Makes the streams, tables, indexes and TTL settings of `template` and waits until all are ACTIVE. Each stream
-    /// gets `shards` open shards, or as many as the template says when there is no number. A table that an earlier run
-    /// has left in the data directory stays as it is.
+    /// Creates the streams, tables, indexes and TTL settings of `template` and waits until all are ACTIVE. Each stream
+    /// gets `shards` open shards; `None` uses the template's number. A table of an earlier run in the data directory is
+    /// kept unchanged.
     ///
     /// # Errors
-    /// When a stream exists already, a table exists with other keys, or a service refuses what it is asked for.
+    /// If a stream already exists, a table exists with different keys, or a service returns an error.
     pub async fn create_resources(&self, template: &Template, shards: Option<u32>) -> Result<(), LocalAwsError> {
         for stream in template.streams() {
             let mut stream = stream.clone();
@@ -95,21 +97,21 @@ impl LocalAws {
         Ok(())
     }
 
-    /// Splits every open shard of the stream called `stream` in two, or merges them two by two, as far as a stream of
-    /// one shard can be merged, and waits until it is ACTIVE.
+    /// Splits every open shard of the stream called `stream` in two, or merges them two by two (a stream with one shard
+    /// stays as it is), and waits until it is ACTIVE.
     ///
     /// # Errors
-    /// When Kinesis refuses.
+    /// If Kinesis returns an error.
     pub async fn reshard(&self, stream: &str, split: bool) -> Result<(), LocalAwsError> {
         resources::reshard(&self.kinesis, stream, split).await
     }
 
-    /// DynamoDB's address, `http://127.0.0.1:PORT`.
+    /// DynamoDB's URL, `http://127.0.0.1:PORT`.
     pub fn dynamodb_url(&self) -> String {
         self.dynamodb_server.url()
     }
 
-    /// Kinesis' address, `http://127.0.0.1:PORT`.
+    /// Kinesis' URL, `http://127.0.0.1:PORT`.
     pub fn kinesis_url(&self) -> String {
         self.kinesis_server.url()
     }
@@ -124,13 +126,13 @@ impl LocalAws {
         self.kinesis.clone()
     }
 
-    /// What both clients are made from, for further ones with settings of their own:
-    /// `aws_sdk_dynamodb::Client::new(config)` finds DynamoDB's address in it, a Kinesis client finds Kinesis'.
+    /// The configuration of both clients, for further clients with other settings. It contains the endpoints of both
+    /// services.
     pub fn client_config(&self) -> &SdkConfig {
         &self.client_config
     }
 
-    /// Stops both services and waits until their ports are free and all tables are in their file.
+    /// Stops both services and waits until their ports are free and all tables are in the database file.
     pub async fn stop(self) {
         self.kinesis_server.stop().await;
         self.dynamodb_server.stop().await;

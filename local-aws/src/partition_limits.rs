@@ -1,9 +1,9 @@
-//! DynamoDB's limit of one partition, as an HTTP client for the SDK: the embedded service never throttles.
+//! DynamoDB's limit per partition, as an HTTP client for the SDK, because the embedded service never throttles.
 //!
-//! Each partition key value counts as a partition of its own, which is what DynamoDB splits a table down to under a
-//! lasting load. What a partition does not take is refused as the service refuses it: items of a BatchWriteItem come back
-//! unprocessed, or the whole call fails when none was taken; statements of a BatchExecuteStatement fail one by one. Other
-//! calls pass. Neither the 5 minutes of unused capacity that DynamoDB may lend nor adaptive capacity is modelled.
+//! Each partition key value counts as its own partition, which is how far DynamoDB splits a table under a sustained
+//! load. Writes above the limit are throttled like the service does: a BatchWriteItem returns items as unprocessed, or
+//! fails if it accepted none; statements of a BatchExecuteStatement fail individually. Other calls pass. Neither burst
+//! capacity (unused capacity of up to 5 minutes) nor adaptive capacity is modelled.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -20,17 +20,16 @@ use tokio::time::Instant;
 
 use crate::faults::{PUT_THROTTLED, error, operation, parts_of, refuse_parts};
 
-/// What a partition of DynamoDB takes, in write units a second. Source: DynamoDB developer guide, "Burst and adaptive
-/// capacity".
+/// Write units per second of a DynamoDB partition. Source: DynamoDB developer guide, "Burst and adaptive capacity".
 pub const UNITS_PER_SECOND: u32 = 1_000;
 
-/// Bytes of an item that one write unit pays for. Source: DynamoDB developer guide, "Read and write operations".
+/// Bytes of an item per write unit. Source: DynamoDB developer guide, "Read and write operations".
 const BYTES_PER_UNIT: usize = 1_024;
 
-/// Above so many partitions, those that are at rest are forgotten.
+/// Above this many partitions, idle ones are forgotten.
 const MOST_REMEMBERED: usize = 20_000;
 
-/// The limiting client: pass it to an SDK configuration in place of the HTTP client it is made from. Clones share their
+/// The limiting client: pass it to an SDK configuration instead of the HTTP client that it wraps. Clones share their
 /// partitions.
 #[derive(Clone, Debug)]
 pub struct PartitionLimits {
@@ -40,7 +39,7 @@ pub struct PartitionLimits {
 
 #[derive(Debug)]
 struct Shared {
-    /// The partition key's attribute, by table. Other tables have no limit.
+    /// The partition key attribute, by table. Other tables have no limit.
     keys: BTreeMap<String, String>,
     units_per_second: f64,
     partitions: Mutex<HashMap<(String, String), Partition>>,
@@ -48,7 +47,7 @@ struct Shared {
 }
 
 impl PartitionLimits {
-    /// Makes calls through `inner`. `keys` names the partition key's attribute of each table that is to be limited.
+    /// Makes calls through `inner`. `keys` contains the partition key attribute of each limited table.
     #[must_use]
     pub fn new(inner: SharedHttpClient, keys: BTreeMap<String, String>, units_per_second: u32) -> Self {
         let (partitions, refused) = (Mutex::default(), AtomicU64::new(0));
@@ -56,7 +55,7 @@ impl PartitionLimits {
         Self { inner, shared: Arc::new(Shared { keys, units_per_second, partitions, refused }) }
     }
 
-    /// How many writes of single items were refused so far.
+    /// Number of throttled item writes so far.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.shared.refused.load(Relaxed)
@@ -94,12 +93,12 @@ impl HttpConnector for LimitedConnector {
     }
 }
 
-/// What the partitions say to a call.
+/// The partitions' decision about a call.
 #[derive(Debug, PartialEq, Eq)]
 enum Decision {
     Taken,
     Refused,
-    /// Of the parts at these places, from 0.
+    /// The parts with these indexes are throttled.
     PartsRefused(Vec<usize>),
 }
 
@@ -131,8 +130,8 @@ impl Shared {
         }
     }
 
-    /// The partition and the size of an item that a BatchWriteItem puts; `None` where there is no limit. A deletion counts
-    /// as the smallest item.
+    /// The partition and the size of an item in a BatchWriteItem; `None` if it has no limit. A deletion counts as the
+    /// smallest item.
     fn write_of_item(&self, table: &str, part: &Value) -> Option<((String, String), usize)> {
         let attribute = self.keys.get(table)?;
         let item = part.pointer("/PutRequest/Item").or_else(|| part.pointer("/DeleteRequest/Key"))?.as_object()?;
@@ -140,7 +139,7 @@ impl Shared {
         Some((partition, item.iter().map(|(name, value)| name.len() + bytes_of(value)).sum()))
     }
 
-    /// The same of a statement: `INSERT INTO "table" VALUE {'key': ?, …}` or `UPDATE "table" … WHERE "key" = ? …`.
+    /// The same for a statement: `INSERT INTO "table" VALUE {'key': ?, …}` or `UPDATE "table" … WHERE "key" = ? …`.
     fn write_of_statement(&self, part: &Value) -> Option<((String, String), usize)> {
         let text = part["Statement"].as_str()?;
         let table = text.split('"').nth(1)?;
@@ -161,7 +160,7 @@ impl Shared {
     }
 }
 
-/// What a partition can take: at most what a second brings.
+/// The remaining capacity of a partition, at most that of one second.
 #[derive(Clone, Copy, Debug)]
 struct Partition {
     left: f64,
@@ -184,7 +183,7 @@ impl Partition {
     }
 }
 
-/// About as many bytes as DynamoDB counts for an attribute's value.
+/// The size of an attribute's value, approximately as DynamoDB counts it.
 fn bytes_of(value: &Value) -> usize {
     match value.as_object().and_then(|it| it.iter().next()) {
         Some((kind, Value::String(text))) if kind == "B" => text.len() / 4 * 3,
@@ -200,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn partition_takes_a_seconds_units_at_once_and_then_what_time_brings() {
+    fn partition_accepts_one_seconds_units_at_once_and_then_refills_over_time() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         let mut partition = Partition { left: 10.0, at: start };
@@ -209,12 +208,12 @@ mod tests {
         assert!(partition.take(1, 10.0, after(150)));
         assert!(
             partition.take(10, 10.0, after(60_000)) && !partition.take(1, 10.0, after(60_000)),
-            "no more than that"
+            "no more than one second's units"
         );
     }
 
     #[test]
-    fn sizes_are_those_of_the_values_not_of_their_json() {
+    fn sizes_are_those_of_the_values_and_not_of_their_json() {
         let item = serde_json::json!([{ "S": "four" }, { "N": "12" }, { "B": "AAAA" }]);
         let sizes: Vec<_> = item.as_array().into_iter().flatten().map(bytes_of).collect();
         assert_eq!(sizes, [4, 2, 3]);

@@ -1,8 +1,8 @@
-//! Makes the streams, tables, indexes and TTL settings of the template in the embedded services.
+//! Creates the streams, tables, indexes and TTL settings of the template in the embedded services.
 //!
-//! Owns the calls that make them and the waits until they can be used. Takes over a table that an earlier run left in
-//! the data directory, when it has the same keys. Must not read the template itself (see `template`), and must never
-//! change or delete what it finds.
+//! Owns the calls that create them and the waits until they are ACTIVE. Reuses a table of an earlier run in the data
+//! directory if it has the same keys. Must not read the template itself (see `template`), and must never change or
+//! delete existing resources.
 
 use std::error::Error;
 use std::future::Future;
@@ -18,12 +18,12 @@ use tokio::time::Instant;
 use crate::LocalAwsError;
 use crate::template::{IndexSpec, KeyAttribute, KeyKind, KeySchema, StreamSpec, TableSpec};
 
-/// Between two looks at a stream or table that is being made.
+/// Poll interval for a stream or table that is being created.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// A stream takes a few milliseconds, a table about 150; what takes this long will never come.
+/// A stream takes a few milliseconds, a table about 150; after this time, something is wrong.
 const ACTIVE_WITHIN: Duration = Duration::from_secs(30);
 
-/// Makes `stream` and waits until it is ACTIVE.
+/// Creates `stream` and waits until it is ACTIVE.
 pub(crate) async fn create_stream(kinesis: &aws_sdk_kinesis::Client, stream: &StreamSpec) -> Result<(), LocalAwsError> {
     let name = &stream.name;
     let shards = i32::try_from(stream.shards).map_err(failed("CreateStream", name))?;
@@ -47,10 +47,10 @@ pub(crate) async fn reshard(kinesis: &aws_sdk_kinesis::Client, name: &str, split
 async fn summary(kinesis: &aws_sdk_kinesis::Client, name: &str) -> Result<StreamDescriptionSummary, LocalAwsError> {
     const OPERATION: &str = "DescribeStreamSummary";
     let answer = kinesis.describe_stream_summary().stream_name(name).send().await.map_err(failed(OPERATION, name))?;
-    answer.stream_description_summary.ok_or_else(|| failed(OPERATION, name)("the answer describes no stream"))
+    answer.stream_description_summary.ok_or_else(|| failed(OPERATION, name)("the response contains no stream"))
 }
 
-/// Makes `table` with its indexes and TTL setting, or takes over the one that is there, and waits until all is ACTIVE.
+/// Creates `table` with its indexes and TTL setting, or reuses the existing one, and waits until all are ACTIVE.
 pub(crate) async fn create_table(dynamodb: &aws_sdk_dynamodb::Client, table: &TableSpec) -> Result<(), LocalAwsError> {
     let name = &table.name;
     let made = create_table_call(dynamodb, table)?.send().await;
@@ -85,7 +85,7 @@ fn create_table_call(
         .billing_mode(BillingMode::PayPerRequest)
         .set_key_schema(Some(key_elements(&table.key).map_err(failed())?));
 
-    // An attribute is defined once, however many keys it is in.
+    // An attribute is defined only once, even if several keys use it.
     let index_keys = table.indexes.iter().flat_map(|index| index.key.attributes());
     let mut attributes: Vec<&KeyAttribute> = table.key.attributes().chain(index_keys).collect();
     attributes.sort();
@@ -122,7 +122,7 @@ fn key_elements(key: &KeySchema) -> Result<Vec<KeySchemaElement>, aws_sdk_dynamo
 
 async fn describe(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Result<TableDescription, LocalAwsError> {
     let answer = dynamodb.describe_table().table_name(name).send().await.map_err(failed("DescribeTable", name))?;
-    answer.table.ok_or_else(|| failed("DescribeTable", name)("the answer describes no table"))
+    answer.table.ok_or_else(|| failed("DescribeTable", name)("the response contains no table"))
 }
 
 fn is_active(table: &TableDescription) -> bool {
@@ -130,7 +130,7 @@ fn is_active(table: &TableDescription) -> bool {
         && table.global_secondary_indexes().iter().all(|index| index.index_status() == Some(&IndexStatus::Active))
 }
 
-/// Tables of an earlier run may have been made from another template; writing to them would fail later and elsewhere.
+/// Tables of an earlier run may come from a different template; writing to them would fail later and elsewhere.
 fn check_keys(wanted: &TableSpec, found: &TableDescription) -> Result<(), LocalAwsError> {
     let found_key = key_of(found.key_schema(), found.attribute_definitions());
     let mut found_indexes: Vec<Option<IndexSpec>> = found
@@ -172,7 +172,7 @@ fn key_of(elements: &[KeySchemaElement], definitions: &[AttributeDefinition]) ->
     Some(KeySchema { partition: attribute(&KeyType::Hash)?, sort: attribute(&KeyType::Range) })
 }
 
-/// Turns TTL on where it is off: asking a second time is an error.
+/// Enables TTL if it is disabled; enabling it a second time would be an error.
 async fn set_ttl(dynamodb: &aws_sdk_dynamodb::Client, name: &str, attribute: &str) -> Result<(), LocalAwsError> {
     let answer =
         dynamodb.describe_time_to_live().table_name(name).send().await.map_err(failed("DescribeTimeToLive", name))?;
@@ -210,7 +210,7 @@ where
     Ok(())
 }
 
-/// Gives an error the call it came from and the resource it was about.
+/// Adds the call and the resource to an error.
 fn failed<E>(operation: &'static str, resource: &str) -> impl FnOnce(E) -> LocalAwsError
 where
     E: Into<Box<dyn Error + Send + Sync>>,

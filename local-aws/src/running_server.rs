@@ -1,7 +1,7 @@
-//! One HTTP server on a loopback port of the system's choice, and how it ends.
+//! An HTTP server on a loopback port picked by the operating system, and its shutdown.
 //!
-//! Owns the listener's address and the task that serves it. Both emulators are started and stopped through this, so
-//! that they share their manners: a server lives as long as its value, and no longer. Knows nothing of what is served.
+//! Owns the listener's address and the task that serves it. Both emulators start and stop through it, so that both live
+//! exactly as long as their value. It does not know what is served.
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,8 +14,8 @@ use crate::LocalAwsError;
 
 /// A server that runs until this value is dropped.
 ///
-/// No `Drop` is written out: dropping the sender is the signal. The listener closes at the runtime's next turn, idle
-/// connections are closed with it, a request under way is answered first.
+/// It needs no `Drop`: dropping the sender is the signal. The task then closes the listener and idle connections, and
+/// answers requests in progress first.
 #[derive(Debug)]
 pub(crate) struct RunningServer {
     address: SocketAddr,
@@ -24,7 +24,7 @@ pub(crate) struct RunningServer {
 }
 
 impl RunningServer {
-    /// Binds a free loopback port and runs `serve(listener, shutdown)` on a task of its own.
+    /// Binds a free loopback port and runs `serve(listener, shutdown)` in its own task.
     /// `serve` must return soon after `shutdown` resolves.
     pub(crate) async fn start<S, R>(service: &'static str, serve: S) -> Result<Self, LocalAwsError>
     where
@@ -45,15 +45,15 @@ impl RunningServer {
         Ok(Self { address, stop, task })
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// `http://127.0.0.1:PORT`, without a trailing slash.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Stops the server and waits until it has answered what it had begun and let go of its port.
+    /// Stops the server and waits until it has answered the requests in progress and released its port.
     pub(crate) async fn stop(self) {
         drop(self.stop);
-        // A panic of the server's task has been reported by the runtime; there is nothing left to stop.
+        // An error means that the server's task panicked. The panic was already printed; there is nothing left to stop.
         let _ = self.task.await;
     }
 }
@@ -63,7 +63,7 @@ pub(crate) struct Shutdown(oneshot::Receiver<()>);
 
 impl Shutdown {
     pub(crate) async fn wait(self) {
-        // Nobody sends: the only news is that the sender is gone.
+        // Nothing is ever sent: this resolves when the sender is dropped.
         let _ = self.0.await;
     }
 }

@@ -1,7 +1,7 @@
 //! A clock for the SDK's time-outs that runs faster or slower than the wall clock.
 //!
-//! Tests keep the time-outs that are deployed, and only the time they take is scaled: a call that is never answered then
-//! costs a test a fraction of a second.
+//! Tests keep the deployed time-outs, and only the time they take is scaled: a call without a response costs a test a
+//! fraction of a second.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl AsyncSleep for ScaledTime {
     }
 }
 
-/// `sdk` with time-outs that pass `speed` times as fast; below 1, slower.
+/// `sdk` with time-outs that run `speed` times as fast; a `speed` below 1 slows them down.
 #[must_use]
 pub fn with_time_scaled(sdk: &SdkConfig, speed: f64) -> SdkConfig {
     sdk.to_builder().sleep_impl(SharedAsyncSleep::new(ScaledTime { speed })).build()

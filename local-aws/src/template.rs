@@ -1,8 +1,7 @@
-//! What this project's template.yaml says of streams, tables and functions, as plain types.
+//! The streams, tables and functions of this project's template.yaml, as plain types.
 //!
-//! Owns which properties are read and what they mean when they are left out. How a value is found, through !Ref, !If and
-//! their kin, is `intrinsics`' part. Must not make anything: see `resources`. What a local run does not need (roles, log
-//! groups, outputs) is not looked at.
+//! Owns which properties are read and their defaults. `intrinsics` resolves !Ref, !If and similar functions. Must not
+//! create anything: see `resources`. Ignores everything that a local run does not need (roles, log groups, outputs).
 
 mod conditions;
 mod intrinsics;
@@ -14,14 +13,14 @@ use std::ops::RangeInclusive;
 use intrinsics::{Node, Scope};
 use saphyr::{LoadableYamlNode, Yaml};
 
-/// Shards of an on-demand stream at its start, as AWS gives it.
+/// Shards of a new on-demand stream on AWS.
 const ON_DEMAND_SHARDS: u32 = 4;
-/// Open shards of one stream: AWS' quota for an account in us-east-1, which one stream may use up.
+/// Maximum open shards of a stream: AWS' quota for an account in us-east-1, which one stream can use up.
 const SHARDS: RangeInclusive<u32> = 1..=20_000;
-/// Lambda's limits for a function's time, in seconds, and its default.
+/// Lambda's limits and default for a function's timeout, in seconds.
 const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=900;
 const DEFAULT_TIMEOUT_SECONDS: u32 = 3;
-/// Lambda's limits for an event source mapping of Kinesis, and its defaults.
+/// Lambda's limits and defaults for an event source mapping of Kinesis.
 const BATCH_SIZE: RangeInclusive<u32> = 1..=10_000;
 const DEFAULT_BATCH_SIZE: u32 = 100;
 const BATCHING_WINDOW_SECONDS: RangeInclusive<u32> = 0..=300;
@@ -40,7 +39,7 @@ pub struct Template {
 pub struct StreamSpec {
     /// The stream's name.
     pub name: String,
-    /// Open shards at its start; 4 when it is on demand.
+    /// Initial number of open shards; 4 if it is on demand.
     pub shards: u32,
 }
 
@@ -53,11 +52,11 @@ pub struct TableSpec {
     pub key: KeySchema,
     /// Its global secondary indexes, in the template's order.
     pub indexes: Vec<IndexSpec>,
-    /// The attribute that says when an item expires (seconds since 1970), if items do.
+    /// The attribute with an item's expiry time (seconds since 1970), if TTL is enabled.
     pub ttl_attribute: Option<String>,
 }
 
-/// A global secondary index; it holds all attributes of an item.
+/// A global secondary index; it projects all attributes of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexSpec {
     /// The index's name.
@@ -87,11 +86,11 @@ impl KeySchema {
 pub struct KeyAttribute {
     /// The attribute's name.
     pub name: String,
-    /// The type its values have.
+    /// The type of its values.
     pub kind: KeyKind,
 }
 
-/// What a key attribute can hold.
+/// The type of a key attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyKind {
     /// `S`
@@ -102,14 +101,14 @@ pub enum KeyKind {
     Binary,
 }
 
-/// A Lambda function, as far as whoever runs it must know.
+/// The properties of a Lambda function that are needed to run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionSpec {
     /// Its environment variables, resolved.
     pub environment: BTreeMap<String, String>,
-    /// The longest that one invocation may take, in seconds, 1 to 900.
+    /// Maximum duration of an invocation, in seconds, 1 to 900.
     pub timeout_seconds: u32,
-    /// The stream it reads, and how.
+    /// The mapping of the stream that it reads.
     pub mapping: MappingSpec,
 }
 
@@ -118,84 +117,85 @@ pub struct FunctionSpec {
 pub struct MappingSpec {
     /// The stream's name.
     pub stream: String,
-    /// Records in one batch at most, 1 to 10,000. (The 6 MB of an invocation's payload may bind first.)
+    /// Maximum records per batch, 1 to 10,000. (The 6 MB payload limit may apply first.)
     pub batch_size: u32,
     /// How long records are gathered for a batch, in seconds, 0 to 300.
     pub maximum_batching_window_seconds: u32,
-    /// Batches of one shard that may be under way at once, 1 to 10.
+    /// Concurrent batches per shard, 1 to 10.
     pub parallelization_factor: u32,
-    /// Where a shard is read from at first.
+    /// Where reading a shard starts.
     pub starting_position: StartingPosition,
-    /// Whether the function's answer names what failed; otherwise it is ignored and the whole batch counts as done.
+    /// Whether the function's response reports failed records; otherwise it is ignored and the whole batch counts as
+    /// done.
     pub report_batch_item_failures: bool,
-    /// Whether a batch is split in two when the function fails or times out.
+    /// Whether a batch is split in two if the function fails or times out.
     pub bisect_batch_on_function_error: bool,
 }
 
-/// Where a mapping begins.
+/// Where a mapping starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartingPosition {
-    /// With the oldest record there is.
+    /// At the oldest record.
     TrimHorizon,
-    /// With the next record to come.
+    /// At the next record to arrive.
     Latest,
 }
 
-/// A fault in template.yaml, or something in it that cannot be resolved here.
+/// A fault in template.yaml, or something in it that this crate cannot resolve.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateError {
-    /// Not YAML, or not one mapping.
-    #[error("not a readable template: {reason}")]
+    /// Not YAML, or not a single mapping.
+    #[error("cannot parse the template: {reason}")]
     Syntax {
-        /// What the parser said, with line and column.
+        /// The parser's error, with line and column.
         reason: String,
     },
-    /// A parameter without a value, with one its constraints forbid, or one that does not exist.
+    /// A parameter that does not exist, has no value, or has a value that its constraints forbid.
     #[error("parameter {parameter}: {reason}")]
     Parameter {
         /// The parameter's name.
         parameter: String,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
-    /// A property that is missing or does not have the form it must have.
+    /// A property that is missing or malformed.
     #[error("{resource}: {property}: {reason}")]
     Property {
         /// The resource's logical id.
         resource: String,
-        /// The way to the property, such as `Properties.Events.Clicks.Properties.BatchSize`.
+        /// The path of the property, such as `Properties.Events.Clicks.Properties.BatchSize`.
         property: String,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
-    /// An intrinsic function that is not known here, or does not lead anywhere.
+    /// An intrinsic function that is not supported here, or whose argument does not exist.
     #[error("{resource}: {property}: cannot resolve {tag} {argument}: {reason}")]
     Unresolved {
         /// The resource's logical id.
         resource: String,
-        /// The way to the property.
+        /// The path of the property.
         property: String,
         /// The function's short form, such as `!Ref`.
         tag: String,
-        /// What it was given.
+        /// Its argument.
         argument: String,
-        /// Why it leads nowhere.
+        /// Why it cannot be resolved.
         reason: String,
     },
-    /// There is no such function.
+    /// The template has no such function.
     #[error("the template has no AWS::Serverless::Function named {logical_id}")]
     NoSuchFunction {
-        /// The name that was asked for.
+        /// The requested name.
         logical_id: String,
     },
 }
 
 impl Template {
-    /// This project's template.yaml as it was when this was compiled, with all parameters at their defaults.
+    /// This project's template.yaml, as of compile time, with the defaults of all parameters.
     ///
     /// # Errors
-    /// When the template has a fault. A test keeps that from happening.
+    /// If the template has a fault, which a test rules out.
     pub fn of_this_project() -> Result<Self, TemplateError> {
         Self::of_this_project_with(&BTreeMap::new())
     }
@@ -203,7 +203,7 @@ impl Template {
     /// This project's template.yaml with `parameters` in place of its defaults, by name.
     ///
     /// # Errors
-    /// When a parameter does not exist or its value is not allowed.
+    /// If a parameter does not exist or its value is not allowed.
     pub fn of_this_project_with(parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         Self::parse(include_str!("../../template.yaml"), parameters)
     }
@@ -211,12 +211,12 @@ impl Template {
     /// Reads a template, with `parameters` in place of its defaults, by name.
     ///
     /// # Errors
-    /// At the first fault, named with its place.
+    /// The first fault, with its location.
     pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let documents =
             Yaml::load_from_str(text).map_err(|error| TemplateError::Syntax { reason: error.to_string() })?;
         let [document] = documents.as_slice() else {
-            let reason = format!("{} documents in place of one", documents.len());
+            let reason = format!("expected one document, found {}", documents.len());
             return Err(TemplateError::Syntax { reason });
         };
         let scope = Scope::new(document, parameters)?;
@@ -247,7 +247,7 @@ impl Template {
     /// The function with this logical id, such as `SessionizerFunction`.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is none.
     pub fn function(&self, logical_id: &str) -> Result<&FunctionSpec, TemplateError> {
         self.functions
             .get(logical_id)
@@ -282,13 +282,13 @@ fn table(resource: &Node) -> Result<TableSpec, TemplateError> {
         None => Vec::new(),
     };
 
-    // DynamoDB refuses a table with a definition too many, and so does this.
+    // DynamoDB rejects a table with unused definitions, and so does this.
     let in_a_key = |name: &String| {
         let index_keys = indexes.iter().flat_map(|index| index.key.attributes());
         key.attributes().chain(index_keys).any(|attribute| attribute.name == *name)
     };
     if let Some(unused) = kinds.keys().find(|name| !in_a_key(name)) {
-        return Err(definitions.fault(format!("{unused} is in no key")));
+        return Err(definitions.fault(format!("{unused} is not in any key")));
     }
     Ok(TableSpec { name, key, indexes, ttl_attribute: ttl_attribute(&properties)? })
 }
@@ -331,7 +331,7 @@ fn key_schema(schema: &Node, kinds: &BTreeMap<String, KeyKind>) -> Result<KeySch
 fn index(node: &Node, kinds: &BTreeMap<String, KeyKind>) -> Result<IndexSpec, TemplateError> {
     let projection = node.get("Projection")?.get("ProjectionType")?;
     if projection.text()? != "ALL" {
-        return Err(projection.fault("only the projection ALL is made here".to_owned()));
+        return Err(projection.fault("only the projection ALL is supported".to_owned()));
     }
     Ok(IndexSpec { name: node.get("IndexName")?.text()?, key: key_schema(&node.get("KeySchema")?, kinds)? })
 }
@@ -365,7 +365,7 @@ fn function(resource: &Node, global: Option<&Node>) -> Result<FunctionSpec, Temp
     }
     match <[MappingSpec; 1]>::try_from(mappings) {
         Ok([mapping]) => Ok(FunctionSpec { environment, timeout_seconds, mapping }),
-        Err(mappings) => Err(events.fault(format!("{} events of type Kinesis in place of one", mappings.len()))),
+        Err(mappings) => Err(events.fault(format!("expected one event of type Kinesis, found {}", mappings.len()))),
     }
 }
 
@@ -389,11 +389,11 @@ fn mapping(event: &Node) -> Result<MappingSpec, TemplateError> {
         }
     }
     for limit in ["MaximumRetryAttempts", "MaximumRecordAgeInSeconds"] {
-        // A local mapping gives up on nothing, so a template that does would behave otherwise on AWS.
+        // A local mapping retries without limit; a template with a limit would behave differently on AWS.
         if let Some(value) = event.find(limit)?
             && value.text()? != "-1"
         {
-            return Err(value.fault("only -1, retries without limit, is known here".to_owned()));
+            return Err(value.fault("only -1 (unlimited) is supported".to_owned()));
         }
     }
     Ok(MappingSpec {

@@ -1,4 +1,4 @@
-//! The embedded DynamoDB, spoken to through the SDK: in memory, or in a directory that outlives it.
+//! The embedded DynamoDB, called through the SDK: in memory, or in a directory that outlives it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;
@@ -39,7 +39,7 @@ async fn get(dynamodb: &Client) -> Option<HashMap<String, AttributeValue>> {
 }
 
 #[tokio::test]
-async fn an_item_comes_back_as_it_was_put() {
+async fn an_item_is_returned_as_it_was_put() {
     let embedded = embedded_in(None).await;
     put(&embedded.dynamodb()).await;
     assert_eq!(get(&embedded.dynamodb()).await, Some(item()));
@@ -65,7 +65,7 @@ async fn a_data_directory_keeps_items_from_one_run_to_the_next() {
 }
 
 #[tokio::test]
-async fn streams_of_the_next_run_give_out_higher_sequence_numbers() {
+async fn streams_of_the_next_run_assign_higher_sequence_numbers() {
     let data_dir = tempfile::tempdir().unwrap();
     let mut last = String::new();
     for _ in 0..3 {
@@ -79,7 +79,7 @@ async fn streams_of_the_next_run_give_out_higher_sequence_numbers() {
 }
 
 #[tokio::test]
-async fn a_data_directory_that_cannot_be_made_is_named() {
+async fn an_error_names_a_data_directory_that_cannot_be_created() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let below_a_file = file.path().join("data");
     let error = DynamoDbServer::start(Some(&below_a_file)).await.unwrap_err();
@@ -88,10 +88,10 @@ async fn a_data_directory_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_named() {
+async fn an_error_names_a_file_that_is_not_a_database() {
     let data_dir = tempfile::tempdir().unwrap();
     let file = data_dir.path().join("dynamodb.sqlite");
-    std::fs::write(&file, "this is no database, and long enough to be seen as none").unwrap();
+    std::fs::write(&file, "not a database, and long enough to be recognized as such").unwrap();
     let error = DynamoDbServer::start(Some(data_dir.path())).await.unwrap_err();
     assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The event source mapping over the embedded Kinesis, spoken to through the SDK.
+//! The event source mapping over the embedded Kinesis, called through the SDK.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "event_source_mapping/batches.rs"]

@@ -1,4 +1,4 @@
-//! The embedded Kinesis, spoken to through the SDK: exact for readers that follow a stream, and as strict as AWS.
+//! The embedded Kinesis, called through the SDK: exact for readers that follow a stream, and as strict as AWS.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ async fn iterator_at_the_start(kinesis: &Client, shard_id: &str) -> String {
     call.send().await.unwrap().shard_iterator.unwrap()
 }
 
-/// Follows a shard until it has nothing more and `writing` is over: (sequence number, data) of each record.
+/// Follows a shard until `writing` is over and no records are left: (sequence number, data) of each record.
 async fn follow(kinesis: Client, shard_id: String, writing: Arc<AtomicBool>) -> Vec<(String, String)> {
     let mut seen = Vec::new();
     let mut iterator = Some(iterator_at_the_start(&kinesis, &shard_id).await);
@@ -66,7 +66,7 @@ async fn follow(kinesis: Client, shard_id: String, writing: Arc<AtomicBool>) -> 
         let answer = kinesis.get_records().shard_iterator(position).send().await.unwrap();
         for record in &answer.records {
             let text = String::from_utf8(record.data.as_ref().to_vec()).unwrap();
-            // Of the same length, they compare as text as they do as numbers.
+            // They have the same length, so they compare as text as they do as numbers.
             assert_eq!(record.sequence_number.len(), 56, "{}", record.sequence_number);
             seen.push((record.sequence_number.clone(), text));
         }
@@ -91,7 +91,7 @@ async fn closes_its_port(url: &str) {
 }
 
 #[tokio::test]
-async fn a_record_comes_back_as_it_was_put() {
+async fn a_record_is_returned_as_it_was_put() {
     let embedded = embedded_with(1, KinesisServerOptions::default()).await;
     let kinesis = embedded.kinesis();
     let put = kinesis.put_record().stream_name(STREAM).partition_key("user1").data(Blob::new([0, 255, b'{']));
@@ -107,7 +107,7 @@ async fn a_record_comes_back_as_it_was_put() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn readers_that_follow_a_stream_miss_nothing_of_many_writers() {
+async fn readers_that_follow_a_stream_miss_no_record_of_many_writers() {
     const WRITERS: usize = 16;
     const CALLS: usize = 12;
     const RECORDS_A_CALL: usize = 25;
@@ -144,7 +144,7 @@ async fn readers_that_follow_a_stream_miss_nothing_of_many_writers() {
     for (shard_id, records) in &seen {
         assert!(records.windows(2).all(|pair| pair[0].0 < pair[1].0), "order within {shard_id}");
     }
-    // Two readers of one shard see the same, and both shards together hold every record once.
+    // Two readers of one shard see the same records, and both shards together contain every record once.
     let (first, second): (Vec<_>, Vec<_>) = seen.chunks(2).map(|pair| (&pair[0], &pair[1])).unzip();
     assert_eq!(first, second);
     let all: Vec<&String> = first.iter().flat_map(|(_, it)| it).map(|(_, name)| name).collect();
@@ -153,7 +153,7 @@ async fn readers_that_follow_a_stream_miss_nothing_of_many_writers() {
 }
 
 #[tokio::test]
-async fn a_burst_over_a_shards_records_is_refused_record_by_record() {
+async fn records_above_a_shards_record_limit_are_throttled_individually() {
     let embedded = embedded_with(1, KinesisServerOptions::default()).await;
     let kinesis = embedded.kinesis();
     // The third call within one second is over the limit. A slow machine may need more than a second for three, so a
@@ -168,13 +168,13 @@ async fn a_burst_over_a_shards_records_is_refused_record_by_record() {
             return;
         }
     }
-    panic!("30 calls of 500 records each were taken");
+    panic!("30 calls of 500 records each were accepted");
 }
 
 #[tokio::test]
-async fn a_burst_over_a_shards_bytes_is_refused_record_by_record() {
+async fn records_above_a_shards_byte_limit_are_throttled_individually() {
     let embedded = embedded_with(1, KinesisServerOptions::default()).await;
-    // A call over the turn of a second has two seconds' capacity; no machine meets that turn in every one of these.
+    // A call that crosses the start of a second has two seconds' capacity; that does not happen in every one of these.
     for _ in 0..5 {
         let records = (0..3).map(|number| (format!("user{number}"), vec![b'x'; 500 * 1024]));
         let answer = put(&embedded.kinesis(), records.collect()).await;
@@ -185,11 +185,11 @@ async fn a_burst_over_a_shards_bytes_is_refused_record_by_record() {
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    panic!("5 calls of 1.5 MB each were taken or refused otherwise than from their third record on");
+    panic!("none of 5 calls of 1.5 MB each was throttled from exactly its third record on");
 }
 
 #[tokio::test]
-async fn without_limits_a_burst_is_taken() {
+async fn without_limits_a_burst_is_accepted() {
     let embedded = embedded_with(1, KinesisServerOptions { enforce_limits: false }).await;
     for _ in 0..6 {
         let records = (0..500).map(|number| (format!("user{number}"), b"{}".to_vec()));
@@ -199,7 +199,7 @@ async fn without_limits_a_burst_is_taken() {
 }
 
 #[tokio::test]
-async fn a_call_with_almost_five_megabytes_of_records_is_taken_whole() {
+async fn a_call_with_almost_five_megabytes_of_records_is_accepted() {
     let embedded = embedded_with(1, KinesisServerOptions { enforce_limits: false }).await;
     let records = (0..5).map(|number| (format!("user{number}"), vec![b'x'; 1_000_000]));
     let answer = put(&embedded.kinesis(), records.collect()).await;
@@ -253,7 +253,7 @@ async fn a_dropped_server_closes_its_port_and_leaves_no_task() {
 }
 
 #[tokio::test]
-async fn both_servers_stop_with_the_value_that_owns_them_while_clients_stay() {
+async fn both_servers_stop_with_the_value_that_owns_them_although_clients_remain() {
     let embedded = embedded_with(1, KinesisServerOptions::default()).await;
     let (kinesis, dynamodb) = (embedded.kinesis(), embedded.dynamodb());
     dynamodb.list_tables().send().await.unwrap();

@@ -1,5 +1,6 @@
-//! BatchExecuteStatement as the functions depend on it: what a statement may say, and what a failed one answers.
-//! The same holds on AWS; where its documentation is silent, the emulator's own captures from AWS are followed.
+//! The behaviour of BatchExecuteStatement that the functions depend on: supported statements, and the responses of
+//! failed ones. It is the same on AWS; where AWS' documentation is silent, the tests follow the emulator's captures
+//! from AWS.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;
@@ -34,7 +35,7 @@ fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
     attributes.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// A statement that asks for the item its condition failed on.
+/// A statement that requests the item on which its condition fails.
 fn statement(text: &str, parameters: Vec<AttributeValue>) -> BatchStatementRequest {
     BatchStatementRequest::builder()
         .statement(text)
@@ -59,7 +60,7 @@ async fn succeeds(dynamodb: &Client, text: &str, parameters: Vec<AttributeValue>
     assert!(response.error.is_none(), "{:?}", response.error);
 }
 
-/// The code of a failed statement, and the item it gives back.
+/// The code of a failed statement, and the item it returns.
 fn failure(response: BatchStatementResponse) -> (Option<BatchStatementErrorCodeEnum>, Option<Item>) {
     let error = response.error.expect("the statement should have failed");
     (error.code, error.item)
@@ -108,7 +109,7 @@ async fn an_insert_writes_parameters_of_every_kind() {
 }
 
 #[tokio::test]
-async fn an_insert_of_an_item_that_exists_fails_without_showing_it() {
+async fn an_insert_of_an_existing_item_fails_without_returning_it() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let there = item([("user_id", text("user1")), ("version", number(7))]);
@@ -117,7 +118,7 @@ async fn an_insert_of_an_item_that_exists_fails_without_showing_it() {
     let insert = r#"INSERT INTO "session-state" VALUE {'user_id': ?, 'version': ?}"#;
     let response = run_one(&dynamodb, insert, vec![text("user1"), number(8)]).await;
 
-    // ALL_OLD was asked for, but shows items of failed WHERE clauses only: the current item has to be read.
+    // ALL_OLD returns only items of failed WHERE clauses, so the current item must be read separately.
     assert_eq!(failure(response), (Some(BatchStatementErrorCodeEnum::DuplicateItem), None));
     assert_eq!(get(&dynamodb, "user1").await, Some(there));
 }
@@ -127,9 +128,9 @@ async fn an_update_sets_and_removes_in_clauses_or_in_a_list() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let updates = [
-        // The form AWS documents: a keyword for each path.
+        // The form that AWS documents: one keyword per path.
         r#"UPDATE "session-state" SET "a" = ? SET "version" = ? REMOVE "c" REMOVE "d" WHERE "user_id" = ? AND "version" = ?"#,
-        // Assignments may also stand in a list; removals may not.
+        // Assignments can also form a list; removals cannot.
         r#"UPDATE "session-state" SET "a" = ?, "version" = ? REMOVE "c" REMOVE "d" WHERE "user_id" = ? AND "version" = ?"#,
     ];
     for update in updates {
@@ -149,7 +150,7 @@ async fn an_update_sets_and_removes_in_clauses_or_in_a_list() {
 }
 
 #[tokio::test]
-async fn removals_in_a_list_are_refused() {
+async fn removals_in_a_list_are_rejected() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     put(&dynamodb, &item([("user_id", text("user1")), ("c", number(1)), ("d", number(1))])).await;
@@ -159,7 +160,7 @@ async fn removals_in_a_list_are_refused() {
 }
 
 #[tokio::test]
-async fn removing_what_is_not_there_succeeds() {
+async fn removing_a_missing_attribute_succeeds() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let there = item([("user_id", text("user1")), ("version", number(7))]);
@@ -170,7 +171,7 @@ async fn removing_what_is_not_there_succeeds() {
 }
 
 #[tokio::test]
-async fn an_update_that_lost_its_race_shows_the_current_item() {
+async fn an_update_that_lost_its_race_returns_the_current_item() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let current = item([("user_id", text("user1")), ("version", number(9)), ("n", number(1))]);
@@ -185,7 +186,7 @@ async fn an_update_that_lost_its_race_shows_the_current_item() {
 }
 
 #[tokio::test]
-async fn a_failed_condition_shows_nothing_unless_asked_to() {
+async fn a_failed_condition_returns_no_item_unless_requested() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     put(&dynamodb, &item([("user_id", text("user1")), ("version", number(9))])).await;
@@ -201,7 +202,7 @@ async fn an_update_whose_version_is_higher_is_written() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     put(&dynamodb, &item([("user_id", text("user1")), ("version", number(9))])).await;
-    // 9 < 10 as numbers; as text it would be the other way round.
+    // 9 < 10 as numbers, but not as text.
     let update = r#"UPDATE "session-state" SET "version" = ? WHERE "user_id" = ? AND "version" < ?"#;
     succeeds(&dynamodb, update, vec![number(10), text("user1"), number(10)]).await;
     let after = item([("user_id", text("user1")), ("version", number(10))]);
@@ -209,7 +210,7 @@ async fn an_update_whose_version_is_higher_is_written() {
 }
 
 #[tokio::test]
-async fn an_update_of_an_item_that_is_not_there_fails_and_makes_none() {
+async fn an_update_of_a_missing_item_fails_and_creates_none() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let failed = || (Some(BatchStatementErrorCodeEnum::ConditionalCheckFailed), None);
@@ -218,7 +219,7 @@ async fn an_update_of_an_item_that_is_not_there_fails_and_makes_none() {
     let response = run_one(&dynamodb, update, vec![number(1), text("nobody"), number(9)]).await;
     assert_eq!(failure(response), failed());
 
-    // Unlike UpdateItem, even with no condition but the key.
+    // Unlike UpdateItem, even without a condition other than the key.
     let update = r#"UPDATE "session-state" SET "n" = ? WHERE "user_id" = ?"#;
     let response = run_one(&dynamodb, update, vec![number(1), text("nobody")]).await;
     assert_eq!(failure(response), failed());
@@ -226,7 +227,7 @@ async fn an_update_of_an_item_that_is_not_there_fails_and_makes_none() {
 }
 
 #[tokio::test]
-async fn an_update_of_an_item_without_the_attribute_compared_fails_with_the_item() {
+async fn an_update_of_an_item_without_the_compared_attribute_fails_and_returns_the_item() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let there = item([("user_id", text("user1"))]);
@@ -241,7 +242,7 @@ async fn an_update_of_an_item_without_the_attribute_compared_fails_with_the_item
 async fn reserved_words_in_double_quotes_are_names() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
-    // In an INSERT names stand in single quotes, and any word may.
+    // An INSERT has names in single quotes, where any word is allowed.
     succeeds(
         &dynamodb,
         r#"INSERT INTO "session-state" VALUE {'user_id': ?, 'status': ?, 'end': ?, 'start': ?, 'order': ?}"#,
@@ -260,7 +261,7 @@ async fn reserved_words_in_double_quotes_are_names() {
 }
 
 #[tokio::test]
-async fn each_statement_has_its_own_answer_in_its_own_place() {
+async fn each_statement_has_its_own_response_in_request_order() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let current = item([("user_id", text("user1")), ("version", number(9))]);
@@ -286,7 +287,7 @@ async fn each_statement_has_its_own_answer_in_its_own_place() {
 }
 
 #[tokio::test]
-async fn a_call_takes_twenty_five_statements_and_no_more() {
+async fn a_call_accepts_at_most_twenty_five_statements() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let inserts = |count: usize| {
@@ -300,7 +301,7 @@ async fn a_call_takes_twenty_five_statements_and_no_more() {
 }
 
 #[tokio::test]
-async fn two_statements_on_one_item_refuse_the_whole_call() {
+async fn two_statements_on_one_item_fail_the_whole_call() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
     let insert = r#"INSERT INTO "session-state" VALUE {'user_id': ?}"#;

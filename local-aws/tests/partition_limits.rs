@@ -1,4 +1,4 @@
-//! What a partition does not take is refused as DynamoDB refuses it, and what it takes is written.
+//! Writes above a partition's limit are throttled as by DynamoDB, and the others are written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::Client;
@@ -12,7 +12,7 @@ use local_aws::{LocalAws, LocalAwsOptions, Template};
 const REJECTED: &str = "rejected-records";
 const STATE: &str = "session-state";
 
-/// Services, and a client that keeps to the limits of their partitions, those of rejected-records by `rejected_key`.
+/// Services, and a client with partition limits; rejected-records is partitioned by `rejected_key`.
 async fn limited(rejected_key: &str, units_per_second: u32) -> (LocalAws, Client, PartitionLimits) {
     let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
     embedded.create_resources(&Template::of_this_project().unwrap(), Some(1)).await.unwrap();
@@ -27,14 +27,14 @@ fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-/// A record of `shard` whose item takes `units` write units.
+/// A record of `shard` whose item uses `units` write units.
 fn put(shard: &str, number: u32, units: usize) -> WriteRequest {
     let data = Blob::new(vec![0; units * 1_024 - 200]);
     let put = PutRequest::builder().item("position", text(&format!("{shard}/{number}"))).item("source", text(shard));
     WriteRequest::builder().put_request(put.item("data", AttributeValue::B(data)).build().unwrap()).build()
 }
 
-/// The positions that come back unprocessed.
+/// The positions returned as unprocessed.
 async fn unprocessed(dynamodb: &Client, puts: Vec<WriteRequest>) -> Vec<String> {
     let answer = dynamodb.batch_write_item().request_items(REJECTED, puts).send().await.unwrap();
     let left = answer.unprocessed_items.and_then(|mut tables| tables.remove(REJECTED)).unwrap_or_default();
@@ -48,7 +48,7 @@ async fn count(embedded: &LocalAws, table: &str) -> usize {
 }
 
 #[tokio::test]
-async fn items_of_one_partition_over_its_limit_come_back_unprocessed_and_the_others_are_written() {
+async fn items_above_the_limit_of_their_partition_are_returned_unprocessed_and_the_others_are_written() {
     let (embedded, dynamodb, limits) = limited("source", 1_000).await;
     let puts = vec![put("a", 1, 300), put("a", 2, 300), put("a", 3, 399), put("a", 4, 300), put("b", 5, 300)];
     assert_eq!(unprocessed(&dynamodb, puts).await, ["a/4"]);
@@ -56,7 +56,7 @@ async fn items_of_one_partition_over_its_limit_come_back_unprocessed_and_the_oth
 }
 
 #[tokio::test]
-async fn items_that_are_partitions_of_their_own_are_all_written() {
+async fn items_in_separate_partitions_are_all_written() {
     let (embedded, dynamodb, limits) = limited("position", 1_000).await;
     let puts: Vec<_> = (0..25).map(|number| put("a", number, 300)).collect();
     assert!(unprocessed(&dynamodb, puts).await.is_empty());
@@ -64,7 +64,7 @@ async fn items_that_are_partitions_of_their_own_are_all_written() {
 }
 
 #[tokio::test]
-async fn call_of_which_nothing_is_taken_fails_as_a_whole() {
+async fn call_without_an_accepted_item_fails_as_a_whole() {
     let (embedded, dynamodb, _) = limited("source", 1).await;
     let call = dynamodb.batch_write_item().request_items(REJECTED, vec![put("a", 1, 2), put("a", 2, 2)]);
     let error = call.send().await.unwrap_err().into_service_error();
@@ -72,9 +72,9 @@ async fn call_of_which_nothing_is_taken_fails_as_a_whole() {
     assert_eq!(count(&embedded, REJECTED).await, 0);
 }
 
-/// Each partition is asked for more than it ever takes, or for less than it always does: time makes no difference.
+/// Each partition gets either more than it can ever accept or less than it always accepts, so timing does not matter.
 #[tokio::test]
-async fn statements_that_their_partition_does_not_take_fail_one_by_one() {
+async fn statements_above_the_limit_of_their_partition_fail_individually() {
     let (embedded, dynamodb, limits) = limited("position", 300).await;
     let data = |units: usize| AttributeValue::B(Blob::new(vec![0; units * 1_024]));
     let statement = |text: String, parameters: Vec<AttributeValue>| {

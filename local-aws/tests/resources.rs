@@ -1,4 +1,4 @@
-//! What the embedded services hold after the template's resources have been made in them.
+//! The resources of the template, created in the embedded services.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ async fn tables_have_their_keys_and_the_index_by_user() {
 }
 
 #[tokio::test]
-async fn items_expire_where_the_template_says_so() {
+async fn ttl_is_enabled_on_the_tables_that_the_template_says() {
     let embedded = embedded().await;
     let mut found = Vec::new();
     for name in ["session-state", "sessions", "rejected-records"] {
@@ -66,7 +66,7 @@ async fn items_expire_where_the_template_says_so() {
 }
 
 #[tokio::test]
-async fn streams_have_the_templates_shards_or_those_asked_for() {
+async fn streams_have_the_templates_shards_or_the_requested_ones() {
     let as_in_the_template = embedded().await;
     assert_eq!(open_shards(&as_in_the_template, "click-stream").await, Some(4));
 
@@ -102,7 +102,7 @@ async fn the_index_finds_a_users_sessions_in_time_order() {
 }
 
 #[tokio::test]
-async fn a_table_of_an_earlier_run_with_other_keys_is_refused_by_name() {
+async fn an_error_names_a_table_of_an_earlier_run_with_different_keys() {
     let data_dir = tempfile::tempdir().unwrap();
     let options = || LocalAwsOptions { data_dir: Some(data_dir.path().to_owned()), ..Default::default() };
     let earlier = OURS.replace("AttributeName: session_timestamp", "AttributeName: start");
@@ -118,7 +118,7 @@ async fn a_table_of_an_earlier_run_with_other_keys_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_stream_that_exists_is_refused_by_name() {
+async fn an_error_names_a_stream_that_already_exists() {
     let embedded = embedded().await;
     let again = embedded.create_resources(&Template::of_this_project().unwrap(), None).await;
     let error = again.unwrap_err().to_string();

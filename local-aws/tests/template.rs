@@ -1,4 +1,4 @@
-//! What is read from template.yaml, and which faults in it are named, with their place.
+//! The content of template.yaml, and its possible faults with their locations.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ fn map<const N: usize>(entries: [(&str, &str); N]) -> BTreeMap<String, String> {
     entries.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// The error from this project's template after `from`, which must be in it once or more, has become `to`.
+/// The error from this project's template after replacing `from`, which it must contain, by `to`.
 fn error_after(from: &str, to: &str) -> String {
     assert!(OURS.contains(from), "{from} is not in the template");
     let faulty = OURS.replace(from, to);
@@ -26,7 +26,7 @@ fn error_after(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn both_streams_begin_with_the_shards_aws_gives_an_on_demand_stream() {
+fn both_streams_start_with_the_shards_of_a_new_on_demand_stream() {
     let stream = |name: &str| StreamSpec { name: name.to_owned(), shards: 4 };
     let template = Template::of_this_project().unwrap();
     assert_eq!(template.streams(), [stream("click-stream"), stream("session-stream")]);
@@ -134,26 +134,26 @@ fn a_parameter_changes_every_place_that_refers_to_it() {
 }
 
 #[test]
-fn parameters_are_held_against_their_constraints() {
+fn parameters_are_checked_against_their_constraints() {
     let error = |name: &str, value: &str| {
         let error = Template::of_this_project_with(&map([(name, value)])).unwrap_err();
         assert!(matches!(error, TemplateError::Parameter { .. }), "{error:?}");
         error.to_string()
     };
-    assert_eq!(error("SessionGapSeconds", "0"), "parameter SessionGapSeconds: 0 is not within 1 and 86400");
+    assert_eq!(error("SessionGapSeconds", "0"), "parameter SessionGapSeconds: 0 is not between 1 and 86400");
     assert_eq!(error("SessionGapSeconds", "ten"), r#"parameter SessionGapSeconds: "ten" is not a number"#);
-    assert_eq!(error("FirstSession", "maybe"), r#"parameter FirstSession: "maybe" is none of emit, skip"#);
+    assert_eq!(error("FirstSession", "maybe"), r#"parameter FirstSession: "maybe" is not one of emit, skip"#);
     assert_eq!(error("SessionGap", "10"), "parameter SessionGap: the template has no such parameter");
 }
 
 #[test]
-fn a_parameter_without_any_value_is_named() {
+fn an_error_names_a_parameter_without_a_value() {
     let error = error_after("    Default: 10\n", "");
-    assert_eq!(error, "parameter SessionGapSeconds: it has no default and was given no value");
+    assert_eq!(error, "parameter SessionGapSeconds: has no default and no value was given");
 }
 
 #[test]
-fn a_reference_to_nothing_is_named_with_its_place() {
+fn an_error_locates_a_reference_to_nothing() {
     assert_eq!(
         error_after("!Ref SessionState\n          REJECTED", "!Ref SesionState\n          REJECTED"),
         "SessionizerFunction: Properties.Environment.Variables.STATE_TABLE: cannot resolve \
@@ -162,43 +162,40 @@ fn a_reference_to_nothing_is_named_with_its_place() {
     assert_eq!(
         error_after("Stream: !GetAtt SessionStream.Arn", "Stream: !GetAtt SessionStream.Name"),
         "SinkFunction: Properties.Events.Boundaries.Properties.Stream: cannot resolve \
-         !GetAtt SessionStream.Name: only NAME.Arn of a stream, table or function is known"
+         !GetAtt SessionStream.Name: only NAME.Arn of a stream, table or function is supported"
     );
 }
 
 #[test]
-fn a_function_that_is_not_known_here_is_named_with_its_place() {
-    let known = "cannot resolve !ImportValue gap: only !Ref, !GetAtt, !Sub and !If are known";
+fn an_error_locates_an_unsupported_function() {
+    let known = "cannot resolve !ImportValue gap: only !Ref, !GetAtt, !Sub and !If are supported";
     let place = "SessionizerFunction: Properties.Environment.Variables.SESSION_GAP_SECONDS";
     let error = error_after("!Ref SessionGapSeconds", "!ImportValue gap");
     assert_eq!(error, format!("{place}: {known}"));
 }
 
 #[test]
-fn a_function_in_a_place_that_is_not_needed_here_does_no_harm() {
+fn an_unsupported_function_in_an_ignored_property_does_no_harm() {
     let other = OURS.replace("Role: !GetAtt SinkRole.Arn", "Role: !ImportValue a-role");
     assert_ne!(other, OURS);
     assert!(Template::parse(&other, &BTreeMap::new()).is_ok());
 }
 
 #[test]
-fn what_is_missing_or_of_the_wrong_form_is_named_with_its_place() {
+fn an_error_locates_a_missing_or_malformed_property() {
     assert_eq!(
         error_after("            BatchSize: 1000\n", "            BatchSize: 10001\n"),
-        "SinkFunction: Properties.Events.Boundaries.Properties.BatchSize: 10001 is no whole \
-         number from 1 to 10000"
+        "SinkFunction: Properties.Events.Boundaries.Properties.BatchSize: 10001 is not a \
+         whole number from 1 to 10000"
     );
-    assert_eq!(
-        error_after("      TableName: session-state\n", ""),
-        "SessionState: Properties.TableName: it is missing"
-    );
+    assert_eq!(error_after("      TableName: session-state\n", ""), "SessionState: Properties.TableName: missing");
     assert_eq!(
         error_after("    Timeout: 60\n", "    Timeout: [60]\n"),
-        "Globals: Function.Timeout: it is not a plain value"
+        "Globals: Function.Timeout: must be a plain value"
     );
     assert_eq!(
         error_after("          Type: Kinesis\n", "          Type: SQS\n"),
-        "SessionizerFunction: Properties.Events: 0 events of type Kinesis in place of one"
+        "SessionizerFunction: Properties.Events: expected one event of type Kinesis, found 0"
     );
     assert_eq!(
         error_after("[ReportBatchItemFailures]", "[ReportBatchItemFailure]"),
@@ -207,22 +204,22 @@ fn what_is_missing_or_of_the_wrong_form_is_named_with_its_place() {
     );
     assert_eq!(
         error_after("MaximumRetryAttempts: -1", "MaximumRetryAttempts: 3"),
-        "SessionizerFunction: Properties.Events.Clicks.Properties.MaximumRetryAttempts: only -1, \
-         retries without limit, is known here"
+        "SessionizerFunction: Properties.Events.Clicks.Properties.MaximumRetryAttempts: \
+         only -1 (unlimited) is supported"
     );
     assert_eq!(
         error_after("Stream: !GetAtt SessionStream.Arn", "Stream: !GetAtt Sessions.Arn"),
         "SinkFunction: Properties.Events.Boundaries.Properties.Stream: \
-         arn:aws:dynamodb:us-east-1:000000000000:table/sessions is no stream of this template"
+         arn:aws:dynamodb:us-east-1:000000000000:table/sessions is not a stream of this template"
     );
     assert_eq!(
         error_after("{StreamMode: !Ref StreamMode}", "{StreamMode: PROVISIONED}"),
-        "ClickStream: Properties.ShardCount: it is missing"
+        "ClickStream: Properties.ShardCount: missing"
     );
     assert_eq!(
         error_after("BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: maybe"),
-        "SessionizerFunction: Properties.Events.Clicks.Properties.BisectBatchOnFunctionError: it is \
-         maybe, neither true nor false"
+        "SessionizerFunction: Properties.Events.Clicks.Properties.BisectBatchOnFunctionError: \
+         maybe is neither true nor false"
     );
 }
 
@@ -234,12 +231,12 @@ fn keys_and_their_definitions_must_agree() {
     );
     assert_eq!(
         error_after("            - {AttributeName: session_timestamp, KeyType: RANGE}\n", ""),
-        "Sessions: Properties.AttributeDefinitions: session_timestamp is in no key"
+        "Sessions: Properties.AttributeDefinitions: session_timestamp is not in any key"
     );
     assert_eq!(
         error_after("{ProjectionType: ALL}", "{ProjectionType: KEYS_ONLY}"),
         "Sessions: Properties.GlobalSecondaryIndexes.0.Projection.ProjectionType: only the \
-         projection ALL is made here"
+         projection ALL is supported"
     );
 }
 
@@ -260,7 +257,7 @@ fn substitutions_name_resources_and_parameters() {
     assert!(error.ends_with("cannot resolve !Sub ${Nothing}: nothing is named Nothing"), "{error}");
 }
 
-/// The project's template with `condition` in place of the one that decides whether click-stream is created.
+/// The project's template with `condition` as CreateClickStream.
 fn with_condition(condition: &str) -> Result<Template, TemplateError> {
     let from = "  CreateClickStream: !Equals [!Ref ClickStreamArn, \"\"]\n";
     assert!(OURS.contains(from));
@@ -268,13 +265,13 @@ fn with_condition(condition: &str) -> Result<Template, TemplateError> {
 }
 
 #[test]
-fn a_resource_whose_condition_does_not_hold_is_left_out_and_what_refers_to_it_is_named() {
+fn a_resource_whose_condition_is_false_is_left_out_and_references_to_it_are_errors() {
     let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/elsewhere";
     let error = Template::of_this_project_with(&map([("ClickStreamArn", arn)])).unwrap_err().to_string();
     let place = "SessionizerFunction: Properties.Events.Clicks.Properties.Stream";
-    assert_eq!(error, format!("{place}: {arn} is no stream of this template"));
+    assert_eq!(error, format!("{place}: {arn} is not a stream of this template"));
 
-    // As above, but the mapping reads session-stream, so that nothing needs click-stream any more.
+    // As above, but the mapping reads session-stream, so that nothing needs click-stream.
     let other = OURS.replace(
         "!Ref ClickStreamArn]\n            StartingPosition",
         "!GetAtt SessionStream.Arn]\n            StartingPosition",
@@ -292,7 +289,7 @@ fn a_resource_whose_condition_does_not_hold_is_left_out_and_what_refers_to_it_is
     assert_eq!(
         Template::parse(&to_nowhere, &map([("ClickStreamArn", arn)])).unwrap_err().to_string(),
         format!(
-            "{place}: cannot resolve !GetAtt ClickStream.Arn: ClickStream is left out, as CreateClickStream does not hold"
+            "{place}: cannot resolve !GetAtt ClickStream.Arn: ClickStream is left out because CreateClickStream is false"
         )
     );
 }
@@ -322,12 +319,12 @@ fn conditions_are_combined_as_cloudformation_does() {
 }
 
 #[test]
-fn a_condition_that_cannot_be_told_is_named_with_its_place() {
+fn an_error_locates_a_condition_that_cannot_be_evaluated() {
     let error = |condition: &str| with_condition(condition).unwrap_err().to_string();
-    assert_eq!(error("true"), "Conditions: CreateClickStream: it is no condition");
-    assert_eq!(error("!Equals [a]"), "Conditions: CreateClickStream: !Equals does not take 1 operands");
-    assert_eq!(error("!And [!Equals [a, a]]"), "Conditions: CreateClickStream: !And does not take 1 operands");
-    assert_eq!(error("!Not {a: b}"), "Conditions: CreateClickStream: it is not a list");
+    assert_eq!(error("true"), "Conditions: CreateClickStream: not a condition");
+    assert_eq!(error("!Equals [a]"), "Conditions: CreateClickStream: wrong number of operands for !Equals: 1");
+    assert_eq!(error("!And [!Equals [a, a]]"), "Conditions: CreateClickStream: wrong number of operands for !And: 1");
+    assert_eq!(error("!Not {a: b}"), "Conditions: CreateClickStream: must be a list");
     assert_eq!(
         error("!Not [!Equals [!Ref Gap, 10]]"),
         "Conditions: CreateClickStream.0.0: cannot resolve !Ref Gap: no parameter, stream, table or function has this name"
@@ -338,10 +335,10 @@ fn a_condition_that_cannot_be_told_is_named_with_its_place() {
     );
     assert_eq!(
         error("!Contains [[a], a]"),
-        "Conditions: CreateClickStream: cannot resolve !Contains of something that is no text: \
-         only !Equals, !Not, !And, !Or and !Condition are known"
+        "Conditions: CreateClickStream: cannot resolve !Contains (not a plain value): \
+         only !Equals, !Not, !And, !Or and !Condition are supported"
     );
-    assert_eq!(error("!Not [!Condition CreateClickStream]"), "Conditions: CreateClickStream: it depends on itself");
+    assert_eq!(error("!Not [!Condition CreateClickStream]"), "Conditions: CreateClickStream: depends on itself");
     assert_eq!(
         error_after("    Condition: CreateClickStream\n", "    Condition: CreateStream\n"),
         "ClickStream: Condition: no condition is named CreateStream"
@@ -349,7 +346,7 @@ fn a_condition_that_cannot_be_told_is_named_with_its_place() {
 }
 
 #[test]
-fn a_condition_that_nothing_here_depends_on_does_no_harm() {
+fn an_unsupported_condition_of_an_ignored_resource_does_no_harm() {
     let other =
         OURS.replace("  SendAlarms: !Not [!Equals [!Ref AlarmEmail, \"\"]]\n", "  SendAlarms: !Contains [[a], a]\n");
     assert_ne!(other, OURS);
@@ -357,7 +354,7 @@ fn a_condition_that_nothing_here_depends_on_does_no_harm() {
 }
 
 #[test]
-fn a_choice_takes_the_branch_of_its_condition_or_nothing() {
+fn if_takes_the_branch_of_its_condition() {
     let environment = |value: &str| {
         let template = Template::parse(&OURS.replace("!Ref FirstSession", value), &BTreeMap::new())?;
         Ok::<_, TemplateError>(template.function("SessionizerFunction")?.environment.get("FIRST_SESSION").cloned())
@@ -374,19 +371,19 @@ fn a_choice_takes_the_branch_of_its_condition_or_nothing() {
     assert_eq!(error("!If [Provisioned, emit, skip]"), format!("{place} !If Provisioned: no condition has this name"));
     assert_eq!(
         error("!If [StreamsProvisioned, emit]"),
-        format!("{place} !If StreamsProvisioned: it takes a condition and two values")
+        format!("{place} !If StreamsProvisioned: expected a condition and two values")
     );
     assert_eq!(
         error("!Sub [\"${Name}\", {Name: emit}]"),
-        format!("{place} !Sub ${{Name}}: only one text is known here")
+        format!("{place} !Sub ${{Name}}: only a single string is supported")
     );
 }
 
 #[test]
-fn what_a_choice_leaves_out_counts_as_missing() {
+fn a_property_without_a_value_counts_as_missing() {
     assert_eq!(
         error_after("      TableName: session-state\n", "      TableName: !Ref AWS::NoValue\n"),
-        "SessionState: Properties.TableName: it is missing"
+        "SessionState: Properties.TableName: missing"
     );
     let without = OURS.replace("            BatchSize: 1000\n", "            BatchSize: !Ref AWS::NoValue\n");
     let template = Template::parse(&without, &BTreeMap::new()).unwrap();
@@ -394,13 +391,13 @@ fn what_a_choice_leaves_out_counts_as_missing() {
 }
 
 #[test]
-fn what_is_no_yaml_is_said_with_its_line() {
+fn an_error_in_the_yaml_has_its_line() {
     let error = Template::parse("Resources:\n  - a\n b: [", &BTreeMap::new()).unwrap_err();
     assert!(matches!(&error, TemplateError::Syntax { reason } if reason.contains("line")), "{error}");
 }
 
 #[test]
-fn a_function_that_is_not_there_is_named() {
+fn an_error_names_a_missing_function() {
     let error = Template::of_this_project().unwrap().function("Nobody").unwrap_err().to_string();
     assert_eq!(error, "the template has no AWS::Serverless::Function named Nobody");
 }

@@ -1,4 +1,5 @@
-//! Writes boundaries as they are published, on a dedicated thread: a stalled terminal, pipe or disk must not block a task.
+//! Writes boundaries as they are published, on a dedicated thread: a stalled terminal, pipe or disk must not block a
+//! task.
 
 use std::io;
 

@@ -59,19 +59,19 @@ pub(crate) struct RunArgs {
 /// Settings that override template.yaml.
 #[derive(Debug, Args)]
 pub(crate) struct PipelineArgs {
-    /// Inactivity that ends a session, 1 to 86400 seconds [default: from template.yaml, 10].
+    /// Inactivity that ends a session, 1 to 86400 seconds [default: 10, as in template.yaml].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_SESSION_GAP_SECONDS))]
     gap_seconds: Option<u64>,
-    /// Whether a user's first session is published [default: from template.yaml, emit].
+    /// Whether a user's first session is published [default: emit, as in template.yaml].
     #[arg(long)]
     first_session: Option<FirstSession>,
     /// Shards of each stream, 1 to 64 [default: 4, like a new on-demand stream].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     shards: Option<u32>,
-    /// Maximum clicks per batch, 1 to 10000 [default: from template.yaml].
+    /// Maximum clicks per batch, 1 to 10000 [default: as in template.yaml].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_BATCH_RECORDS as i64))]
     batch_size: Option<u32>,
-    /// Concurrent batches per shard, 1 to 10 [default: from template.yaml, 1].
+    /// Concurrent batches per shard, 1 to 10 [default: 1, as in template.yaml].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_PARALLELIZATION_FACTOR as i64))]
     parallelization: Option<u32>,
     /// Folder to store the tables in, so that a later run continues where this one ends [default: in memory].

@@ -96,8 +96,8 @@ impl From<StoredRejection> for RejectedRow {
     }
 }
 
-/// Sets the line of each of `rows` that was put into `stream` and sorts by line. Rows without a line come last, in their
-/// previous order.
+/// Sets the line of each of `rows` that was put into `stream` and sorts by line. Rows without a line come last, in
+/// their previous order.
 pub fn number_lines(rows: &mut [RejectedRow], stream: &str, lines: &LineNumbers) {
     for row in &mut *rows {
         let shard = row.source.strip_prefix(stream).and_then(|rest| rest.strip_prefix('/'));

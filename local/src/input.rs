@@ -18,7 +18,8 @@ use crate::lines::{Line, Lines};
 /// The option that names the input.
 pub const INPUT_OPTION: &str = "--input";
 
-/// How many lines are read ahead of the stream: at most 64 MiB, because a line is held only up to the limit of a record.
+/// How many lines are read ahead of the stream: at most 64 MiB, because a line is held only up to the limit of a
+/// record.
 const LINES_AHEAD: usize = 64;
 
 /// The first bytes of a gzip member: the magic number and the only compression method. Source: RFC 1952, 2.3.1.
@@ -101,7 +102,8 @@ impl Input {
             let (reader, is_gzip) = match decompressed(source) {
                 Ok(opened) => opened,
                 Err(source) => {
-                    let _ = sender.blocking_send(Err(LocalError::Reading { path, lines_read, source })); // fails only if the receiver is gone
+                    let failed = LocalError::Reading { path, lines_read, source };
+                    let _ = sender.blocking_send(Err(failed)); // fails only if the receiver is gone
                     return;
                 }
             };

@@ -5,9 +5,9 @@
 
 use std::io::{self, BufRead, Read};
 
-/// Maximum size of a record in bytes, including its partition key. Source: Kinesis, PutRecords, Data ("when the data blob
-/// is added to the partition key size, the total size must not exceed the maximum record size"), with a stream's default
-/// MaxRecordSizeInKiB of 1,024. The embedded Kinesis applies this limit to the data alone.
+/// Maximum size of a record in bytes, including its partition key. Source: Kinesis, PutRecords, Data ("when the data
+/// blob is added to the partition key size, the total size must not exceed the maximum record size"), with a stream's
+/// default MaxRecordSizeInKiB of 1,024. The embedded Kinesis applies this limit to the data alone.
 pub const MAX_RECORD_BYTES: usize = 1_024 * 1_024;
 
 /// One non-blank line.

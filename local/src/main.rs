@@ -48,7 +48,7 @@ async fn run_file(args: RunArgs) -> Result<bool, LocalError> {
     let options = args.pipeline.into_options();
     let RunArgs { input, sessions, boundaries, rejected, .. } = args;
     let summary = tokio::select! {
-        biased; // until `run` first yields, Ctrl-C has its default effect: it ends a run that blocks on opening a named pipe
+        biased; // `run` first: while it blocks on opening a named pipe, Ctrl-C still has its default effect
         summary = run(Run { input, sessions, boundaries, rejected, options }) => summary?,
         () = ctrl_c() => return Err(LocalError::Interrupted),
     };

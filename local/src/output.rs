@@ -1,7 +1,8 @@
 //! The files a command writes: opened and checked before it starts, emptied when it starts, complete when it succeeds.
 //!
-//! A command that fails its checks leaves them unchanged. One that fails later leaves them empty, so that a partial file is
-//! never mistaken for a result. Standard output cannot be taken back; there, the exit status is the only indication.
+//! A command that fails its checks leaves them unchanged. One that fails later leaves them empty, so that a partial
+//! file is never mistaken for a result. Standard output cannot be taken back; there, the exit status is the only
+//! indication.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
@@ -81,8 +82,8 @@ impl Output {
         Ok(opened)
     }
 
-    /// Fails if two of `outputs` are the same file, whatever their paths, or if one of them is among `others`, the files of
-    /// further options.
+    /// Fails if two of `outputs` are the same file, whatever their paths, or if one of them is among `others`, the
+    /// files of further options.
     ///
     /// # Errors
     /// [`LocalError::SameFile`] with both options.
@@ -154,7 +155,7 @@ impl Drop for Output {
         match self.state {
             State::Untouched | State::Finished => {}
             State::Created => drop(fs::remove_file(&self.writer.path)),
-            // Only a regular file can be emptied, and only with one can no thread block while it holds the lock.
+            // Only a regular file can be emptied. A pipe may also block a writing thread that holds the lock.
             State::Started if self.identity.is_some() => {
                 // Take the buffer first: its content, and anything a thread still writes, must not reach the file.
                 let taken = self.writer.lock().take().map(BufWriter::into_parts);

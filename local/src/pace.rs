@@ -35,16 +35,16 @@ impl Amount {
 
 /// The records put into one shard within the last second.
 ///
-/// It counts them from the response to a call, after the shard itself counted them. So no matter how the shard aligns its
-/// seconds, none contains more than the limit.
+/// It counts them from the response to a call, after the shard itself counted them. So no matter how the shard aligns
+/// its seconds, none contains more than the limit.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
     given: VecDeque<(Instant, Amount)>,
 }
 
 impl Pace {
-    /// When the shard can accept `amount`, at the earliest `now`. An amount above the limit waits until a second has passed
-    /// since the previous one.
+    /// When the shard can accept `amount`, at the earliest `now`. An amount above the limit waits until a second has
+    /// passed since the previous one.
     #[must_use]
     pub fn free_at(&self, amount: Amount, now: Instant) -> Instant {
         let mut free_at = now;

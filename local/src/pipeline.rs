@@ -27,8 +27,9 @@ use crate::tap::{Batches, BoundaryTap};
 /// noticed at the end of a run. Lambda itself supports no window between 0 and 1 second.
 const BATCHING_WINDOW: Duration = Duration::from_millis(200);
 
-/// The wait before reading a shard again after reaching its end, and the longest wait while it stays empty. A call costs
-/// more than most batches: with many shards and shorter waits, a run would spend most of its time reading nothing.
+/// The wait before reading a shard again after reaching its end, and the longest wait while it stays empty. A call
+/// costs more than most batches: with many shards and shorter waits, a run would spend most of its time reading
+/// nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(400);
 

@@ -1,7 +1,8 @@
 //! Puts records into click-stream and preserves the order of each user's records.
 //!
-//! Kinesis does not guarantee order within a PutRecords request, because it may reject an entry and accept a later one. So
-//! records are put no faster than their shard accepts them, and each request waits for the response to the previous one.
+//! Kinesis does not guarantee order within a PutRecords request, because it may reject an entry and accept a later one.
+//! So records are put no faster than their shard accepts them, and each request waits for the response to the previous
+//! one.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -132,7 +133,8 @@ impl Producer {
     /// Puts the gathered records as soon as their shards accept them.
     ///
     /// # Errors
-    /// If the stream rejects a record permanently, or accepts one after rejecting an earlier one of the same partition key.
+    /// If the stream rejects a record permanently, or accepts one after rejecting an earlier one of the same partition
+    /// key.
     pub async fn flush(&mut self) -> Result<(), LocalError> {
         let now = Instant::now();
         let free_at = self.shards.iter().map(|shard| shard.pace.free_at(shard.waiting, now)).max();
@@ -190,8 +192,8 @@ impl Producer {
 /// The partition key of an input line, and whether the line may be rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The click's user, as the contract requires. Unreadable records have no user; their line numbers spread them over the
-    /// shards.
+    /// The click's user, as the contract requires. Unreadable records have no user; their line numbers spread them over
+    /// the shards.
     pub partition_key: String,
     /// Whether the sessionizer may reject it.
     pub may_be_rejected: bool,

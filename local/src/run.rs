@@ -42,8 +42,8 @@ pub struct Run {
 /// Runs the input through the whole pipeline.
 ///
 /// # Errors
-/// If a file cannot be used, which leaves all files unchanged, or if the run fails, which leaves the outputs empty. A record
-/// without an outcome is not an error; the summary shows it.
+/// If a file cannot be used, which leaves all files unchanged, or if the run fails, which leaves the outputs empty. A
+/// record without an outcome is not an error; the summary shows it.
 pub async fn run(run: Run) -> Result<Summary, LocalError> {
     let input = Input::open(&run.input)?;
     let mut outputs = Outputs::open(&run, &input)?;
@@ -176,8 +176,8 @@ fn whole_second_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() * 1_000
 }
 
-/// A bar over the input's bytes, or a spinner if their number is unknown. Hidden without a terminal, or if boundaries are
-/// printed on it.
+/// A bar over the input's bytes, or a spinner if their number is unknown. Hidden without a terminal, or if boundaries
+/// are printed on it.
 fn progress_bar(length: Option<u64>, boundaries_on_terminal: bool) -> ProgressBar {
     if boundaries_on_terminal {
         return ProgressBar::hidden();

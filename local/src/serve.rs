@@ -1,7 +1,7 @@
 //! Runs the whole pipeline for the AWS CLI, `cargo lambda` and any other AWS client.
 //!
-//! As on AWS, clicks put into click-stream become sessions; boundaries are printed as they are published. It listens only
-//! on loopback ports that the operating system picks; the exports contain them.
+//! As on AWS, clicks put into click-stream become sessions; boundaries are printed as they are published. It listens
+//! only on loopback ports that the operating system picks; the exports contain them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

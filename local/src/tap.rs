@@ -1,7 +1,7 @@
 //! A tap of session-stream: every boundary as it is published, at the reader's pace.
 //!
-//! A separate event source mapping feeds it, so a slow reader slows down the tap and never the pipeline. It holds a fixed
-//! number of batches and reads no further until one is taken.
+//! A separate event source mapping feeds it, so a slow reader slows down the tap and never the pipeline. It holds a
+//! fixed number of batches and reads no further until one is taken.
 
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use local_aws::event_source_mapping::limits::MAX_FUNCTION_TIMEOUT;
@@ -32,8 +32,8 @@ impl BoundaryTap {
     /// Starts to read a stream from its first record, with the stream name and poll intervals of `config`.
     pub(crate) fn start(client: aws_sdk_kinesis::Client, config: MappingConfig) -> Result<(Self, Batches), LocalError> {
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
-        // A batch that waits for the reader until the time-out is redelivered, so any time-out works; the longest one needs
-        // the fewest attempts.
+        // A batch that waits for the reader until the time-out is redelivered, so any time-out works; the longest one
+        // needs the fewest attempts.
         let config = MappingConfig { batch_size: BATCH_RECORDS, function_timeout: MAX_FUNCTION_TIMEOUT, ..config };
         let stream = config.stream_name.clone();
         let mapping = EventSourceMapping::start(client, config, PassOn { batches: sender })
@@ -47,8 +47,8 @@ impl BoundaryTap {
         self.mapping.progress()
     }
 
-    /// Waits until `boundaries` boundaries were passed on, then ends the tap. Meanwhile, the batches must be received or
-    /// their receiver dropped. Waiting batches can still be received afterwards.
+    /// Waits until `boundaries` boundaries were passed on, then ends the tap. Meanwhile, the batches must be received
+    /// or their receiver dropped. Waiting batches can still be received afterwards.
     ///
     /// # Errors
     /// If the tap's mapping ends early.
@@ -76,8 +76,8 @@ struct PassOn {
 
 impl Function for PassOn {
     async fn invoke(&self, event: String, _deadline: Instant) -> Result<String, String> {
-        // First reserve capacity, then send the whole batch at once: an invocation dropped at its deadline has sent nothing,
-        // so a redelivery repeats nothing.
+        // First reserve capacity, then send the whole batch at once: an invocation dropped at its deadline has sent
+        // nothing, so a redelivery repeats nothing.
         if let Ok(room) = self.batches.reserve().await {
             let records = decoded::<KinesisEvent>(&event)?.records;
             room.send(records.into_iter().map(|record| record.kinesis.data.0).collect());
@@ -94,8 +94,8 @@ mod tests {
 
     use super::*;
 
-    /// Whether the tap accepts a batch with one boundary, `number`, without waiting. If not, the invocation is dropped, as
-    /// at its deadline.
+    /// Whether the tap accepts a batch with one boundary, `number`, without waiting. If not, the invocation is dropped,
+    /// as at its deadline.
     fn takes(tap: &PassOn, number: usize) -> bool {
         let record = HandMadeRecord {
             sequence_number: number.to_string(),

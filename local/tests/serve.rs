@@ -18,15 +18,16 @@ use ops::target::{Service, Target};
 /// Anything that takes longer than this is considered stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many printed lines are read before a test asks for them; the program then waits, as at a terminal that is stopped.
+/// Lines read ahead of the test. When they are not consumed, the program blocks on its output, as with a stopped
+/// terminal.
 const LINES_READ_AHEAD: usize = 100;
 
-/// More items than any table of these tests holds.
+/// More items than any table of these tests contains.
 const MOST_ITEMS: u32 = 10_000;
 
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
-/// The running program; it is ended when this is dropped.
+/// The running program. Dropping it kills the program.
 struct Served {
     child: Child,
     lines: Receiver<String>,

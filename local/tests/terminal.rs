@@ -172,7 +172,7 @@ fn unusable_file_is_an_immediate_error_and_leaves_every_file_unchanged() {
         ),
         (
             &["run", "--input", "clicks", "--sessions", "old", "--rejected", "new", "--data-dir", "file"],
-            "--data-dir file cannot be used\n  because: cannot make the data directory file\n  because: not a directory".into(),
+            "--data-dir file cannot be used\n  because: cannot create the data directory file\n  because: not a directory".into(),
         ),
         (&["serve", "--exports", "folder/no/x"], format!("--exports folder/no/x cannot be opened for writing: {missing}")),
     ];

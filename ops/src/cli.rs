@@ -5,7 +5,7 @@ use ops::tables::{DEFAULT_LIMIT, MAX_LIMIT};
 
 /// Printed by `--help` below the options.
 const AFTER_HELP: &str = "\
-Environment variables (profiles are not read; `aws configure export-credentials --format env` exports one):
+Environment variables (profiles are not read; `aws configure export-credentials --format env` prints a profile's credentials):
   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
   AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_KINESIS   endpoints to call instead of AWS
   SSL_CERT_FILE                                         root certificates to trust instead of Amazon's
@@ -32,7 +32,8 @@ pub(crate) enum Command {
     /// Shows some items of each table: sessions, user states, rejected records.
     #[command(after_help = AFTER_HELP)]
     Tables(TablesArgs),
-    /// Puts rejected records back into the streams they came from and deletes their items, after asking for confirmation.
+    /// Puts rejected records back into the streams they came from and deletes their items, after asking for
+    /// confirmation.
     #[command(after_help = AFTER_HELP)]
     Redrive(RedriveArgs),
 }
@@ -46,15 +47,15 @@ pub(crate) struct TablesArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RedriveArgs {
-    /// Redrives only records rejected for these reasons, separated by commas; default: every reason. An unknown reason is
-    /// an error that lists the valid ones.
+    /// Redrives only records rejected for these reasons, separated by commas; default: every reason. An unknown reason
+    /// is an error that lists the valid ones.
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     pub(crate) reasons: Vec<String>,
     /// Counts the records that would be put back and changes nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Skips the confirmation. DANGER: with credentials or a region left over in the environment, this puts every rejected
-    /// record of the wrong account back into its stream and deletes its item. Run with --dry-run first.
+    /// Skips the confirmation. DANGER: with credentials or a region left over in the environment, this puts every
+    /// rejected record of the wrong account back into its stream and deletes its item. Run with --dry-run first.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) yes: bool,
 }

@@ -13,8 +13,8 @@ const MAX_ANSWER_BYTES: u64 = 1_024;
 /// Writes `question` to `output` and waits for a line of `input`.
 ///
 /// # Errors
-/// [`OpsError::NotConfirmed`] for any answer other than [`YES`], including the end of `input`; [`OpsError::Terminal`] if
-/// reading or writing fails.
+/// [`OpsError::NotConfirmed`] for any answer other than [`YES`], including the end of `input`; [`OpsError::Terminal`]
+/// if reading or writing fails.
 pub fn confirm(question: &str, input: impl BufRead, mut output: impl Write) -> Result<(), OpsError> {
     write!(output, "{question} Type \"{YES}\" to continue: ")
         .and_then(|()| output.flush())

@@ -1,7 +1,7 @@
 //! Reads the tables' items, up to a limit, as the project's own types.
 //!
-//! A Scan returns items in no useful order, so a limited read returns an arbitrary subset of a table. The items read are
-//! then sorted.
+//! A Scan returns items in no useful order, so a limited read returns an arbitrary subset of a table. The items read
+//! are then sorted.
 
 use std::collections::{BTreeMap, HashMap};
 

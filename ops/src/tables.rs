@@ -9,8 +9,8 @@ use crate::stored::{self, ReadLimit};
 use crate::target::DescribedTable;
 use crate::text_table;
 
-/// Maximum number of items to read from a table. They are held in memory, and a rejected record has up to 392 KiB: at most
-/// 400 MB.
+/// Maximum number of items to read from a table. They are held in memory, and a rejected record has up to 392 KiB: at
+/// most 400 MB.
 pub const MAX_LIMIT: u32 = 1_000;
 
 /// Default number of items to read from a table: about two screens, at most 40 MB.

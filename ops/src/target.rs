@@ -148,7 +148,8 @@ mod tests {
         assert_eq!(at(&kinesis_only, Service::DynamoDb), Some(Endpoint::OfAws));
         assert_eq!(at(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4567")], Service::DynamoDb), Some(url.clone()));
 
-        let expected = "account 123456789012, region eu-west-1\nDynamoDB at the default AWS endpoint\nKinesis at http://127.0.0.1:4567\n";
+        let expected = "account 123456789012, region eu-west-1\nDynamoDB at the default AWS endpoint\n\
+                        Kinesis at http://127.0.0.1:4567\n";
         let endpoints = [(Service::DynamoDb, Endpoint::OfAws), (Service::Kinesis, url)];
         assert_eq!(target(&endpoints, ["rejected-records"]), format!("{expected}table rejected-records"));
         assert_eq!(target(&endpoints, ["sessions", "s"]), format!("{expected}tables sessions, s"));

@@ -69,7 +69,8 @@ fn output_of(output: &Output) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Runs `command` in a terminal and types `answer` at its prompt. Returns its status and everything that the terminal shows.
+/// Runs `command` in a terminal and types `answer` at its prompt. Returns its status and everything that the terminal
+/// shows.
 fn at_a_terminal(mut command: Command, answer: &str) -> (ExitStatus, String) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&controller).unwrap();

@@ -1,4 +1,5 @@
-//! Allocations and bytes per click, stage by stage: `records` with a counting allocator, which would slow that down.
+//! Allocations and bytes per click, by stage: `records` with a counting allocator, in its own binary because counting
+//! would slow `records` down.
 
 use std::alloc::System;
 use std::process::ExitCode;

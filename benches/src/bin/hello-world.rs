@@ -1,4 +1,4 @@
-//! The least that a function in this runtime does, to compare cold starts with.
+//! A minimal function in this runtime, as the baseline for cold starts.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;

@@ -1,29 +1,29 @@
-//! Owns what a function's answer means for its batch, as Lambda's ReportBatchItemFailures defines it. Pure: it must not
-//! know lanes, retries or time.
+//! Interprets a function's response to a batch, as defined by Lambda's ReportBatchItemFailures. Pure: it must not know
+//! lanes, retries or time.
 
 use serde_json::{Map, Value};
 use shared::sequence_number::SequenceNumber;
 
 use super::function::InvocationResult;
 
-/// What an invocation means for its batch.
+/// The outcome of an invocation for its batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BatchResult {
     /// Every record is done.
     Succeeded,
-    /// The records before this index are done; the one at it is the lowest that was reported.
+    /// The records before this index are done; the one at this index is the lowest reported failure.
     FailedFrom(usize),
-    /// No record is done, as the answer makes no sense; with the reason.
+    /// No record is done, because the response is invalid; with the reason.
     Unusable(String),
-    /// No record is done, as the function failed or ran out of time; with the reason.
+    /// No record is done, because the function failed or timed out; with the reason.
     Errored(String),
 }
 
-/// Judges an invocation of a batch, given as its sequence numbers in ascending order.
+/// Interprets the outcome of an invocation with `batch`, the sequence numbers in ascending order.
 pub(crate) fn judge(outcome: &InvocationResult, batch: &[&SequenceNumber]) -> BatchResult {
     match outcome {
         InvocationResult::Failed(error) => BatchResult::Errored(error.clone()),
-        InvocationResult::TimedOut => BatchResult::Errored("the function ran into its deadline".to_owned()),
+        InvocationResult::TimedOut => BatchResult::Errored("the function timed out".to_owned()),
         InvocationResult::Answered(text) => judge_answer(text, batch).unwrap_or_else(BatchResult::Unusable),
     }
 }
@@ -37,36 +37,37 @@ fn judge_answer(text: &str, batch: &[&SequenceNumber]) -> Result<BatchResult, St
     Ok(lowest.map_or(BatchResult::Succeeded, BatchResult::FailedFrom))
 }
 
-/// The reported failures. No text, null, no list, a null list and an empty list all say that nothing failed.
+/// The reported failures. An empty text, null, a missing list, a null list and an empty list all mean that nothing
+/// failed.
 fn failures(text: &str) -> Result<Vec<Value>, String> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
     let answer: Option<Map<String, Value>> =
-        serde_json::from_str(text).map_err(|error| format!("the answer is no JSON object: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("the response is not a JSON object: {error}"))?;
     match answer.and_then(|mut answer| answer.remove("batchItemFailures")) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(failures)) => Ok(failures),
-        Some(other) => Err(format!("batchItemFailures is no list: {other}")),
+        Some(other) => Err(format!("batchItemFailures is not a list: {other}")),
     }
 }
 
-/// Where in the batch a reported failure is. AWS does not document what an identifier does that the batch did not hold;
-/// taking the whole batch for failed is the one reading that cannot skip a record.
+/// The index in the batch of a reported failure. AWS does not document the effect of an identifier that is not in the
+/// batch; treating the whole batch as failed is the only interpretation that cannot skip a record.
 fn index_of(failure: &Value, batch: &[&SequenceNumber]) -> Result<usize, String> {
     let identifier = failure
         .get("itemIdentifier")
         .and_then(Value::as_str)
         .ok_or_else(|| format!("a failure has no itemIdentifier: {failure}"))?;
     let number = SequenceNumber::parse(identifier).map_err(|error| error.to_string())?;
-    batch.binary_search(&&number).map_err(|_| format!("the batch did not hold the itemIdentifier {number}"))
+    batch.binary_search(&&number).map_err(|_| format!("the itemIdentifier {number} is not in the batch"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Judges an answer to a batch of the records 9, 10, 11, 100.
+    /// Interprets a response to a batch of the records 9, 10, 11, 100.
     fn judged(answer: &str) -> BatchResult {
         let batch = ["9", "10", "11", "100"].map(|text| SequenceNumber::parse(text).unwrap());
         let batch: Vec<_> = batch.iter().collect();
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_reported_is_success_in_every_spelling() {
+    fn every_form_of_no_failures_is_success() {
         for answer in ["", " ", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
             assert_eq!(judged(answer), BatchResult::Succeeded, "{answer}");
         }
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_number_counts_not_the_first_nor_the_lowest_text() {
+    fn the_lowest_number_counts_and_not_the_first_or_the_lowest_text() {
         assert_eq!(judged(&reported(&["10"])), BatchResult::FailedFrom(1));
         assert_eq!(judged(&reported(&["100", "11"])), BatchResult::FailedFrom(2));
         assert_eq!(judged(&reported(&["100", "10", "9"])), BatchResult::FailedFrom(0));
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_makes_no_sense_fails_the_whole_batch() {
+    fn an_invalid_response_fails_the_whole_batch() {
         for answer in [
             r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
@@ -115,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn one_identifier_the_batch_did_not_hold_fails_the_whole_batch() {
-        let unknown = BatchResult::Unusable("the batch did not hold the itemIdentifier 12".to_owned());
+    fn an_identifier_that_is_not_in_the_batch_fails_the_whole_batch() {
+        let unknown = BatchResult::Unusable("the itemIdentifier 12 is not in the batch".to_owned());
         assert_eq!(judged(&reported(&["12"])), unknown);
         assert_eq!(judged(&reported(&["11", "12"])), unknown);
     }

@@ -1,4 +1,4 @@
-//! Owns the wait between two attempts. Knows neither what is attempted nor a clock.
+//! Owns the wait between two attempts. It knows neither what is attempted nor a clock.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(crate) struct RetryBackoff {
 }
 
 impl RetryBackoff {
-    /// The wait after so many failures in a row; none after none.
+    /// The wait after this many consecutive failures; zero without failures.
     pub(crate) fn delay(&self, failures: u32) -> Duration {
         match failures {
             0 => Duration::ZERO,

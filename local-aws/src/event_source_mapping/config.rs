@@ -1,4 +1,4 @@
-//! Owns a mapping's settings and their validation. Names and defaults are those of Lambda where Lambda has the setting.
+//! Owns a mapping's settings and their validation. Settings that Lambda also has use its names and defaults.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -13,43 +13,43 @@ use super::limits::{
     MAX_RETRY_BACKOFF, MAX_STREAM_NAME_CHARS,
 };
 
-/// For each shard the sequence number up to which, itself included, every record is done.
+/// For each shard, the sequence number up to and including which every record is done.
 pub type Checkpoints = BTreeMap<String, SequenceNumber>;
 
-/// Where reading begins.
+/// Where reading starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum StartingPosition {
     /// At the oldest record of each shard.
     #[default]
     TrimHorizon,
-    /// Behind each shard's checkpoint; at the oldest record of a shard that has none.
+    /// After each shard's checkpoint; at the oldest record of a shard without one.
     Checkpoints(Checkpoints),
 }
 
-/// A mapping's settings. Start from [`MappingConfig::new`] and change what differs.
+/// A mapping's settings. Start with [`MappingConfig::new`] and change individual fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingConfig {
     /// The stream to read: 1 to 128 letters, digits, `_`, `.` or `-`.
     pub stream_name: String,
-    /// Most records in one batch, 1 to 10,000. Lambda's default: 100.
+    /// Maximum records per batch, 1 to 10,000. Lambda's default: 100.
     pub batch_size: usize,
-    /// How long a batch is gathered, at most 300 s. Zero, the default, invokes with what is there.
+    /// How long a batch is gathered, at most 300 s. Zero, the default, invokes with the available records.
     pub maximum_batching_window: Duration,
-    /// Batches of one shard at once, 1 to 10, in order per partition key. Lambda's default: 1.
+    /// Concurrent batches per shard, 1 to 10, in order per partition key. Lambda's default: 1.
     pub parallelization_factor: usize,
-    /// Where reading begins. Default: the trim horizon.
+    /// Where reading starts. Default: the trim horizon.
     pub starting_position: StartingPosition,
     /// How long an invocation may run before it is dropped, up to 900 s. Lambda's default: 3 s.
     pub function_timeout: Duration,
-    /// The wait before a shard that had nothing new is read again, 1 ms to 10 s. Default: 20 ms. Lambda polls once a
-    /// second; a real stream takes five reads a second and shard.
+    /// The wait before reading an idle shard again, 1 ms to 10 s. Default: 20 ms. Lambda polls once per second; a real
+    /// stream allows five reads per second and shard.
     pub poll_interval: Duration,
-    /// The longest that wait becomes while a shard stays without anything new, from `poll_interval` to 10 s; it doubles
-    /// until then. Default: 20 ms, so that it stays as it is.
+    /// The maximum of that wait, which doubles while a shard stays idle, from `poll_interval` to 10 s. Default: 20 ms,
+    /// so it does not grow.
     pub idle_poll_interval: Duration,
-    /// The wait after a first failed attempt, 1 ms to 60 s; it doubles with every further one. Default: 50 ms.
+    /// The wait after the first failed attempt, 1 ms to 60 s; it doubles with each further one. Default: 50 ms.
     pub retry_backoff_initial: Duration,
-    /// The longest wait between two attempts, at least the first one, at most 60 s. Default: 1 s.
+    /// The maximum wait between two attempts, from `retry_backoff_initial` to 60 s. Default: 1 s.
     pub retry_backoff_max: Duration,
     /// Whether a batch is split in two when the function fails or times out. Lambda's default: no.
     pub bisect_batch_on_function_error: bool,
@@ -57,13 +57,13 @@ pub struct MappingConfig {
 
 /// A setting outside its limits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field} is {value}, but must be {limit}")]
+#[error("{field} is {value}, must be {limit}")]
 pub struct MappingConfigError {
     /// The field of [`MappingConfig`].
     pub field: &'static str,
     /// Its value.
     pub value: String,
-    /// What it must be.
+    /// Its limits.
     pub limit: String,
 }
 
@@ -88,7 +88,7 @@ impl MappingConfig {
     /// Checks every setting against its limits.
     ///
     /// # Errors
-    /// The first setting that is outside, with its value and its limits.
+    /// The first setting outside its limits, with its value and limits.
     pub fn validate(&self) -> Result<(), MappingConfigError> {
         let tick = Duration::from_millis(1);
         check_stream_name(&self.stream_name)?;
@@ -102,7 +102,7 @@ impl MappingConfig {
         check("retry_backoff_max", self.retry_backoff_max, self.retry_backoff_initial..=MAX_RETRY_BACKOFF)
     }
 
-    /// The wait before a shard is read again, by how often in a row it had nothing new.
+    /// The wait before reading a shard again, by the number of consecutive reads without records.
     pub(crate) fn polling(&self) -> RetryBackoff {
         RetryBackoff { initial: self.poll_interval, max: self.idle_poll_interval }
     }
@@ -111,7 +111,7 @@ impl MappingConfig {
         RetryBackoff { initial: self.retry_backoff_initial, max: self.retry_backoff_max }
     }
 
-    /// Behind which record of a shard reading begins.
+    /// The record of a shard after which reading starts.
     pub(crate) fn checkpoint(&self, shard: &str) -> Option<SequenceNumber> {
         match &self.starting_position {
             StartingPosition::TrimHorizon => None,
@@ -161,33 +161,27 @@ mod tests {
 
     #[test]
     fn a_fault_names_field_value_and_limit() {
-        let name = "stream_name is \"click stream\", but must be 1 to 128 letters, digits, '_', '.' or '-'";
+        let name = "stream_name is \"click stream\", must be 1 to 128 letters, digits, '_', '.' or '-'";
         assert_eq!(fault(|config| config.stream_name = "click stream".into()), name);
-        assert_eq!(fault(|config| config.batch_size = 0), "batch_size is 0, but must be 1 to 10000");
-        assert_eq!(fault(|config| config.batch_size = 10_001), "batch_size is 10001, but must be 1 to 10000");
+        assert_eq!(fault(|config| config.batch_size = 0), "batch_size is 0, must be 1 to 10000");
+        assert_eq!(fault(|config| config.batch_size = 10_001), "batch_size is 10001, must be 1 to 10000");
         assert_eq!(
             fault(|config| config.maximum_batching_window = Duration::from_secs(301)),
-            "maximum_batching_window is 301s, but must be 0ns to 300s"
+            "maximum_batching_window is 301s, must be 0ns to 300s"
         );
-        assert_eq!(
-            fault(|config| config.parallelization_factor = 11),
-            "parallelization_factor is 11, but must be 1 to 10"
-        );
+        assert_eq!(fault(|config| config.parallelization_factor = 11), "parallelization_factor is 11, must be 1 to 10");
         assert_eq!(
             fault(|config| config.function_timeout = Duration::ZERO),
-            "function_timeout is 0ns, but must be 1ms to 900s"
+            "function_timeout is 0ns, must be 1ms to 900s"
         );
-        assert_eq!(
-            fault(|config| config.poll_interval = Duration::ZERO),
-            "poll_interval is 0ns, but must be 1ms to 10s"
-        );
+        assert_eq!(fault(|config| config.poll_interval = Duration::ZERO), "poll_interval is 0ns, must be 1ms to 10s");
         assert_eq!(
             fault(|config| config.retry_backoff_initial = Duration::from_secs(61)),
-            "retry_backoff_initial is 61s, but must be 1ms to 60s"
+            "retry_backoff_initial is 61s, must be 1ms to 60s"
         );
         assert_eq!(
             fault(|config| config.retry_backoff_max = Duration::from_millis(1)),
-            "retry_backoff_max is 1ms, but must be 50ms to 60s"
+            "retry_backoff_max is 1ms, must be 50ms to 60s"
         );
     }
 }

@@ -1,19 +1,19 @@
-//! Owns the two choices that Lambda leaves open and that a function must therefore live with: where a batch is cut,
-//! and whether what succeeded is delivered once more. The seam for runs that are meaner than Lambda usually is.
+//! Owns the two choices that Lambda leaves open and that a function must therefore handle: where a batch ends, and
+//! whether records that succeeded are redelivered. Tests use it to be harsher than Lambda usually is.
 
-/// Chooses within what Lambda may do. Whatever it answers, no record is skipped and order holds per partition key.
+/// Chooses within what Lambda can do. Whatever it returns, no record is skipped and the order per partition key holds.
 ///
-/// It is called from all shards at once, and must not block.
+/// All shards call it concurrently; it must not block.
 pub trait DeliveryPolicy: Send + Sync + 'static {
-    /// How many of the records that fit go into the next batch. Below one counts as one, above `fitting` as `fitting`.
+    /// How many of the fitting records go into the next batch. Clamped to 1 to `fitting`.
     fn cut(&self, fitting: usize) -> usize;
 
-    /// How many of a batch's first `succeeded` records are taken for done; the others are delivered again, as after a
-    /// lost checkpoint. Above `succeeded` counts as `succeeded`. One that never lets a batch pass never comes to an end.
+    /// How many of a batch's first `succeeded` records count as done; the others are redelivered, as after a lost
+    /// checkpoint. At most `succeeded`. A policy that always returns 0 never makes progress.
     fn checkpoint(&self, succeeded: usize) -> usize;
 }
 
-/// What Lambda does as a rule: batches as large as they may be, and every success kept.
+/// What Lambda usually does: batches as large as possible, and no redelivery after success.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LikeLambda;
 

@@ -1,33 +1,33 @@
-//! Owns what can end a mapping. A failed invocation or a failed read does not: both are retried without limit.
+//! Owns the errors that end a mapping. A failed invocation or a failed read does not: both are retried without limit.
 
 use shared::sequence_number::{InvalidSequenceNumber, SequenceNumber};
 use tokio::task::JoinError;
 
-/// Why a mapping has ended. It can be cloned, as everyone who waits for the mapping is told.
+/// Why a mapping ended. It is cloneable because everything that waits for the mapping receives it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
-    /// The stream, or the shard to read, does not exist or does not exist any more.
-    #[error("{call} on stream {stream}: it was not found: {message}")]
+    /// The stream or the shard does not exist or no longer exists.
+    #[error("{call} on stream {stream}: not found: {message}")]
     NotFound {
-        /// The call of Kinesis.
+        /// The Kinesis API call.
         call: &'static str,
         /// The stream's name.
         stream: String,
-        /// What Kinesis said.
+        /// Kinesis' error message.
         message: String,
     },
-    /// Kinesis refuses a call for a reason that waiting does not heal: rights, or a checkpoint of another stream.
-    #[error("{call} on stream {stream}: it was refused: {message}")]
+    /// Kinesis rejects a call for a reason that retries cannot fix: permissions, or a checkpoint of another stream.
+    #[error("{call} on stream {stream}: rejected: {message}")]
     Refused {
-        /// The call of Kinesis.
+        /// The Kinesis API call.
         call: &'static str,
         /// The stream's name.
         stream: String,
-        /// What Kinesis said.
+        /// Kinesis' error message.
         message: String,
     },
-    /// A shard gave a record that is not behind the one before it. Going on would break the order or skip a record.
-    #[error("shard {shard} gave record {found} after record {previous}")]
+    /// A shard returned a record out of order. Continuing would break the order or skip a record.
+    #[error("shard {shard} returned record {found} after record {previous}")]
     OutOfOrder {
         /// The shard.
         shard: String,
@@ -36,35 +36,35 @@ pub enum MappingError {
         /// The record that came after it.
         found: SequenceNumber,
     },
-    /// A shard gave a record whose sequence number cannot be read.
+    /// A shard returned a record with an invalid sequence number.
     #[error("shard {shard}: {source}")]
     SequenceNumber {
         /// The shard.
         shard: String,
-        /// What is wrong with it.
+        /// The fault.
         source: InvalidSequenceNumber,
     },
     /// A record or an event could not be written as JSON.
-    #[error("shard {shard}: the event could not be written as JSON: {message}")]
+    #[error("shard {shard}: cannot write the event as JSON: {message}")]
     Event {
         /// The shard.
         shard: String,
-        /// What serde said.
+        /// serde's error message.
         message: String,
     },
     /// A task of the mapping itself panicked: a defect of this crate, not of the function.
     #[error("a task of the event source mapping panicked: {message}")]
     Panicked {
-        /// The panic, as far as it is known.
+        /// The panic's message, if known.
         message: String,
     },
-    /// The mapping was stopped or dropped before what was waited for came.
+    /// The mapping was stopped or dropped before the awaited condition was met.
     #[error("the event source mapping was stopped")]
     Stopped,
 }
 
 impl From<JoinError> for MappingError {
-    /// No task of a mapping is cancelled while its result is waited for: it has panicked.
+    /// A task is never cancelled while its result is awaited, so this is always a panic.
     fn from(error: JoinError) -> Self {
         Self::Panicked { message: error.to_string() }
     }

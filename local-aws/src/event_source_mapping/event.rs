@@ -1,5 +1,5 @@
-//! Owns the JSON of a Kinesis event, as Lambda hands it to a function, and its size. Each record is written once, when
-//! it is read; a batch only joins them. It must not know which records make a batch.
+//! Owns the JSON of a Kinesis event, as Lambda passes it to a function, and its size. Each record is serialized once,
+//! when it is read; a batch only joins them. It must not know which records form a batch.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,13 +10,13 @@ use shared::sequence_number::SequenceNumber;
 use super::error::MappingError;
 use super::stream::StreamRecord;
 
-/// The account of the ARNs in an event: no account has this number.
+/// The account in the ARNs of an event: not the number of any real account.
 const ACCOUNT: &str = "000000000000";
 
-/// Bytes of an event around its records: `{"Records":[]}`.
+/// Bytes of an event without its records: `{"Records":[]}`.
 const ENVELOPE_BYTES: usize = r#"{"Records":[]}"#.len();
 
-/// A record, written as the part of an event that it will be.
+/// A record, serialized as its part of an event.
 #[derive(Debug)]
 pub(crate) struct EventRecord {
     pub(crate) sequence_number: SequenceNumber,
@@ -25,24 +25,24 @@ pub(crate) struct EventRecord {
 }
 
 impl EventRecord {
-    /// Bytes this record adds to an event, the comma before the next one included.
+    /// Bytes that this record adds to an event, including the comma after it.
     pub(crate) fn event_bytes(&self) -> usize {
         self.json.get().len() + 1
     }
 }
 
-/// Bytes of an event whose records add so many bytes; the last one has no comma behind it.
+/// Bytes of an event whose records add `records_bytes`; the last one has no comma.
 pub(crate) fn event_bytes(records_bytes: usize) -> usize {
     ENVELOPE_BYTES + records_bytes.saturating_sub(1)
 }
 
-/// Joins records to the event a function gets.
+/// Joins records to the event that a function receives.
 pub(crate) fn event<'a>(shard: &str, records: impl Iterator<Item = &'a EventRecord>) -> Result<String, MappingError> {
     let event = Event { records: records.map(|record| &*record.json).collect() };
     serde_json::to_string(&event).map_err(|error| unwritable(shard, &error))
 }
 
-/// What is the same in every record of one shard.
+/// The fields that all records of a shard share.
 #[derive(Debug)]
 pub(crate) struct EventSource {
     shard: String,
@@ -61,7 +61,7 @@ impl EventSource {
         }
     }
 
-    /// Writes a record as the part of an event that it will be.
+    /// Serializes a record as its part of an event.
     pub(crate) fn write(&self, record: StreamRecord) -> Result<EventRecord, MappingError> {
         let json = to_raw_value(&RecordJson {
             kinesis: KinesisJson {
@@ -117,7 +117,8 @@ struct KinesisJson<'a> {
     approximate_arrival_timestamp: f64,
 }
 
-/// Seconds with a fraction, as Lambda writes times. Doubles hold milliseconds exactly enough until the year 287396.
+/// Seconds with a fraction, as Lambda writes times. A double represents milliseconds precisely enough until the year
+/// 287396.
 fn seconds(milliseconds: i64) -> f64 {
     milliseconds as f64 / 1000.0
 }
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_written_as_lambda_writes_it() {
+    fn an_event_has_the_form_that_lambda_writes() {
         let record = written("Hello, this is a test.");
         let expected = concat!(
             r#"{"Records":[{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"user \"1\"","#,
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_is_known_before_an_event_is_joined() {
+    fn the_size_of_an_event_is_known_before_its_records_are_joined() {
         for count in 0..4 {
             let records: Vec<_> = (0..count).map(|index| written(&"x".repeat(index))).collect();
             let bytes = records.iter().map(EventRecord::event_bytes).sum();

@@ -1,4 +1,4 @@
-//! Owns what the mapping invokes and how one invocation ends. Knows nothing of records.
+//! Owns what the mapping invokes and how an invocation ends. It does not know records.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-/// What a mapping invokes: a Lambda function's handler. A closure that returns such a future is one, too.
+/// What a mapping invokes: a Lambda function's handler. Closures that return such a future implement it.
 ///
-/// Several invocations run at once when the mapping has several shards or a parallelization factor above one.
+/// Several invocations run concurrently if the mapping has several shards or a parallelization factor above one.
 pub trait Function: Send + Sync + 'static {
-    /// Handles an event, the JSON text Lambda hands over for Kinesis, and answers with JSON text
-    /// (`{"batchItemFailures":[{"itemIdentifier":"…"}]}`) or with the error it failed with.
+    /// Handles an event, the JSON that Lambda passes for Kinesis. Returns JSON
+    /// (`{"batchItemFailures":[{"itemIdentifier":"…"}]}`) or an error message.
     ///
-    /// At the deadline the future is dropped, as Lambda ends the environment; it must not block its thread.
+    /// The future is dropped at the deadline, at which Lambda would kill the environment. It must not block its thread.
     fn invoke(&self, event: String, deadline: Instant) -> impl Future<Output = Result<String, String>> + Send;
 }
 
@@ -31,15 +31,15 @@ where
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InvocationResult {
-    /// With an answer, not yet read.
+    /// With a response, not yet interpreted.
     Answered(String),
-    /// With an error, or by a panic.
+    /// With an error or a panic.
     Failed(String),
     /// At its deadline.
     TimedOut,
 }
 
-/// Invokes the function once. A panic is the function's failure, as a crashed environment is in Lambda.
+/// Invokes the function once. A panic counts as a failure of the function, like a crashed environment in Lambda.
 pub(crate) async fn invoke<F: Function>(function: Arc<F>, event: String, deadline: Instant) -> InvocationResult {
     let invocation = AssertUnwindSafe(async { function.invoke(event, deadline).await }).catch_unwind();
     match timeout_at(deadline, invocation).await {

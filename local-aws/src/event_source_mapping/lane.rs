@@ -1,6 +1,6 @@
-//! Owns the queue of one lane: which of its records make the next batch, when, and what an outcome leaves to be done.
-//! Pure and synchronous; time is an argument, counted from the mapping's start. At most one batch is in flight, so the
-//! order of the queue is the order of delivery. It must not drop a record that is not done.
+//! Owns the queue of one lane: which of its records form the next batch, when, and which remain after an outcome. Pure
+//! and synchronous; time is an argument, counted from the mapping's start. At most one batch is in flight, so the
+//! queue's order is the order of delivery. It must not drop a record that is not done.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::backoff::RetryBackoff;
 use super::delivery_policy::DeliveryPolicy;
 use super::event::{EventRecord, event_bytes};
 
-/// What batches must keep to.
+/// The limits and settings of batches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchRules {
     pub(crate) max_records: usize,
@@ -23,25 +23,25 @@ pub(crate) struct BatchRules {
 /// What a lane does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NextDelivery {
-    /// A batch of so many records is ready.
+    /// A batch with this many records is ready.
     Deliver(usize),
-    /// Nothing before this time, unless records come in.
+    /// Nothing before this time, unless records arrive.
     WaitUntil(Duration),
-    /// Nothing until a record or an outcome comes.
+    /// Nothing until a record or an outcome arrives.
     Rest,
 }
 
-/// Records of one lane that are not done yet, oldest first.
+/// The records of one lane that are not done, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
     queue: VecDeque<Queued>,
-    /// What the queue adds to an event.
+    /// Bytes that the queue adds to an event.
     queued_bytes: usize,
-    /// How many of the queue's first records are with the function; zero: none is.
+    /// How many of the queue's first records are in flight; zero if none.
     in_flight: usize,
-    /// Sizes of the next batches, where an earlier attempt has settled them.
+    /// Sizes of the next batches, if an earlier attempt determined them.
     settled_sizes: VecDeque<usize>,
-    /// The first records were delivered before: they wait for no window.
+    /// Whether the first records were delivered before: then they do not wait for the batching window.
     delivered_before: bool,
     failures_in_a_row: u32,
     /// No attempt before this time.
@@ -50,7 +50,7 @@ pub(crate) struct Lane {
 
 #[derive(Debug)]
 struct Queued {
-    /// The record's place in its shard, counted from the first one read.
+    /// The record's index in its shard, counted from the first record read.
     place: u64,
     read_at: Duration,
     record: EventRecord,
@@ -62,7 +62,7 @@ impl Lane {
         self.queue.push_back(Queued { place, read_at: now, record });
     }
 
-    /// The place of the oldest record that is not done.
+    /// The index of the oldest record that is not done.
     pub(crate) fn first_undone(&self) -> Option<u64> {
         self.queue.front().map(|queued| queued.place)
     }
@@ -71,12 +71,12 @@ impl Lane {
         self.queued_bytes
     }
 
-    /// The records that are with the function.
+    /// The records in flight.
     pub(crate) fn in_flight(&self) -> impl ExactSizeIterator<Item = &EventRecord> {
         self.queue.range(..self.in_flight).map(|queued| &queued.record)
     }
 
-    /// What to do now. `shard_ended`: no record will follow, so that waiting for more is idle.
+    /// What to do now. `shard_ended`: no more records follow, so there is nothing to wait for.
     pub(crate) fn next_step(&self, now: Duration, shard_ended: bool, rules: &BatchRules) -> NextDelivery {
         let Some(front) = self.queue.front().filter(|_| self.in_flight == 0) else {
             return NextDelivery::Rest;
@@ -97,9 +97,9 @@ impl Lane {
         }
     }
 
-    /// How many records fit into one batch: at least one, as a record too large for any batch must not be skipped.
+    /// How many records fit into one batch: at least one, because a record too large for any batch must not be skipped.
     fn fitting(&self, rules: &BatchRules) -> usize {
-        // The whole queue, as a rule: then there is nothing to count.
+        // Usually the whole queue fits, and there is nothing to count.
         if self.queue.len() <= rules.max_records && event_bytes(self.queued_bytes) <= rules.max_event_bytes {
             return self.queue.len();
         }
@@ -118,7 +118,7 @@ impl Lane {
         self.in_flight = records;
     }
 
-    /// Takes the verdict on what was in flight. Records that are done leave the queue; the others stay in front.
+    /// Applies the outcome of the batch in flight. Records that are done leave the queue; the others stay at its front.
     pub(crate) fn settle(
         &mut self,
         verdict: &BatchResult,
@@ -145,23 +145,23 @@ impl Lane {
         }
     }
 
-    /// Settles how the `left` records of a batch come again.
+    /// Determines how the `left` records of a batch are redelivered.
     fn settle_sizes(&mut self, verdict: &BatchResult, batch: usize, left: usize, rules: &BatchRules) {
         match verdict {
-            // In two halves, the first one first; a single record cannot be split.
+            // In two halves; a single record cannot be split.
             BatchResult::Errored(_) if rules.bisect_on_error && batch > 1 => {
                 self.settled_sizes.push_front(batch - batch.div_ceil(2));
                 self.settled_sizes.push_front(batch.div_ceil(2));
             }
-            // The same batch once more.
+            // The same batch again.
             BatchResult::Errored(_) | BatchResult::Unusable(_) => self.settled_sizes.push_front(batch),
-            // With bisecting the returned number is the cut; else newer records fill the batch up.
+            // With bisecting, the batch is split at the returned number; otherwise newer records fill it up.
             BatchResult::FailedFrom(_) if rules.bisect_on_error && left > 0 => self.settled_sizes.push_front(left),
             BatchResult::FailedFrom(_) | BatchResult::Succeeded => {}
         }
     }
 
-    /// Waits after a failure, the longer the more attempts in a row got nothing done.
+    /// Waits after a failure, longer with each consecutive attempt without progress.
     fn back_off(&mut self, verdict: &BatchResult, done: usize, now: Duration, backoff: RetryBackoff) {
         if done > 0 || *verdict == BatchResult::Succeeded {
             self.failures_in_a_row = 0;

@@ -1,12 +1,12 @@
-//! How one lane cuts, waits and sends again, step by step. What holds for every sequence of outcomes is stated as
-//! properties in `shard_cursor_tests.rs`.
+//! How one lane forms batches, waits and redelivers, step by step. `shard_cursor_tests.rs` states properties that hold
+//! for every sequence of outcomes.
 use serde_json::value::RawValue;
 use shared::sequence_number::SequenceNumber;
 
 use super::super::delivery_policy::LikeLambda;
 use super::*;
 
-/// Each record adds so many bytes to an event.
+/// Bytes that each record adds to an event.
 const RECORD_BYTES: usize = 10;
 
 fn rules() -> BatchRules {
@@ -43,7 +43,7 @@ fn lane(records: u64) -> Lane {
     lane
 }
 
-/// Delivers what is ready at `now` and names it.
+/// Delivers the batch that is ready at `now` and returns its records.
 fn deliver(lane: &mut Lane, now: Duration, rules: &BatchRules) -> Vec<u64> {
     let NextDelivery::Deliver(records) = lane.next_step(now, false, rules) else {
         panic!("nothing is ready: {:?}", lane.next_step(now, false, rules));
@@ -57,7 +57,7 @@ fn errored() -> BatchResult {
 }
 
 #[test]
-fn a_batch_is_as_large_as_the_batch_size_allows_and_one_at_a_time() {
+fn a_batch_is_as_large_as_the_batch_size_allows_and_only_one_is_in_flight() {
     let (mut lane, rules) = (lane(6), rules());
     assert_eq!(deliver(&mut lane, ms(0), &rules), [0, 1, 2, 3]);
     assert_eq!(lane.next_step(ms(0), true, &rules), NextDelivery::Rest);
@@ -68,7 +68,7 @@ fn a_batch_is_as_large_as_the_batch_size_allows_and_one_at_a_time() {
 }
 
 #[test]
-fn a_batch_ends_where_the_payload_limit_would_be_passed() {
+fn a_batch_ends_before_it_exceeds_the_payload_limit() {
     let three_records = event_bytes(3 * RECORD_BYTES);
     let exact = BatchRules { max_event_bytes: three_records, ..rules() };
     assert_eq!(deliver(&mut lane(6), ms(0), &exact), [0, 1, 2]);
@@ -101,7 +101,7 @@ fn a_batch_waits_for_its_window_unless_it_is_full_or_the_shard_has_ended() {
 }
 
 #[test]
-fn the_window_begins_with_the_first_record_of_the_batch() {
+fn the_window_starts_with_the_first_record_of_the_batch() {
     let rules = BatchRules { window: ms(500), ..rules() };
     let mut lane = Lane::default();
     lane.push(0, record(0, RECORD_BYTES), ms(200));
@@ -110,7 +110,7 @@ fn the_window_begins_with_the_first_record_of_the_batch() {
 }
 
 #[test]
-fn an_error_sends_the_same_batch_again_after_a_wait_although_more_would_fit() {
+fn an_error_redelivers_the_same_batch_after_a_wait_even_if_more_would_fit() {
     let (mut lane, rules) = (lane(2), rules());
     assert_eq!(deliver(&mut lane, ms(0), &rules), [0, 1]);
     lane.push(2, record(2, RECORD_BYTES), ms(0));
@@ -124,7 +124,7 @@ fn an_error_sends_the_same_batch_again_after_a_wait_although_more_would_fit() {
 }
 
 #[test]
-fn waits_grow_with_every_failure_up_to_the_cap_and_begin_anew_after_progress() {
+fn waits_grow_with_every_failure_up_to_the_cap_and_reset_after_progress() {
     let (mut lane, rules) = (lane(4), rules());
     let mut now = ms(0);
     let mut wait_after = |lane: &mut Lane, verdict: BatchResult| {
@@ -143,7 +143,7 @@ fn waits_grow_with_every_failure_up_to_the_cap_and_begin_anew_after_progress() {
 }
 
 #[test]
-fn a_partial_failure_comes_again_from_the_lowest_number_filled_up_with_newer_records() {
+fn a_partial_failure_is_redelivered_from_the_lowest_number_and_filled_up_with_newer_records() {
     let rules = BatchRules { window: ms(300_000), ..rules() };
     let mut lane = lane(6);
     assert_eq!(deliver(&mut lane, ms(0), &rules), [0, 1, 2, 3]);
@@ -153,10 +153,10 @@ fn a_partial_failure_comes_again_from_the_lowest_number_filled_up_with_newer_rec
 }
 
 #[test]
-fn bisecting_sends_the_halves_in_order_and_splits_them_again() {
+fn bisecting_delivers_the_halves_in_order_and_splits_them_again() {
     let rules = BatchRules { bisect_on_error: true, ..rules() };
     let (mut lane, mut now, mut batches) = (lane(4), ms(0), Vec::new());
-    // Record 1 is the poison; it succeeds once it has been delivered alone.
+    // Record 1 is the poison; it succeeds once it is delivered alone.
     for _ in 0..20 {
         let NextDelivery::Deliver(_) = lane.next_step(now, false, &rules) else {
             now += ms(100);
@@ -171,7 +171,7 @@ fn bisecting_sends_the_halves_in_order_and_splits_them_again() {
 }
 
 #[test]
-fn a_batch_of_three_is_split_into_two_and_one_and_a_single_record_comes_again_as_it_is() {
+fn a_batch_of_three_is_split_into_two_and_one_and_a_single_record_is_not_split() {
     let rules = BatchRules { bisect_on_error: true, ..rules() };
     let mut lane = lane(3);
     deliver(&mut lane, ms(0), &rules);
@@ -184,7 +184,7 @@ fn a_batch_of_three_is_split_into_two_and_one_and_a_single_record_comes_again_as
 }
 
 #[test]
-fn bisecting_cuts_a_partial_failure_at_the_returned_number_and_adds_nothing() {
+fn bisecting_splits_a_partial_failure_at_the_returned_number_and_adds_nothing() {
     let rules = BatchRules { bisect_on_error: true, ..rules() };
     let mut lane = lane(6);
     deliver(&mut lane, ms(0), &rules);
@@ -193,7 +193,7 @@ fn bisecting_cuts_a_partial_failure_at_the_returned_number_and_adds_nothing() {
 }
 
 #[test]
-fn a_policy_that_forgets_a_success_makes_the_batch_come_again_at_once() {
+fn a_policy_that_forgets_a_success_redelivers_the_batch_at_once() {
     struct ForgetsAllButOne;
     impl DeliveryPolicy for ForgetsAllButOne {
         fn cut(&self, fitting: usize) -> usize {

@@ -1,5 +1,5 @@
-//! Owns which shards may be read: a child only when its parents are done, so that order holds per partition key over
-//! a reshard. Pure; it must not ask Kinesis.
+//! Decides which shards can be read: a child only after its parents are done, which keeps the order per partition key
+//! across a reshard. Pure; it must not call Kinesis.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ pub(crate) struct Lineage {
 }
 
 impl Lineage {
-    /// Names the shards to start now and takes them for started. `listed` must be the whole list of the stream's
-    /// shards: a parent that is not in it has expired, and nothing is left of it to wait for.
+    /// Returns the shards to start now and marks them as started. `listed` must contain all shards of the stream: a
+    /// parent that is not in it has expired and need not be waited for.
     pub(crate) fn start(&mut self, listed: &[StreamShard]) -> Vec<String> {
         let alive: BTreeSet<_> = listed.iter().map(|shard| &shard.id).collect();
         let may_start = |shard: &&StreamShard| {
@@ -26,12 +26,12 @@ impl Lineage {
         starting
     }
 
-    /// A shard is read to its end and every one of its batches is done.
+    /// Marks a shard as finished: read to its end, with every batch done.
     pub(crate) fn finish(&mut self, shard: String) {
         self.done.insert(shard);
     }
 
-    /// Whether a shard is being worked on.
+    /// Whether any shard is being processed.
     pub(crate) fn is_busy(&self) -> bool {
         self.started.len() > self.done.len()
     }

@@ -1,10 +1,10 @@
-//! A stand-in for Lambda's event source mapping of a Kinesis stream: it reads the shards, cuts batches, invokes a
-//! function and sends again what the function did not finish. In the order in which a record passes them:
+//! An emulation of Lambda's event source mapping for a Kinesis stream: it reads the shards, forms batches, invokes a
+//! function and redelivers records that the function did not finish. In the order in which a record passes them:
 //!
-//! config, limits → stream (calls of Kinesis) → lineage (parents before children) → shard_reader → event (its JSON) →
-//! shard_cursor, lane (what is delivered when; pure) → function → answer (what it means; pure) → progress.
-//! shard_worker is the shell around one shard; this file is the one around the stream. It must not know what the
-//! records hold. There is no limit on retries or on a record's age, and no destination for failures.
+//! config, limits → stream (calls to Kinesis) → lineage (parents before children) → shard_reader → event (its JSON) →
+//! shard_cursor, lane (what is delivered when; pure) → function → answer (its interpretation; pure) → progress.
+//! shard_worker is the shell around one shard; this file is the shell around the stream. It must not know the records'
+//! content. Retries and record age are unlimited, and there is no on-failure destination.
 
 mod answer;
 mod backoff;
@@ -41,8 +41,8 @@ use shard_reader::ShardReader;
 use shard_worker::{ShardWorker, WorkerContext};
 use stream::{KinesisError, Stream};
 
-/// A running mapping. It ends when it is stopped, when it is dropped, or with the first error that retrying cannot
-/// heal; that error is told to everyone who waits on its [`MappingProgress`] and to [`EventSourceMapping::stop`].
+/// A running mapping. It ends when it is stopped or dropped, or at the first error that retries cannot fix. Every
+/// waiting [`MappingProgress`] and [`EventSourceMapping::stop`] return that error.
 #[derive(Debug)]
 pub struct EventSourceMapping {
     progress: MappingProgress,
@@ -54,12 +54,12 @@ impl EventSourceMapping {
     /// Starts to read a stream and to invoke a function. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The first setting that is outside its limits. Whether the stream exists shows in the progress.
+    /// The first setting outside its limits. If the stream does not exist, the progress returns that error.
     pub fn start<F: Function>(client: Client, config: MappingConfig, function: F) -> Result<Self, MappingConfigError> {
         Self::start_with_policy(client, config, function, LikeLambda)
     }
 
-    /// As [`EventSourceMapping::start`], with another choice of where batches are cut and what is delivered again.
+    /// Like [`EventSourceMapping::start`], with another policy for batch sizes and redelivery.
     ///
     /// # Errors
     /// As [`EventSourceMapping::start`].
@@ -79,22 +79,22 @@ impl EventSourceMapping {
         Ok(Self { progress, stop, running })
     }
 
-    /// A view of what the mapping has done, and the means to wait for more.
+    /// A view of the mapping's progress, which can also be awaited.
     pub fn progress(&self) -> MappingProgress {
         self.progress.clone()
     }
 
-    /// For each shard the sequence number up to which all is done; a shard of which nothing is done is not in it.
+    /// For each shard, the sequence number up to which all records are done; shards without progress are left out.
     pub fn checkpoints(&self) -> Checkpoints {
         self.progress.checkpoints()
     }
 
-    /// Begins no further read and no further invocation, lets the running invocations finish (at the latest at their
-    /// deadlines), takes their answers, and gives the checkpoints from which another mapping can go on. When this
-    /// future is dropped before that, everything ends as if the mapping had been dropped.
+    /// Starts no further reads or invocations, waits for the running invocations (at most until their deadlines),
+    /// applies their responses, and returns the checkpoints from which another mapping can continue. Dropping this
+    /// future early has the same effect as dropping the mapping.
     ///
     /// # Errors
-    /// The error that had ended the mapping before.
+    /// The error that ended the mapping earlier.
     pub async fn stop(mut self) -> Result<Checkpoints, MappingError> {
         self.stop.send_replace(true);
         (&mut self.running).await??;
@@ -103,7 +103,7 @@ impl EventSourceMapping {
 }
 
 impl Drop for EventSourceMapping {
-    /// Ends every task at its next await; invocations that run are dropped, and their batches are not done.
+    /// Ends every task at its next await. Running invocations are dropped, and their batches are not done.
     fn drop(&mut self) {
         self.running.abort();
     }
@@ -112,16 +112,16 @@ impl Drop for EventSourceMapping {
 async fn run<F: Function>(stream: Stream, context: Arc<WorkerContext<F>>) -> Result<(), MappingError> {
     let mut workers = JoinSet::new();
     let result = work(&stream, &context, &mut workers).await;
-    // Before the error is told, so that nothing is invoked any more when it is heard of.
+    // Before the error is published, so that nothing is invoked after it is visible.
     workers.shutdown().await;
     if let Err(error) = &result {
-        tracing::error!(stream = stream.name(), %error, "the event source mapping has ended");
+        tracing::error!(stream = stream.name(), %error, "the event source mapping ended");
         context.reporter.failed(error.clone());
     }
     result
 }
 
-/// Starts a worker for each shard when its time has come, until the mapping is stopped and every worker has ended.
+/// Starts a worker for each shard once its parents are done, until the mapping is stopped and every worker has ended.
 async fn work<F: Function>(
     stream: &Stream,
     context: &Arc<WorkerContext<F>>,
@@ -149,7 +149,7 @@ async fn work<F: Function>(
             Err(KinesisError::IteratorExpired(reason) | KinesisError::Retry(reason)) => {
                 failures_in_a_row += 1;
                 let wait = context.config.backoff().delay(failures_in_a_row);
-                tracing::warn!(stream = stream.name(), reason, ?wait, "shards could not be listed, it is tried again");
+                tracing::warn!(stream = stream.name(), reason, ?wait, "listing shards failed, will retry");
                 wait
             }
         };
@@ -166,13 +166,13 @@ async fn work<F: Function>(
     Ok(())
 }
 
-/// How long the list of shards is good for: not long when there is nothing to read.
+/// How long to use a list of shards: not long if there is nothing to read.
 fn discovery_interval(lineage: &Lineage, config: &MappingConfig) -> Duration {
     if lineage.is_busy() { DISCOVERY_INTERVAL } else { config.poll_interval }
 }
 
-/// Resolves when the mapping is to stop, or nobody is left who could say so.
+/// Resolves when the mapping must stop, or its handle is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error says that the sender is gone, with the mapping's handle.
+    // An error means that the sender is gone, together with the mapping's handle.
     let _ = stop.wait_for(|stop| *stop).await;
 }

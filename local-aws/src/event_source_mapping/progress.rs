@@ -1,5 +1,5 @@
-//! Owns what the outside sees of a mapping: counts, checkpoints, and the error that ended it. One value behind one
-//! watch channel, so that what is seen together was true together.
+//! Owns the visible progress of a mapping: counts, checkpoints, and the error that ended it. One value in one watch
+//! channel, so that a reader always sees a consistent state.
 
 use shared::sequence_number::SequenceNumber;
 use tokio::sync::watch;
@@ -8,22 +8,22 @@ use super::answer::BatchResult;
 use super::config::Checkpoints;
 use super::error::MappingError;
 
-/// What a mapping has done since it was started.
+/// The counts of a mapping since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Records read from the stream.
     pub records_read: u64,
-    /// Records that a checkpoint has passed: they, and all before them in their shard, are done.
+    /// Records that a checkpoint has passed: they and all earlier ones in their shard are done.
     pub records_done: u64,
-    /// Invocations that have begun.
+    /// Invocations started.
     pub invocations: u64,
-    /// Invocations that got nothing done: an error, a time-out or an answer that makes no sense.
+    /// Invocations that finished no record: an error, a time-out or an invalid response.
     pub failed_invocations: u64,
-    /// Invocations whose answer named records that are not done.
+    /// Invocations whose response named failed records.
     pub partially_failed_batches: u64,
 }
 
-/// A view of a mapping's progress; cheap to clone, and good for as long as it is kept.
+/// A view of a mapping's progress; cheap to clone, valid even after the mapping has ended.
 #[derive(Debug, Clone)]
 pub struct MappingProgress {
     state: watch::Receiver<State>,
@@ -37,17 +37,17 @@ struct State {
 }
 
 impl MappingProgress {
-    /// The counts now.
+    /// The current counts.
     pub fn counts(&self) -> Counts {
         self.state.borrow().counts
     }
 
-    /// For each shard the sequence number up to which all is done. A shard of which nothing is done is not in it.
+    /// For each shard, the sequence number up to which all records are done. Shards without progress are left out.
     pub fn checkpoints(&self) -> Checkpoints {
         self.state.borrow().checkpoints.clone()
     }
 
-    /// Waits until something has changed since this view was last asked for a change.
+    /// Waits until something has changed since the last call.
     ///
     /// # Errors
     /// The error that ended the mapping, or [`MappingError::Stopped`].
@@ -61,10 +61,10 @@ impl MappingProgress {
         }
     }
 
-    /// Waits until the counts are as asked for; returns at once if they already are.
+    /// Waits until `reached` returns true; returns at once if it already does.
     ///
     /// # Errors
-    /// The error that ended the mapping before, or [`MappingError::Stopped`].
+    /// The error that ended the mapping first, or [`MappingError::Stopped`].
     pub async fn wait_until(&self, mut reached: impl FnMut(&Counts) -> bool) -> Result<Counts, MappingError> {
         let mut state = self.state.clone();
         let mut met = false;
@@ -79,7 +79,7 @@ impl MappingProgress {
         }
     }
 
-    /// Waits until so many records are done.
+    /// Waits until this many records are done.
     ///
     /// # Errors
     /// As [`MappingProgress::wait_until`].
@@ -88,13 +88,14 @@ impl MappingProgress {
     }
 }
 
-/// The mapping's own side: every task holds one, and the last one gone tells who waits that the mapping has ended.
+/// The mapping's side: every task holds one. When the last one is dropped, every waiting view learns that the mapping
+/// ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter {
     state: watch::Sender<State>,
 }
 
-/// A reporter and the view of what it reports.
+/// A reporter and its view.
 pub(crate) fn channel() -> (Reporter, MappingProgress) {
     let (sender, receiver) = watch::channel(State::default());
     (Reporter { state: sender }, MappingProgress { state: receiver })

@@ -1,4 +1,4 @@
-//! What holds for every sequence of reads and outcomes, as properties, and a few cases step by step.
+//! Properties that hold for every sequence of reads and outcomes, and a few cases step by step.
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ use super::super::backoff::RetryBackoff;
 use super::super::delivery_policy::LikeLambda;
 use super::*;
 
-/// Numbers with 2 and 3 digits, so that an order by text would be wrong.
+/// Numbers with 2 and 3 digits, so that text order would be wrong.
 const FIRST_NUMBER: usize = 90;
 
 fn number(index: usize) -> SequenceNumber {
@@ -63,7 +63,7 @@ fn the_checkpoint_waits_for_the_slowest_lane() {
 }
 
 #[test]
-fn reading_ahead_ends_at_two_batches_per_lane_and_goes_on_when_one_is_done() {
+fn reading_ahead_stops_at_two_batches_per_lane_and_resumes_when_one_is_done() {
     let mut cursor = like_lambda(1, 5);
     assert_eq!(cursor.room(), 10);
     cursor.read((0..8).map(|index| record(index, 0)).collect(), Duration::ZERO);
@@ -77,7 +77,7 @@ fn reading_ahead_ends_at_two_batches_per_lane_and_goes_on_when_one_is_done() {
 }
 
 #[test]
-fn a_blocked_lane_bounds_what_the_others_read_past_it() {
+fn a_blocked_lane_limits_how_far_the_others_read_past_it() {
     let mut cursor = like_lambda(2, 5);
     let blocked = (0..20).find(|key| lane_of(&format!("user{key}"), 2) == 0).unwrap();
     let free = (0..20).find(|key| lane_of(&format!("user{key}"), 2) == 1).unwrap();
@@ -118,11 +118,11 @@ fn a_closed_shard_is_finished_when_its_last_batch_is() {
     assert!(cursor.is_finished());
 }
 
-/// One outcome of an invocation, before it is known what the batch holds.
+/// One outcome of an invocation, chosen before the content of the batch is known.
 #[derive(Debug, Clone)]
 enum Script {
     Success,
-    /// Reports these places of the batch, as fractions of its length.
+    /// Reports the records at these positions of the batch, as fractions of its length.
     Report(Vec<prop::sample::Index>),
     Error,
     TimeOut,
@@ -141,7 +141,7 @@ fn script() -> impl Strategy<Value = Script> {
     ]
 }
 
-/// Cuts and forgets as the numbers say, and as Lambda does when there are no more.
+/// Splits and forgets according to the numbers, and like Lambda after they run out.
 #[derive(Debug)]
 struct Scripted {
     cuts: Mutex<Vec<usize>>,
@@ -164,7 +164,7 @@ struct Case {
     max_records: usize,
     window_ms: u64,
     bisect: bool,
-    /// How many records each read gives at most.
+    /// Maximum number of records that each read returns.
     reads: Vec<usize>,
     /// Which of the running invocations ends next, and how.
     outcomes: Vec<(prop::sample::Index, Script)>,
@@ -197,14 +197,14 @@ fn case() -> impl Strategy<Value = Case> {
         })
 }
 
-/// A shard, the function and a model of what the function has acknowledged, kept apart from the cursor.
+/// A shard, the function, and a separate model of the records that the function has acknowledged.
 struct Simulation {
     case: Case,
     cursor: ShardCursor,
     now: Duration,
     read: usize,
     in_flight: BTreeMap<usize, Vec<usize>>,
-    /// Records the function has said to be done.
+    /// Records that the function acknowledged.
     acknowledged: BTreeSet<usize>,
     checkpointed: u64,
 }
@@ -239,7 +239,7 @@ impl Simulation {
             self.check_checkpoint();
             self.now += Duration::from_millis(1);
             steps += 1;
-            assert!(steps < 10_000, "the shard does not come to its end: {:?}", self.case);
+            assert!(steps < 10_000, "the shard does not finish: {:?}", self.case);
         }
         let all: BTreeSet<_> = (0..self.case.keys.len()).collect();
         assert_eq!(self.acknowledged, all);
@@ -269,8 +269,8 @@ impl Simulation {
         assert!(!idle_with_work || self.cursor.wake_at(self.now).is_some(), "nothing would wake the shard");
     }
 
-    /// For each partition key a batch holds a run of the key's records without a gap, all before it are acknowledged,
-    /// and no other invocation holds the key.
+    /// For each partition key, a batch contains consecutive records, all earlier ones are acknowledged, and no other
+    /// invocation has records of the key.
     fn check_batch(&self, batch: &[usize]) {
         assert!((1..=self.case.max_records).contains(&batch.len()));
         assert!(batch.is_sorted());
@@ -299,7 +299,7 @@ impl Simulation {
         self.checkpointed += self.cursor.settle(lane, &outcome, self.now).checkpointed;
     }
 
-    /// What the function answers, and what it thereby acknowledges.
+    /// The function's response; notes the records that it acknowledges.
     fn answer(&mut self, batch: &[usize], script: Script) -> InvocationResult {
         let reported = match script {
             Script::Error => return InvocationResult::Failed("boom".to_owned()),
@@ -326,7 +326,7 @@ impl Simulation {
 
 proptest! {
     #[test]
-    fn every_record_is_done_in_the_order_of_its_key_whatever_the_function_answers(case in case()) {
+    fn every_record_is_done_in_order_per_key_whatever_the_function_returns(case in case()) {
         Simulation::new(case).run();
     }
 }

@@ -1,5 +1,5 @@
-//! Owns the reading position in one shard: the iterator, and the last record read, behind which an expired iterator is
-//! made anew. It must not give a record twice, nor one out of order.
+//! Owns the reading position in one shard: the iterator, and the last record read, after which an expired iterator is
+//! renewed. It must not return a record twice or out of order.
 
 use shared::sequence_number::SequenceNumber;
 
@@ -7,7 +7,7 @@ use super::error::MappingError;
 use super::event::{EventRecord, EventSource};
 use super::stream::{KinesisError, Page, Stream};
 
-/// Reads one shard from its start, or from behind a checkpoint, to its end.
+/// Reads one shard from its start, or from after a checkpoint, to its end.
 #[derive(Debug)]
 pub(crate) struct ShardReader {
     stream: Stream,
@@ -21,7 +21,7 @@ pub(crate) struct ShardReader {
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) records: Vec<EventRecord>,
-    /// The shard is closed and nothing is behind these records.
+    /// Whether the shard is closed and ends with these records.
     pub(crate) shard_ended: bool,
 }
 
@@ -31,7 +31,7 @@ impl ShardReader {
         Self { stream, shard, source, iterator: None, last_read: after }
     }
 
-    /// Reads on, at most `limit` records. After an error the next call begins at the same place.
+    /// Reads the next records, at most `limit`. After an error, the next call starts at the same position.
     pub(crate) async fn read(&mut self, limit: usize) -> Result<Read, KinesisError> {
         let iterator = match self.iterator.clone() {
             Some(iterator) => iterator,

@@ -1,5 +1,5 @@
-//! Owns the work on one shard: reads, invocations and waits, as the shard's cursor asks for them. The thin shell around
-//! it: what is delivered when, and what is done, is decided there.
+//! Runs one shard: reads, invocations and waits, as its cursor requires. A thin shell: the cursor decides what is
+//! delivered when, and what is done.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::shard_reader::{Read, ShardReader};
 use super::stream::KinesisError;
 use super::{MappingConfig, stopped};
 
-/// What all workers of a mapping share.
+/// Shared by all workers of a mapping.
 pub(crate) struct WorkerContext<F> {
     pub(crate) config: MappingConfig,
     pub(crate) function: Arc<F>,
@@ -29,15 +29,15 @@ pub(crate) struct WorkerContext<F> {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
-/// Works one shard off. Its tasks end with it.
+/// Processes one shard. Its tasks end with it.
 pub(crate) struct ShardWorker<F> {
     shard: String,
     context: Arc<WorkerContext<F>>,
     stop: watch::Receiver<bool>,
-    /// The cursor's time is counted from here.
+    /// Time zero of the cursor.
     started: Instant,
     cursor: ShardCursor,
-    /// Absent while a read is under way, and after the last one.
+    /// Absent during a read and after the last one.
     reader: Option<ShardReader>,
     reads: JoinSet<(ShardReader, usize, Result<Read, KinesisError>)>,
     /// No read before this time.
@@ -70,8 +70,8 @@ impl<F: Function> ShardWorker<F> {
         }
     }
 
-    /// Runs until every record of the shard is done, or until the mapping is stopped and no invocation runs any more.
-    /// Gives the shard's id back.
+    /// Runs until every record of the shard is done, or until the mapping is stopped and no invocation is running.
+    /// Returns the shard's id.
     pub(crate) async fn run(mut self) -> Result<String, MappingError> {
         loop {
             self.invoke_ready()?;
@@ -100,7 +100,7 @@ impl<F: Function> ShardWorker<F> {
             let event = event(&self.shard, self.cursor.in_flight(lane))?;
             if event.len() > MAX_EVENT_BYTES {
                 let (shard, bytes) = (&self.shard, event.len());
-                tracing::warn!(shard, bytes, "a single record is larger than the event that Lambda could be given");
+                tracing::warn!(shard, bytes, "a single record is larger than the largest event that Lambda accepts");
             }
             let function = Arc::clone(&self.context.function);
             let deadline = Instant::now() + self.context.config.function_timeout;
@@ -116,9 +116,9 @@ impl<F: Function> ShardWorker<F> {
         let shard = &self.shard;
         match &settled.verdict {
             BatchResult::Succeeded => {}
-            BatchResult::FailedFrom(index) => tracing::debug!(shard, lane, index, "a batch was done in part"),
+            BatchResult::FailedFrom(index) => tracing::debug!(shard, lane, index, "a batch was partly done"),
             BatchResult::Unusable(reason) | BatchResult::Errored(reason) => {
-                tracing::warn!(shard, lane, reason, "an invocation failed, its batch comes again");
+                tracing::warn!(shard, lane, reason, "an invocation failed, its batch will be redelivered");
             }
         }
         let checkpoint = self.cursor.checkpoint();
@@ -126,7 +126,7 @@ impl<F: Function> ShardWorker<F> {
         Ok(())
     }
 
-    /// Begins a read, if it is time and there is room.
+    /// Starts a read if it is due and there is room.
     fn read_ahead(&mut self) {
         let room = self.cursor.room().min(MAX_RECORDS_PER_READ);
         if room == 0 || Instant::now() < self.next_read {
@@ -156,7 +156,7 @@ impl<F: Function> ShardWorker<F> {
 
     fn take_records(&mut self, read: Read, asked_for: usize) {
         self.failed_reads_in_a_row = 0;
-        // Only a shard that had all that was asked for is read again at once: the others are read to their end.
+        // Read again at once only if the shard returned all requested records: otherwise it was read to its end.
         if read.records.len() < asked_for {
             let empty_reads = if read.records.is_empty() { self.empty_reads_in_a_row.saturating_add(1) } else { 1 };
             self.empty_reads_in_a_row = empty_reads;
@@ -176,10 +176,10 @@ impl<F: Function> ShardWorker<F> {
         self.failed_reads_in_a_row = self.failed_reads_in_a_row.saturating_add(1);
         let wait = self.context.config.backoff().delay(self.failed_reads_in_a_row);
         self.next_read = Instant::now() + wait;
-        tracing::warn!(shard = self.shard, reason, ?wait, "a shard could not be read, it is tried again");
+        tracing::warn!(shard = self.shard, reason, ?wait, "reading a shard failed, will retry");
     }
 
-    /// When to look again although no invocation and no read has ended.
+    /// When to continue even if no invocation and no read has ended.
     fn wake_at(&self) -> Option<Instant> {
         let delivery = self.cursor.wake_at(self.started.elapsed()).map(|time| self.started + time);
         let read = (self.reader.is_some() && self.cursor.room() > 0).then_some(self.next_read);

@@ -1,5 +1,5 @@
-//! Owns the calls of Kinesis and what their errors mean for a mapping. Types of the SDK stay in this file. It must not
-//! retry: who calls knows how long to wait.
+//! Owns the calls to Kinesis and what their errors mean for a mapping. SDK types stay in this file. It must not retry:
+//! the caller decides how long to wait.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use shared::sequence_number::SequenceNumber;
 use super::error::MappingError;
 use super::limits::CALL_TIMEOUT;
 
-/// The region in events when the client has none.
+/// The region in events if the client has none.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Codes of errors that waiting does not heal: what is asked for, or who asks, is wrong.
+/// Codes of errors that retries cannot fix: the request or its credentials are invalid.
 const REFUSALS: [&str; 6] = [
     "InvalidArgumentException",
     "ValidationException",
@@ -49,21 +49,21 @@ pub(crate) struct StreamRecord {
     pub(crate) arrival_ms: i64,
 }
 
-/// The records of one read, and where the next one begins: nowhere at the end of a closed shard.
+/// The records of one read, and the iterator for the next one: none at the end of a closed shard.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) records: Vec<StreamRecord>,
     pub(crate) next_iterator: Option<String>,
 }
 
-/// What a failed call means.
+/// The consequence of a failed call.
 #[derive(Debug)]
 pub(crate) enum KinesisError {
-    /// Calling again cannot help.
+    /// Retries cannot help.
     Fatal(MappingError),
-    /// The iterator is no good any more; a new one is.
+    /// The iterator is no longer valid; a new one is needed.
     IteratorExpired(String),
-    /// Calling again may help.
+    /// A retry may help.
     Retry(String),
 }
 
@@ -76,12 +76,12 @@ impl Stream {
         &self.name
     }
 
-    /// The region the client speaks to.
+    /// The client's region.
     pub(crate) fn region(&self) -> String {
         self.client.config().region().map_or_else(|| DEFAULT_REGION.to_owned(), ToString::to_string)
     }
 
-    /// Every shard, closed ones included.
+    /// Every shard, including closed ones.
     pub(crate) async fn list_shards(&self) -> Result<Vec<StreamShard>, KinesisError> {
         let mut shards = Vec::new();
         let mut token = None;
@@ -96,13 +96,13 @@ impl Stream {
     }
 
     async fn list_page(&self, token: Option<String>) -> Result<ListShardsOutput, KinesisError> {
-        // The token stands for the stream; Kinesis refuses both together.
+        // The token identifies the stream; Kinesis rejects a request with both.
         let name = token.is_none().then(|| self.name.clone());
         let call = self.client.list_shards().set_stream_name(name).set_next_token(token);
         self.call("ListShards", call.send()).await
     }
 
-    /// Where to read a shard: behind a record, or at its oldest one.
+    /// An iterator for a shard: after a record, or at the oldest one.
     pub(crate) async fn iterator(&self, shard: &str, after: Option<&SequenceNumber>) -> Result<String, KinesisError> {
         let position = match after {
             Some(_) => ShardIteratorType::AfterSequenceNumber,
@@ -116,7 +116,7 @@ impl Stream {
             .shard_iterator_type(position)
             .set_starting_sequence_number(after.map(ToString::to_string));
         let output = self.call("GetShardIterator", call.send()).await?;
-        output.shard_iterator.ok_or_else(|| KinesisError::Retry("GetShardIterator gave no iterator".to_owned()))
+        output.shard_iterator.ok_or_else(|| KinesisError::Retry("GetShardIterator returned no iterator".to_owned()))
     }
 
     /// Reads at most `limit` records, 1 to 10,000.
@@ -154,7 +154,7 @@ impl Stream {
         };
         match error.code() {
             Some("ResourceNotFoundException") => KinesisError::Fatal(MappingError::NotFound { call, stream, message }),
-            // An iterator that is refused is as little use as an expired one: both are renewed.
+            // A rejected iterator is as useless as an expired one: both are renewed.
             Some("ExpiredIteratorException") => KinesisError::IteratorExpired(message),
             Some("InvalidArgumentException") if call == "GetRecords" => KinesisError::IteratorExpired(message),
             Some(code) if REFUSALS.contains(&code) => {
@@ -166,7 +166,7 @@ impl Stream {
 }
 
 fn no_answer(call: &str, waited: Duration) -> String {
-    format!("{call}: no answer within {waited:?}")
+    format!("{call}: no response within {waited:?}")
 }
 
 fn shard(shard: types::Shard) -> StreamShard {
@@ -175,8 +175,8 @@ fn shard(shard: types::Shard) -> StreamShard {
 }
 
 fn record(record: types::Record) -> StreamRecord {
-    // Every record has an arrival time; the SDK only does not promise it. A stream whose distribution is AUTO takes
-    // records without a key: they make one lane, which is stricter than it need be.
+    // Every record has an arrival time, although the SDK's type makes it optional. A stream whose distribution is AUTO
+    // accepts records without a key: they all use one lane, which is stricter than necessary.
     let arrival = record.approximate_arrival_timestamp.and_then(|time| time.to_millis().ok());
     StreamRecord {
         sequence_number: record.sequence_number,

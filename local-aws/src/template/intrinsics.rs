@@ -1,7 +1,7 @@
-//! Finds the value of a property: literally, or through !Ref, !GetAtt NAME.Arn, !Sub and !If.
+//! Resolves the value of a property: a literal, !Ref, !GetAtt NAME.Arn, !Sub or !If.
 //!
-//! Owns the resources that there are, their names, and the place of every node, for errors. Must not know which
-//! properties a resource has. Long forms (`Fn::Sub:`) and other functions are errors where a value is needed.
+//! Owns the existing resources, their names, and the location of every node, for errors. Must not know which properties
+//! a resource has. Long forms (`Fn::Sub:`) and other functions are errors in a property that is needed.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,14 +11,14 @@ use saphyr::Yaml;
 use super::TemplateError;
 use super::parameters::{self, literal};
 
-/// What the emulators call themselves, and so what AWS::Region and AWS::AccountId are here.
+/// The emulators' region and account, and so the values of AWS::Region and AWS::AccountId.
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "000000000000";
 
-/// The types of the resources that are looked at; a condition that others depend on need not be known here.
+/// The types of the resources that are read. Conditions of other resources need not be supported.
 const TYPES: [&str; 3] = ["AWS::Kinesis::Stream", "AWS::DynamoDB::Table", "AWS::Serverless::Function"];
 
-/// Everything a name in the template can lead to.
+/// Everything that a name in the template can refer to.
 pub(super) struct Scope<'t> {
     document: &'t Yaml<'t>,
     parameters: BTreeMap<&'t str, String>,
@@ -27,7 +27,7 @@ pub(super) struct Scope<'t> {
     left_out: BTreeMap<&'t str, &'t str>,
 }
 
-/// A resource that can be referred to: what !Ref and !GetAtt NAME.Arn give.
+/// A resource that can be referred to: the values of !Ref and !GetAtt NAME.Arn.
 struct Named {
     name: String,
     arn: String,
@@ -37,7 +37,7 @@ impl<'t> Scope<'t> {
     pub(super) fn new(document: &'t Yaml<'t>, overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let parameters = parameters::values(document, overrides)?;
         let mut scope = Self { document, parameters, resources: BTreeMap::new(), left_out: BTreeMap::new() };
-        // A resource's name may come from a parameter, but not from another resource, whose name is not known yet.
+        // A resource's name can refer to a parameter but not to another resource, whose name is not known yet.
         let mut resources = BTreeMap::new();
         let mut left_out = BTreeMap::new();
         for (logical_id, kind, resource) in scope.declared() {
@@ -50,12 +50,12 @@ impl<'t> Scope<'t> {
         Ok(scope)
     }
 
-    /// Logical id, type and node of each resource that there is, of those [`TYPES`], in the template's order.
+    /// Logical id, type and node of each existing resource of one of [`TYPES`], in the template's order.
     pub(super) fn resources(&self) -> impl Iterator<Item = (&'t str, &'t str, Node<'t, '_>)> {
         self.declared().filter(|(logical_id, ..)| self.resources.contains_key(logical_id))
     }
 
-    /// As [`Scope::resources`], with those whose condition does not hold.
+    /// Like [`Scope::resources`], including those whose condition does not hold.
     fn declared(&self) -> impl Iterator<Item = (&'t str, &'t str, Node<'t, '_>)> {
         let resources = self.document.as_mapping_get("Resources").and_then(Yaml::as_mapping);
         resources.into_iter().flatten().filter_map(|(logical_id, resource)| {
@@ -70,7 +70,7 @@ impl<'t> Scope<'t> {
         self.document
     }
 
-    /// `Globals.Function`: what holds for every function that does not say otherwise.
+    /// `Globals.Function`: the defaults of every function.
     pub(super) fn function_globals(&self) -> Option<Node<'t, '_>> {
         let yaml = self.document.as_mapping_get("Globals")?.as_mapping_get("Function")?;
         Some(Node::new(self, "Globals", "Function", yaml))
@@ -94,11 +94,11 @@ impl<'t> Scope<'t> {
         (attribute == "Arn").then_some(resource.arn.as_str())
     }
 
-    /// Why a name, or the one before `.Arn`, leads nowhere; `otherwise` where it is not by a condition.
+    /// Why a name, or the name before `.Arn`, cannot be resolved: its condition, or else `otherwise`.
     fn nothing_behind(&self, path: &str, otherwise: &str) -> String {
         let name = path.split_once('.').map_or(path, |(name, _)| name);
         match self.left_out.get(name) {
-            Some(condition) => format!("{name} is left out, as {condition} does not hold"),
+            Some(condition) => format!("{name} is left out because {condition} is false"),
             None => otherwise.to_owned(),
         }
     }
@@ -120,13 +120,13 @@ fn named(logical_id: &str, kind: &str, resource: &Node) -> Result<Named, Templat
         _ => ("FunctionName", "lambda", "function:"),
     };
     let name = resource.get("Properties")?.find(name_property)?;
-    // CloudFormation would make up a name that begins with the logical id.
+    // CloudFormation would generate a name that starts with the logical id.
     let name = name.map_or_else(|| Ok(logical_id.to_owned()), |name| name.text())?;
     let arn = format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{prefix}{name}");
     Ok(Named { name, arn })
 }
 
-/// A node of the template that knows where it stands.
+/// A node of the template, with its location.
 pub(super) struct Node<'t, 's> {
     yaml: &'t Yaml<'t>,
     scope: &'s Scope<'t>,
@@ -135,7 +135,7 @@ pub(super) struct Node<'t, 's> {
 }
 
 impl<'t, 's> Node<'t, 's> {
-    /// What stands at `property` of `resource`, or of another part of the template.
+    /// The node at `property` of `resource`, or of another part of the template.
     pub(super) fn new(scope: &'s Scope<'t>, resource: &'t str, property: &str, yaml: &'t Yaml<'t>) -> Self {
         Self { yaml, scope, resource, property: property.to_owned() }
     }
@@ -152,36 +152,36 @@ impl<'t, 's> Node<'t, 's> {
         &self.property
     }
 
-    /// The argument of the function at this place, as if it stood here alone.
+    /// The argument of the function at this location, as a node with the same location.
     pub(super) fn argument(&self, argument: &'t Yaml<'t>) -> Self {
         Self::new(self.scope, self.resource, &self.property, argument)
     }
 
-    /// The property `key`, if it is there.
+    /// The property `key`, if it exists.
     pub(super) fn find(&self, key: &str) -> Result<Option<Self>, TemplateError> {
         self.yaml.as_mapping_get(key).map_or(Ok(None), |yaml| self.child(key, yaml).chosen())
     }
 
-    /// The property `key`, which must be there.
+    /// The property `key`, which must exist.
     pub(super) fn get(&self, key: &str) -> Result<Self, TemplateError> {
-        // The place that is missing is named, rather than the one that lacks it.
-        let missing = || self.child(key, self.yaml).fault("it is missing".to_owned());
+        // The error has the location of the missing property, not of its parent.
+        let missing = || self.child(key, self.yaml).fault("missing".to_owned());
         self.find(key)?.ok_or_else(missing)
     }
 
     /// The parts of a list.
     pub(super) fn items(&self) -> Result<Vec<Self>, TemplateError> {
-        let items = self.yaml.as_sequence().ok_or_else(|| self.not("a list"))?;
+        let items = self.yaml.as_sequence().ok_or_else(|| self.must_be("a list"))?;
         let items = items.iter().enumerate().map(|(position, yaml)| self.child(&position.to_string(), yaml).chosen());
         items.filter_map(Result::transpose).collect()
     }
 
     /// The names and values of a mapping.
     pub(super) fn entries(&self) -> Result<Vec<(String, Self)>, TemplateError> {
-        let entries = self.yaml.as_mapping().ok_or_else(|| self.not("a mapping"))?;
+        let entries = self.yaml.as_mapping().ok_or_else(|| self.must_be("a mapping"))?;
         let mut found = Vec::new();
         for (key, value) in entries {
-            let key = literal(key).ok_or_else(|| self.not("a mapping with plain names"))?;
+            let key = literal(key).ok_or_else(|| self.must_be("a mapping with plain names"))?;
             if let Some(child) = self.child(&key, value).chosen()? {
                 found.push((key, child));
             }
@@ -189,10 +189,10 @@ impl<'t, 's> Node<'t, 's> {
         Ok(found)
     }
 
-    /// A value as text, resolved.
+    /// The resolved value, as text.
     pub(super) fn text(&self) -> Result<String, TemplateError> {
         let Some((tag, argument)) = short_form(self.yaml) else {
-            return literal(self.yaml).ok_or_else(|| self.not("a plain value"));
+            return literal(self.yaml).ok_or_else(|| self.must_be("a plain value"));
         };
         let nothing = |path: &str, otherwise: &str| self.unresolved(self.scope.nothing_behind(path, otherwise));
         match (tag.as_str(), literal(argument)) {
@@ -201,16 +201,16 @@ impl<'t, 's> Node<'t, 's> {
                 self.scope.value_of(&name).map(str::to_owned).ok_or_else(|| nothing(&name, otherwise))
             }
             ("!GetAtt", Some(path)) => {
-                let otherwise = "only NAME.Arn of a stream, table or function is known";
+                let otherwise = "only NAME.Arn of a stream, table or function is supported";
                 self.scope.attribute_of(&path).map(str::to_owned).ok_or_else(|| nothing(&path, otherwise))
             }
             ("!Sub", Some(text)) => self.substitute(&text).map_err(|reason| self.unresolved(reason)),
-            ("!Ref" | "!GetAtt" | "!Sub", None) => Err(self.unresolved("only one text is known here".to_owned())),
-            _ => Err(self.unresolved("only !Ref, !GetAtt, !Sub and !If are known".to_owned())),
+            ("!Ref" | "!GetAtt" | "!Sub", None) => Err(self.unresolved("only a single string is supported".to_owned())),
+            _ => Err(self.unresolved("only !Ref, !GetAtt, !Sub and !If are supported".to_owned())),
         }
     }
 
-    /// What stands at this place after every !If has been decided; `None` for `!Ref AWS::NoValue`.
+    /// The node at this location after resolving every !If; `None` for `!Ref AWS::NoValue`.
     fn chosen(self) -> Result<Option<Self>, TemplateError> {
         let Some((tag, argument)) = short_form(self.yaml) else { return Ok(Some(self)) };
         if tag == "!Ref" && argument.as_str() == Some("AWS::NoValue") {
@@ -220,18 +220,18 @@ impl<'t, 's> Node<'t, 's> {
             return Ok(Some(self));
         }
         let Some([condition, then, otherwise]) = argument.as_sequence().map(Vec::as_slice) else {
-            return Err(self.unresolved("it takes a condition and two values".to_owned()));
+            return Err(self.unresolved("expected a condition and two values".to_owned()));
         };
         let holds = self.scope.holds(condition.as_str().unwrap_or_default())?;
         let holds = holds.ok_or_else(|| self.unresolved("no condition has this name".to_owned()))?;
         self.argument(if holds { then } else { otherwise }).chosen()
     }
 
-    /// The condition this resource depends on, if it does not hold.
+    /// The condition of this resource, if it does not hold.
     fn condition_that_fails(&self) -> Result<Option<&'t str>, TemplateError> {
         let Some(condition) = self.yaml.as_mapping_get("Condition") else { return Ok(None) };
         let place = self.child("Condition", condition);
-        let name = condition.as_str().ok_or_else(|| place.not("the name of a condition"))?;
+        let name = condition.as_str().ok_or_else(|| place.must_be("the name of a condition"))?;
         match self.scope.holds(name)? {
             Some(true) => Ok(None),
             Some(false) => Ok(Some(name)),
@@ -239,35 +239,35 @@ impl<'t, 's> Node<'t, 's> {
         }
     }
 
-    /// A value as a whole number within `limits`, resolved.
+    /// The resolved value, as a whole number within `limits`.
     pub(super) fn number(&self, limits: RangeInclusive<u32>) -> Result<u32, TemplateError> {
         let text = self.text()?;
         match text.parse::<u32>() {
             Ok(number) if limits.contains(&number) => Ok(number),
             _ => {
                 let (least, most) = (limits.start(), limits.end());
-                Err(self.fault(format!("{text} is no whole number from {least} to {most}")))
+                Err(self.fault(format!("{text} is not a whole number from {least} to {most}")))
             }
         }
     }
 
-    /// A value that is true or false, resolved.
+    /// The resolved value, as true or false.
     pub(super) fn truth(&self) -> Result<bool, TemplateError> {
         let text = self.text()?;
-        text.parse().map_err(|_| self.fault(format!("it is {text}, neither true nor false")))
+        text.parse().map_err(|_| self.fault(format!("{text} is neither true nor false")))
     }
 
-    /// The name of the stream whose arn this is. It must be one of the template's: the local run has no other.
+    /// The name of the stream with this ARN. It must be one of the template's: the local run has no others.
     pub(super) fn stream_name(&self) -> Result<String, TemplateError> {
         let arn = self.text()?;
         let stream =
             self.scope.resources.values().find(|resource| resource.arn == arn && arn.starts_with("arn:aws:kinesis:"));
         stream
             .map(|stream| stream.name.clone())
-            .ok_or_else(|| self.fault(format!("{arn} is no stream of this template")))
+            .ok_or_else(|| self.fault(format!("{arn} is not a stream of this template")))
     }
 
-    /// That the function at this place leads nowhere, and why.
+    /// The error for a function at this location that cannot be resolved.
     pub(super) fn unresolved(&self, reason: String) -> TemplateError {
         let Some((tag, argument)) = short_form(self.yaml) else { return self.fault(reason) };
         let first = argument.as_sequence().and_then(|parts| parts.first()).unwrap_or(argument);
@@ -275,18 +275,18 @@ impl<'t, 's> Node<'t, 's> {
             resource: self.resource.to_owned(),
             property: self.property.clone(),
             tag,
-            argument: literal(first).unwrap_or_else(|| "of something that is no text".to_owned()),
+            argument: literal(first).unwrap_or_else(|| "(not a plain value)".to_owned()),
             reason,
         }
     }
 
-    /// A fault at this place.
+    /// A fault at this location.
     pub(super) fn fault(&self, reason: String) -> TemplateError {
         TemplateError::Property { resource: self.resource.to_owned(), property: self.property.clone(), reason }
     }
 
-    fn not(&self, what: &str) -> TemplateError {
-        self.fault(format!("it is not {what}"))
+    fn must_be(&self, what: &str) -> TemplateError {
+        self.fault(format!("must be {what}"))
     }
 
     fn child(&self, key: &str, yaml: &'t Yaml<'t>) -> Self {

@@ -1,7 +1,7 @@
-//! The parameters' values, held against their declarations.
+//! The parameters' values, checked against their declarations.
 //!
-//! Owns types, limits and lists of allowed values. Patterns (AllowedPattern) are not looked at: a text that is no ARN of
-//! a stream is refused where it is used as one.
+//! Checks types, limits and lists of allowed values. Ignores patterns (AllowedPattern): a text that is not the ARN of a
+//! stream is an error where it is used as one.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::TemplateError;
 /// The value of each parameter: the one in `overrides`, or else its default.
 ///
 /// # Errors
-/// When a parameter has neither, when its declaration forbids the value, or when there is no such parameter.
+/// If a parameter has neither, its declaration forbids the value, or `overrides` contains an unknown parameter.
 pub(super) fn values<'t>(
     document: &'t Yaml<'t>,
     overrides: &BTreeMap<String, String>,
@@ -25,7 +25,7 @@ pub(super) fn values<'t>(
         let given = overrides.get(name).cloned();
         let value = given
             .or_else(|| declaration.as_mapping_get("Default").and_then(literal))
-            .ok_or_else(|| fault("it has no default and was given no value".to_owned()))?;
+            .ok_or_else(|| fault("has no default and no value was given".to_owned()))?;
         allowed(&value, declaration).map_err(fault)?;
         values.insert(name, value);
     }
@@ -38,7 +38,7 @@ pub(super) fn values<'t>(
     }
 }
 
-/// Holds a parameter's value against its declaration, as CloudFormation does before anything is made.
+/// Checks a parameter's value against its declaration, as CloudFormation does before it creates anything.
 fn allowed(value: &str, declaration: &Yaml) -> Result<(), String> {
     let limit = |name| declaration.as_mapping_get(name).and_then(literal);
     if limit("Type").as_deref() == Some("Number") {
@@ -46,19 +46,19 @@ fn allowed(value: &str, declaration: &Yaml) -> Result<(), String> {
         let bound = |name| limit(name).and_then(|bound| bound.parse::<f64>().ok());
         if bound("MinValue").is_some_and(|min| number < min) || bound("MaxValue").is_some_and(|max| number > max) {
             let text = |name| limit(name).unwrap_or_else(|| "any".to_owned());
-            return Err(format!("{value} is not within {} and {}", text("MinValue"), text("MaxValue")));
+            return Err(format!("{value} is not between {} and {}", text("MinValue"), text("MaxValue")));
         }
     }
     match declaration.as_mapping_get("AllowedValues").and_then(Yaml::as_sequence) {
         Some(values) if !values.iter().any(|it| literal(it).as_deref() == Some(value)) => {
             let values: Vec<String> = values.iter().filter_map(literal).collect();
-            Err(format!("{value:?} is none of {}", values.join(", ")))
+            Err(format!("{value:?} is not one of {}", values.join(", ")))
         }
         _ => Ok(()),
     }
 }
 
-/// A plain scalar as CloudFormation passes it on: always text.
+/// A plain scalar, as CloudFormation passes it on: always text.
 pub(super) fn literal(yaml: &Yaml) -> Option<String> {
     match yaml {
         Yaml::Value(Scalar::String(text)) => Some(text.to_string()),

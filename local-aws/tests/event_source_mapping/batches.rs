@@ -1,4 +1,4 @@
-//! What an event looks like, and where batches are cut.
+//! The form of an event, and where batches end.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::bench::{Bench, Log, SUCCESS, config, read_event, soon, succeeding};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_has_the_form_lambda_gives_it() {
+async fn an_event_has_the_form_of_lambdas_events() {
     let bench = Bench::start(1).await;
     bench.put_texts(&["a click"]).await;
     let (sender, mut events) = mpsc::unbounded_channel();
@@ -60,7 +60,7 @@ async fn an_open_window_gathers_records_until_the_batch_is_full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_window_that_ends_delivers_what_there_is() {
+async fn at_the_end_of_a_window_the_available_records_are_delivered() {
     let bench = Bench::start(1).await;
     let log = Log::default();
     let maximum_batching_window = Duration::from_millis(50);
@@ -104,7 +104,7 @@ async fn a_shard_is_not_read_further_ahead_than_two_batches() {
         let (mut view, sender) = (view.clone(), sender.clone());
         async move {
             let progress = view.wait_for(Option::is_some).await.unwrap().clone().unwrap();
-            // Long enough for a read that should not be.
+            // Long enough for a read that must not happen.
             tokio::time::sleep(Duration::from_millis(2)).await;
             let counts = progress.counts();
             sender.send(counts.records_read - counts.records_done).unwrap();

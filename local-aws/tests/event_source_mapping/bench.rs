@@ -1,4 +1,4 @@
-//! A stream in the embedded Kinesis, functions that note down what they get, and waits that end in a panic.
+//! A stream in the embedded Kinesis, functions that record their batches, and waits that panic when they time out.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,15 +17,15 @@ pub(crate) const STREAM: &str = "click-stream";
 
 pub(crate) const SUCCESS: &str = r#"{"batchItemFailures":[]}"#;
 
-/// So long and nothing has happened: the test has failed.
+/// After this time without the expected event, a test has failed.
 const HANGS: Duration = Duration::from_secs(60);
 
-/// Awaits what must come.
+/// Awaits something that must happen.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(HANGS, what).await.expect("what was waited for did not come")
+    tokio::time::timeout(HANGS, what).await.expect("the awaited event did not happen")
 }
 
-/// Waits until something is so that nobody announces.
+/// Polls until a condition holds.
 pub(crate) async fn until(is_so: impl Fn() -> bool) {
     soon(async {
         while !is_so() {
@@ -77,7 +77,7 @@ impl Bench {
         }
     }
 
-    /// Puts one record of one key for each text.
+    /// Puts one record per text, all with one key.
     pub(crate) async fn put_texts(&self, texts: &[&str]) {
         self.put(texts.iter().map(|text| ("user1".to_owned(), (*text).to_owned()))).await;
     }
@@ -87,7 +87,7 @@ impl Bench {
     }
 }
 
-/// Settings that make tests quick where it does not matter to them.
+/// Settings that make tests fast.
 pub(crate) fn config() -> MappingConfig {
     MappingConfig {
         function_timeout: Duration::from_secs(600),
@@ -98,7 +98,7 @@ pub(crate) fn config() -> MappingConfig {
     }
 }
 
-/// A record as a function gets it.
+/// A record as a function receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivered {
     pub(crate) shard: String,
@@ -125,12 +125,12 @@ fn read_record(record: &Value) -> Delivered {
     }
 }
 
-/// The batches delivered, in the order in which they came.
+/// The delivered batches, in order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<Vec<Delivered>>>>);
 
 impl Log {
-    /// Notes a batch and says how many came before it.
+    /// Records a batch and returns the number of earlier ones.
     pub(crate) fn note(&self, batch: Vec<Delivered>) -> usize {
         let mut batches = self.0.lock().unwrap();
         batches.push(batch);
@@ -152,7 +152,7 @@ impl Log {
     }
 }
 
-/// A function that notes each batch and answers by its number (the first is 0) and content.
+/// A function that records each batch and responds depending on its number (from 0) and content.
 pub(crate) fn answering<Answer>(log: &Log, answer: Answer) -> impl Function + use<Answer>
 where
     Answer: Fn(usize, &[Delivered]) -> Result<String, String> + Send + Sync + 'static,
@@ -165,12 +165,12 @@ where
     }
 }
 
-/// A function that notes each batch and succeeds.
+/// A function that records each batch and succeeds.
 pub(crate) fn succeeding(log: &Log) -> impl Function + use<> {
     answering(log, |_, _| Ok(SUCCESS.to_owned()))
 }
 
-/// The answer that reports the records at these places of a batch.
+/// The response that reports the records at these positions of a batch as failed.
 pub(crate) fn reporting(batch: &[Delivered], places: &[usize]) -> Result<String, String> {
     let failures: Vec<_> = places.iter().map(|place| json!({ "itemIdentifier": batch[*place].number })).collect();
     Ok(json!({ "batchItemFailures": failures }).to_string())

@@ -1,4 +1,4 @@
-//! What comes again after a failed invocation, and what does not.
+//! Which records are redelivered after a failed invocation, and which are not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::bench::{Bench, Log, SUCCESS, answering, config, read_event, reporting, soon};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partial_failure_is_delivered_again_from_its_lowest_number_with_newer_records() {
+async fn a_partial_failure_is_redelivered_from_its_lowest_number_with_newer_records() {
     let bench = Bench::start(1).await;
     bench.put_texts(&["0", "1", "2", "3", "4", "5", "6"]).await;
     let log = Log::default();
@@ -28,7 +28,7 @@ async fn a_partial_failure_is_delivered_again_from_its_lowest_number_with_newer_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_and_a_panic_are_followed_by_the_whole_batch_and_nothing_else() {
+async fn an_error_and_a_panic_redeliver_exactly_the_whole_batch() {
     let bench = Bench::start(1).await;
     bench.put_texts(&["0", "1", "2"]).await;
     let log = Log::default();
@@ -46,7 +46,7 @@ async fn an_error_and_a_panic_are_followed_by_the_whole_batch_and_nothing_else()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invocation_is_dropped_at_its_deadline_and_its_batch_comes_again() {
+async fn an_invocation_is_dropped_at_its_deadline_and_its_batch_is_redelivered() {
     struct SaysWhenDropped(mpsc::UnboundedSender<bool>, Instant);
     impl Drop for SaysWhenDropped {
         fn drop(&mut self) {
@@ -79,7 +79,7 @@ async fn an_invocation_is_dropped_at_its_deadline_and_its_batch_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_makes_no_sense_is_followed_by_the_whole_batch() {
+async fn an_invalid_response_redelivers_the_whole_batch() {
     const NONSENSE: [&str; 6] = [
         r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
         r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
@@ -100,7 +100,7 @@ async fn an_answer_that_makes_no_sense_is_followed_by_the_whole_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_spelling_of_nothing_failed_is_success() {
+async fn every_form_of_no_failures_is_success() {
     const SPELLINGS: [&str; 5] = ["null", "{}", "", r#"{"batchItemFailures":null}"#, SUCCESS];
     let bench = Bench::start(1).await;
     bench.put_texts(&["0", "1", "2", "3", "4"]).await;
@@ -131,7 +131,7 @@ async fn bisecting_narrows_an_error_down_to_its_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_may_cut_batches_and_deliver_a_success_again_but_skips_nothing() {
+async fn a_policy_that_splits_batches_and_redelivers_successes_skips_nothing() {
     #[derive(Debug)]
     struct TwoByTwoKeepingOne;
     impl DeliveryPolicy for TwoByTwoKeepingOne {
@@ -153,7 +153,7 @@ async fn a_policy_may_cut_batches_and_deliver_a_success_again_but_skips_nothing(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shard_that_fails_holds_up_no_other_shard() {
+async fn a_failing_shard_does_not_block_other_shards() {
     let bench = Bench::start(2).await;
     let keys: Vec<_> = (0..20).map(|key| (format!("user{key}"), key.to_string())).collect();
     bench.put(keys).await;

@@ -1,4 +1,4 @@
-//! How a mapping begins and ends: what goes on from a checkpoint, what is stopped, and who is told of an error.
+//! How a mapping starts and ends: continuing from checkpoints, stopping, dropping, and errors that end it.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ async fn stopping_waits_for_the_running_invocation_and_leaves_no_task() {
         [log.records()[1].number.clone()]
     );
     assert_eq!(progress.counts().records_done, 2);
-    // The function, held by every task that could still invoke it, is gone.
+    // The function is gone, which every task that could still invoke it would keep alive.
     assert_eq!(Arc::strong_count(&begun), 1);
     assert_eq!(soon(progress.wait_until_done(3)).await, Err(MappingError::Stopped));
 }
@@ -69,7 +69,7 @@ async fn dropping_the_mapping_drops_the_running_invocation_and_leaves_no_task() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mapping_that_starts_from_checkpoints_goes_on_where_the_last_one_was_done() {
+async fn a_mapping_that_starts_from_checkpoints_continues_where_the_last_one_stopped() {
     let bench = Bench::start(2).await;
     let records = |range: std::ops::Range<u32>| range.map(|key| (format!("user{key}"), key.to_string()));
     bench.put(records(0..40)).await;
@@ -119,7 +119,7 @@ async fn a_stream_that_does_not_exist_ends_the_mapping_with_its_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_is_deleted_is_told_to_everyone_who_waits() {
+async fn every_waiter_gets_the_error_of_a_deleted_stream() {
     let bench = Bench::start(1).await;
     bench.put_texts(&["0"]).await;
     let mapping = bench.map(config(), succeeding(&Log::default()));
@@ -141,9 +141,9 @@ async fn a_stream_that_is_deleted_is_told_to_everyone_who_waits() {
 }
 
 #[tokio::test]
-async fn a_setting_outside_its_limits_is_refused_before_anything_is_read() {
+async fn a_setting_outside_its_limits_is_an_error_before_anything_is_read() {
     let bench = Bench::start(1).await;
     let config = MappingConfig { parallelization_factor: 11, ..config() };
     let refused = EventSourceMapping::start(bench.kinesis, config, succeeding(&Log::default())).unwrap_err();
-    assert_eq!(refused.to_string(), "parallelization_factor is 11, but must be 1 to 10");
+    assert_eq!(refused.to_string(), "parallelization_factor is 11, must be 1 to 10");
 }

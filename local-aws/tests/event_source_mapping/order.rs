@@ -1,4 +1,4 @@
-//! Order within a shard and a partition key, with several batches at once and over reshards.
+//! Order within a shard and a partition key, with concurrent batches and across reshards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::bench::{Bench, Delivered, Log, STREAM, SUCCESS, answering, config, read_event, soon, succeeding};
 
-/// So many records for each of 12 keys, numbered per key from `from` on.
+/// `per_key` records for each of 12 keys, numbered per key from `from`.
 fn numbered(from: usize, per_key: usize) -> impl Iterator<Item = (String, String)> {
     (from..from + per_key).flat_map(|number| (0..12).map(move |key| (format!("user{key}"), number.to_string())))
 }
@@ -22,13 +22,13 @@ fn per_key(records: &[Delivered]) -> BTreeMap<String, Vec<usize>> {
     keys
 }
 
-/// Every key's records 0 to `count - 1`, each once and in order.
+/// The records 0 to `count - 1` of every key, each once and in order.
 fn complete(count: usize) -> BTreeMap<String, Vec<usize>> {
     (0..12).map(|key| (format!("user{key}"), (0..count).collect())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_arrive_once_and_in_the_order_of_their_shard_and_key() {
+async fn records_arrive_once_and_in_order_per_shard_and_key() {
     let bench = Bench::start(3).await;
     bench.put(numbered(0, 20)).await;
     let log = Log::default();
@@ -40,8 +40,8 @@ async fn records_arrive_once_and_in_the_order_of_their_shard_and_key() {
     let mut shards = BTreeMap::<_, Vec<_>>::new();
     for batch in log.batches() {
         assert!((1..=7).contains(&batch.len()));
-        assert!(batch.iter().all(|record| record.shard == batch[0].shard), "one batch holds one shard");
-        // The emulator's numbers all have 56 digits, so that they compare as text.
+        assert!(batch.iter().all(|record| record.shard == batch[0].shard), "a batch has records of one shard");
+        // The emulator's numbers all have 56 digits, so they can be compared as text.
         shards.entry(batch[0].shard.clone()).or_default().extend(batch.into_iter().map(|record| record.number));
     }
     assert_eq!(shards.len(), 3);
@@ -55,7 +55,7 @@ async fn one_lane_has_one_batch_in_flight_and_several_lanes_overlap() {
         bench.put(numbered(0, 20)).await;
         let running = Arc::new(Mutex::new((0, 0)));
         let seen = Arc::clone(&running);
-        // With several lanes the first two invocations wait for one another: without an overlap nothing would move.
+        // With several lanes, the first two invocations wait for each other: without an overlap, the test would hang.
         let pair = Arc::new(Barrier::new(parallelization_factor.min(2)));
         let log = Log::default();
         let noted = log.clone();
@@ -86,7 +86,7 @@ async fn one_lane_has_one_batch_in_flight_and_several_lanes_overlap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_key_is_in_one_invocation_at_a_time_and_in_order_although_attempts_fail() {
+async fn a_partition_key_is_in_one_invocation_at_a_time_and_in_order_even_if_attempts_fail() {
     let bench = Bench::start(2).await;
     bench.put(numbered(0, 40)).await;
     let busy = Arc::new(Mutex::new(BTreeSet::new()));
@@ -117,7 +117,7 @@ async fn a_partition_key_is_in_one_invocation_at_a_time_and_in_order_although_at
     assert_eq!(per_key(&done.records()), complete(40));
 }
 
-/// A function that fails every other attempt, and notes what it has done.
+/// A function that fails every other attempt and records the batches it has done.
 fn failing_every_other_time(done: &Log) -> impl Function + use<> {
     let done = done.clone();
     answering(&Log::default(), move |attempt, batch| {
@@ -129,14 +129,14 @@ fn failing_every_other_time(done: &Log) -> impl Function + use<> {
     })
 }
 
-/// Where in `records` the records of a shard begin and end.
+/// The first and last index in `records` of a shard's records.
 fn span(records: &[Delivered], shard: &str) -> (usize, usize) {
     let of_shard = |record: &Delivered| record.shard == shard;
     (records.iter().position(of_shard).unwrap(), records.iter().rposition(of_shard).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn children_of_a_split_begin_when_their_parent_is_done_and_nothing_is_lost() {
+async fn children_of_a_split_start_when_their_parent_is_done_and_nothing_is_lost() {
     let bench = Bench::start(1).await;
     bench.put(numbered(0, 10)).await;
     let done = Log::default();
@@ -153,12 +153,12 @@ async fn children_of_a_split_begin_when_their_parent_is_done_and_nothing_is_lost
     assert_eq!(per_key(&records), complete(20));
     let parent = span(&records, "shardId-000000000000");
     for child in ["shardId-000000000001", "shardId-000000000002"] {
-        assert!(parent.1 < span(&records, child).0, "{child} began before its parent was done");
+        assert!(parent.1 < span(&records, child).0, "{child} started before its parent was done");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_child_of_a_merge_begins_when_both_parents_are_done_and_nothing_is_lost() {
+async fn the_child_of_a_merge_starts_when_both_parents_are_done_and_nothing_is_lost() {
     let bench = Bench::start(2).await;
     bench.put(numbered(0, 10)).await;
     let done = Log::default();
@@ -173,6 +173,6 @@ async fn the_child_of_a_merge_begins_when_both_parents_are_done_and_nothing_is_l
     assert_eq!(per_key(&records), complete(20));
     let child = span(&records, "shardId-000000000002");
     for parent in ["shardId-000000000000", "shardId-000000000001"] {
-        assert!(span(&records, parent).1 < child.0, "the child began before {parent} was done");
+        assert!(span(&records, parent).1 < child.0, "the child started before {parent} was done");
     }
 }

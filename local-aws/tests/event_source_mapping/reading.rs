@@ -1,4 +1,4 @@
-//! Reads that fail and iterators that expire, put between the SDK and the server by an interceptor.
+//! Failing reads and expired iterators, injected between the SDK and the server by an interceptor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ enum Trouble {
     Fails,
     /// Its iterator is an hour old.
     Expired,
-    /// Its iterator is none.
+    /// Its iterator is invalid.
     Garbled,
 }
 
@@ -54,14 +54,14 @@ impl Intercept for Troubled {
     }
 }
 
-/// An iterator as the emulator makes them, of the year 2001.
+/// An iterator in the emulator's format, from the year 2001.
 fn expired_iterator() -> String {
     let number = "49590338271490256608559692538361571095921575989136588898";
     ferrokinesis::shard_iterator::create_shard_iterator(STREAM, "shardId-000000000000", number, 1_000_000_000_000)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_read_that_failed_reading_goes_on_where_it_was() {
+async fn after_a_failed_read_reading_continues_at_the_same_position() {
     for trouble in [Trouble::Fails, Trouble::Expired, Trouble::Garbled] {
         let bench = Bench::start(1).await;
         bench.put((0..30).map(|number| ("user1".to_owned(), number.to_string()))).await;
@@ -75,6 +75,6 @@ async fn after_a_read_that_failed_reading_goes_on_where_it_was() {
 
         let expected: Vec<_> = (0..30).map(|number| number.to_string()).collect();
         assert_eq!(log.texts().concat(), expected, "{trouble:?}");
-        assert!(reads.load(Ordering::SeqCst) > 3, "nothing was put in the way: {trouble:?}");
+        assert!(reads.load(Ordering::SeqCst) > 3, "no fault was injected: {trouble:?}");
     }
 }

@@ -44,8 +44,8 @@ const MAX_CLOCK_SKEW_MS: u64 = 3_600_000;
 /// The size of a random stream.
 const SIZE: Size = Size { phases: 6, records: 40, users: 6 };
 
-/// Partition keys over which a user's clicks are scattered, and the maximum number of reshards of a stream: together they
-/// need fewer than the 16 cursors in a user's state.
+/// Partition keys over which a user's clicks are scattered, and the maximum number of reshards of a stream: together
+/// they need fewer than the 16 cursors in a user's state.
 const KEYS_PER_USER: u32 = 3;
 const MOST_RESHARDS: u32 = 4;
 

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use crate::chaos::adversary::{Adversary, At, Fate};
 use crate::chaos::fault_kind::FaultKind;
 
-/// How much faster than the clock the SDK's time-outs run: a response that never arrives costs a run one second, not five.
+/// How much faster than the clock the SDK's time-outs run: a response that never arrives costs a run one second, not
+/// five.
 const SPEED_OF_TIMEOUTS: f64 = 5.0;
 
 /// Invocations that continue although they are presumed dead.
@@ -45,7 +46,8 @@ pub struct Mortal<Make> {
 }
 
 impl<Make> Mortal<Make> {
-    /// A function that `make` creates for each invocation, from a configuration whose calls meet the adversary's faults.
+    /// A function that `make` creates for each invocation, from a configuration whose calls meet the adversary's
+    /// faults.
     pub fn new(make: Make, sdk: &SdkConfig, adversary: Adversary, zombies: Zombies) -> Self {
         Self { make, sdk: with_time_scaled(sdk, SPEED_OF_TIMEOUTS), adversary, zombies }
     }

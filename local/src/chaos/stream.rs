@@ -1,4 +1,5 @@
-//! Random streams of clicks that satisfy the condition for exact sessions, however their clicks are delayed or reordered.
+//! Random streams of clicks that satisfy the condition for exact sessions, however their clicks are delayed or
+//! reordered.
 //!
 //! A stream consists of phases. The clicks of a phase span less than the session gap and arrive in any order, over any
 //! shards. A phase starts after the previous one is done. So every click arrives before its user's event time has moved

@@ -39,8 +39,8 @@ pub fn compare(expected: &Expected, rejected: &[Vec<u8>], found: &Found) -> Resu
     only_what_was_committed(found)
 }
 
-/// A boundary has the version of its commit. So no boundary is newer than its user's state, boundaries with the same session
-/// and version are identical, and the table contains the newest boundary of each session.
+/// A boundary has the version of its commit. So no boundary is newer than its user's state, boundaries with the same
+/// session and version are identical, and the table contains the newest boundary of each session.
 fn only_what_was_committed(found: &Found) -> Result<(), String> {
     let mut distinct: BTreeMap<(&str, u64), &Boundary> = BTreeMap::new();
     for boundary in &found.published {

@@ -1,4 +1,5 @@
-//! Alarms and dashboard use only metrics that the functions emit, with the same dimension, and together use all of them.
+//! Alarms and dashboard use only metrics that the functions emit, with the same dimension, and together use all of
+//! them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Random streams, randomly split, redelivered, scattered over shards and reordered, with random faults at random calls.
+//! Random streams, randomly split, redelivered, scattered over shards and reordered, with random faults at random
+//! calls.
 
 use fastrand::Rng;
 use local::chaos::stream::{self, Size};

@@ -262,8 +262,8 @@ impl<'w> Trial<'w> {
         compare(&Expected::of_sorted(clicks, GAP), &rejected, &found)
     }
 
-    /// Looks for a boundary with a version that no state was observed to have. Only for streams in which a state changes at
-    /// most once between two observations.
+    /// Looks for a boundary with a version that no state was observed to have. Only for streams in which a state
+    /// changes at most once between two observations.
     pub fn check_versions(&self) -> Result<(), String> {
         let was_seen = |boundary: &&Boundary| {
             let versions = self.committed.get(&boundary.user_id);

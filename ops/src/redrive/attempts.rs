@@ -2,8 +2,8 @@
 
 use kinesis_function::backoff::Backoff;
 
-/// Attempts after the first. With their pauses they take roughly 5 seconds: a throttled shard accepts records again within
-/// a second, and anything that lasts longer needs an operator.
+/// Attempts after the first. With their pauses they take roughly 5 seconds: a throttled shard accepts records again
+/// within a second, and anything that lasts longer needs an operator.
 const RETRIES: u32 = 9;
 
 /// The remaining attempts of one call. Create a new value after any progress.

@@ -1,12 +1,12 @@
 //! Redrives rejected records: puts them back into the streams they came from, then deletes their items.
 //!
 //! Meant for records that have become readable: the allowed clock skew was too small, or the decoder now supports their
-//! format. A record that is rejected again becomes a new item, under its new position. If a redrive is interrupted between
-//! put and deletion, the next one puts those records back again, and each counts twice in `event_count`, like any click
-//! that is sent twice.
+//! format. A record that is rejected again becomes a new item, under its new position. If a redrive is interrupted
+//! between put and deletion, the next one puts those records back again, and each counts twice in `event_count`, like
+//! any click that is sent twice.
 //!
-//! [`Reasons`] selects the records, a [`Plan`] lists them and carries out the redrive, [`Redriven`] is the outcome. `items`
-//! lists, reads and deletes items, `put` puts records, `attempts` bounds the attempts per call.
+//! [`Reasons`] selects the records, a [`Plan`] lists them and carries out the redrive, [`Redriven`] is the outcome.
+//! `items` lists, reads and deletes items, `put` puts records, `attempts` bounds the attempts per call.
 
 mod attempts;
 mod items;
@@ -28,8 +28,8 @@ use put::{Refusal, put};
 pub use reasons::Reasons;
 pub use redriven::Redriven;
 
-/// The records to redrive. All are listed before the first is put, so a redrive ends even if records are rejected again:
-/// those have new keys.
+/// The records to redrive. All are listed before the first is put, so a redrive ends even if records are rejected
+/// again: those have new keys.
 ///
 /// Holds the keys in memory, roughly 200 bytes each.
 pub struct Plan<'a> {
@@ -71,9 +71,9 @@ impl<'a> Plan<'a> {
 
     /// Redrives the records, each stream's in order of arrival, and reports to `on_progress` after each request.
     ///
-    /// Records that Kinesis rejects permanently, or does not accept within a bounded number of attempts, stay in the table
-    /// and are counted in [`Redriven::left`]. Records whose put got no response also stay; they may be in the stream and
-    /// are counted in [`Redriven::unanswered`].
+    /// Records that Kinesis rejects permanently, or does not accept within a bounded number of attempts, stay in the
+    /// table and are counted in [`Redriven::left`]. Records whose put got no response also stay; they may be in the
+    /// stream and are counted in [`Redriven::unanswered`].
     ///
     /// # Errors
     /// If the table cannot be read or written. Records already reported to `on_progress` are done.

@@ -16,7 +16,8 @@ struct World {
     embedded: LocalAws,
 }
 
-/// A rejected record: stream, sequence number, arrival time, partition key. Its reason is `not_json`, its data the number.
+/// A rejected record: stream, sequence number, arrival time, partition key. Its reason is `not_json`, its data the
+/// number.
 type Record = (&'static str, u64, u64, &'static str);
 
 impl World {
