@@ -1,4 +1,4 @@
-//! Bytes as a record of session-stream: what can be read is written again as the same boundary.
+//! Decodes arbitrary bytes as a record of session-stream; every decoded boundary must survive a round trip.
 
 #![no_main]
 
@@ -15,9 +15,9 @@ fuzz_target!(|data: &[u8]| {
             return;
         }
     };
-    // The Flink job's boundaries have no status, and are never written again.
+    // Boundaries of the Flink job have no status and are never encoded again.
     if boundary.status.is_some() {
-        let encoded = boundary.encode().expect("texts and integers are JSON");
+        let encoded = boundary.encode().expect("strings and integers encode as JSON");
         assert_eq!(Boundary::decode(&encoded).as_ref(), Ok(&boundary));
     }
 });

@@ -1,4 +1,4 @@
-//! Lines of bytes as records of click-stream: decoded, and those that are clicks applied to one user.
+//! Decodes lines of arbitrary bytes as records of click-stream and applies the clicks to one user.
 
 #![no_main]
 

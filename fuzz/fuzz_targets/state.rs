@@ -1,4 +1,4 @@
-//! JSON as a user's state item: what can be read is written again as the same state.
+//! Decodes arbitrary JSON as a user's state item; every decoded state must survive a round trip.
 
 #![no_main]
 

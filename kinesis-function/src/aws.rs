@@ -1,17 +1,17 @@
-//! How this project reaches AWS: one configuration for both services, and the policy for calls that fail.
+//! How this project reaches AWS: one configuration for both services, and the policy for failed calls.
 //!
 //! The functions, the embedded services of tests and the fault-injecting clients are all built from [`sdk_config`], so
-//! what is tested is what is deployed. The policy, which `docs/reliability.md` tells as a table:
+//! tests run the deployed configuration. The policy (`docs/reliability.md` has it as a table):
 //!
-//! * **The SDK makes one attempt.** Only the functions know what a failure leaves undone (often a part of a request) and
-//!   how much of the invocation's time is left, so they retry themselves, with the pauses of
-//!   [`crate::backoff::Backoff`]. Retries inside the SDK would multiply with those, and hide throttling.
-//! * **A failed attempt ends soon**: see [`CONNECT_TIMEOUT`] and [`ATTEMPT_TIMEOUT`].
-//! * Command-line tools that do not retry by themselves use [`with_sdk_retries`].
+//! * **The SDK makes a single attempt.** Only the function knows which part of a request failed and how much of the
+//!   invocation's time is left, so it retries itself, with the pauses of [`crate::backoff::Backoff`]. Retries inside
+//!   the SDK would multiply with these and hide throttling.
+//! * **A failing attempt ends early**: see [`CONNECT_TIMEOUT`] and [`ATTEMPT_TIMEOUT`].
+//! * Command-line tools without retries of their own use [`with_sdk_retries`].
 //!
-//! Region, credentials and endpoints come from the SDK's own variables, which Lambda sets. There is no branch for local
-//! runs: `AWS_ENDPOINT_URL` leads there. Profiles and other credential sources are left out: a function has no use for
-//! them, and they would be a sixth of its binary.
+//! Region, credentials and endpoints come from the SDK's standard variables, which Lambda sets. Local runs set
+//! `AWS_ENDPOINT_URL`; no code path is special to them. Profiles and other credential sources are left out: a function
+//! does not need them, and they would make up a sixth of its binary.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -29,34 +29,35 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::config::{ConfigError, Variables};
 
-/// Longest wait for a connection: DNS, TCP and TLS together. A lost SYN is sent again after 1 s (RFC 6298), and once more
-/// 2 s later; 3 s survive the first loss without giving up on the second.
+/// Longest wait for a connection: DNS, TCP and TLS together. TCP retransmits a lost SYN after 1 s (RFC 6298) and again
+/// 2 s later; 3 s allow the first retransmission to succeed.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_000);
 
-/// Longest wait for one attempt of a call, connecting included. A request of 25 large items may take seconds.
+/// Longest wait for one attempt of a call, including the connection. A request of 25 large items may take seconds, and
+/// a lost answer must leave time for another attempt.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(5_000);
 
-/// How long an unused connection is kept. The services close theirs after a minute or more; an environment that was
-/// frozen in the meantime would find out only when its next call fails, so connections this old are not used again.
+/// How long an idle connection is kept. The services close idle connections after a minute or more. An execution
+/// environment that was frozen meanwhile would notice only when its next call fails, so it drops them well before that.
 pub const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_millis(20_000);
 
 /// The roots of the services' certificates, valid until 2037 and later: <https://www.amazontrust.com/repository/>.
 ///
-/// Parsing the system's roughly 150 roots takes longer than the rest of a cold start. The price: when AWS moves to other
-/// roots, which it announces years ahead, functions must be rebuilt, or `SSL_CERT_FILE` must name the system's.
+/// Parsing the system's roughly 150 roots takes longer than the rest of a cold start. The price: if AWS moves to other
+/// roots, which it announces years ahead, rebuild the functions or set `SSL_CERT_FILE` to the system's file.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
-/// Names a PEM file whose certificates are trusted instead of Amazon's: behind a proxy that inspects TLS, or when AWS
-/// changes its roots.
+/// Names a PEM file whose certificates are trusted instead of Amazon's. Needed behind a proxy that inspects TLS, or if
+/// AWS changes its roots.
 const ROOTS_FILE: &str = "SSL_CERT_FILE";
 
-/// The configuration of both services' clients; `variables` are usually `std::env::vars()`.
+/// The client configuration for both services; `variables` are usually `std::env::vars()`.
 ///
-/// The behaviour version is pinned, so that an update of the SDK cannot change time-outs or retries unnoticed.
+/// The behavior version is pinned, so that an SDK update cannot change time-outs or retries unnoticed.
 ///
 /// # Errors
-/// All variables that are missing or wrong, by name: without a region or credentials no call can succeed, a malformed
-/// endpoint would fail each call, and a file of certificates that cannot be used must not widen what is trusted.
+/// Names every missing or invalid variable: without a region and credentials no call can succeed, a malformed endpoint
+/// would fail every call, and an unusable certificate file must not widen the set of trusted roots.
 pub fn sdk_config(variables: impl IntoIterator<Item = (String, String)>) -> Result<SdkConfig, ConfigError> {
     let mut variables = Variables::new(variables);
     let tls = TlsContext::builder().with_trust_store(trust_store(&mut variables)).build();
@@ -95,26 +96,26 @@ pub fn sdk_config(variables: impl IntoIterator<Item = (String, String)>) -> Resu
     variables.finish(config)
 }
 
-/// `config` with the SDK's standard retries (three attempts, pauses of up to 1 and 2 s), for command-line tools that do not
-/// retry by themselves.
+/// `config` with the SDK's standard retries (three attempts, pauses of up to 1 and 2 s), for command-line tools without
+/// retries of their own.
 #[must_use]
 pub fn with_sdk_retries(config: &SdkConfig) -> SdkConfig {
     config.to_builder().retry_config(RetryConfig::standard()).build()
 }
 
-/// Amazon's roots, or the system's where [`ROOTS_FILE`] names its file.
+/// Amazon's roots, or the certificates in the file that [`ROOTS_FILE`] names.
 fn trust_store(variables: &mut Variables) -> TrustStore {
     let Some(path) = variables.optional(ROOTS_FILE) else {
         return TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     };
-    // The TLS stack reads the file that the variable names by itself, and goes on without roots where it cannot: then
-    // every call would fail, for a reason that its error does not tell.
+    // The TLS stack reads the file itself and silently continues without roots if it cannot. Every call would then fail
+    // with an error that does not mention the cause, so the file is checked here.
     match CertificateDer::pem_file_iter(&path) {
         Err(error) => variables.fault(format!("{ROOTS_FILE} is {path:?}, which cannot be read: {error}")),
         Ok(certificates) => {
             let (usable, _) = RootCertStore::empty().add_parsable_certificates(certificates.filter_map(Result::ok));
             if usable == 0 {
-                variables.fault(format!("{ROOTS_FILE} is {path:?}, which holds no usable certificate in PEM form"));
+                variables.fault(format!("{ROOTS_FILE} is {path:?}, which contains no usable PEM certificate"));
             }
         }
     }
@@ -139,7 +140,7 @@ impl Endpoints {
             if is_endpoint(&url) {
                 urls.insert(service.to_owned(), url);
             } else {
-                variables.fault(format!("{name} is {url:?}, it must be a URL such as http://127.0.0.1:8000"));
+                variables.fault(format!("{name} is {url:?}, expected a URL such as http://127.0.0.1:8000"));
             }
         }
         Self { urls }

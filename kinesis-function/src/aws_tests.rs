@@ -1,4 +1,4 @@
-//! The client configuration, and the policy measured on a call that stays throttled.
+//! The client configuration, its faults, and the lifetime of idle connections.
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn config(pairs: &[(&str, &str)]) -> Result<SdkConfig, ConfigError> {
     sdk_config(pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
 
-/// The faults of a configuration that cannot be used.
+/// The faults of an invalid configuration.
 fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
     config(pairs).unwrap_err().faults().to_vec()
 }
@@ -30,21 +30,21 @@ fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
 }
 
 #[test]
-fn endpoint_of_a_service_takes_precedence_over_that_of_all() {
+fn endpoint_of_a_service_takes_precedence_over_the_common_one() {
     let both = config(&[("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_KINESIS", "http://one")]).unwrap();
     assert_eq!(endpoint(&both, "Kinesis").as_deref(), Some("http://one"));
     assert_eq!(endpoint(&both, "DynamoDB").as_deref(), Some("http://all"));
     assert_eq!(
         endpoint(&config(&[("AWS_ENDPOINT_URL", "")]).unwrap(), "DynamoDB"),
         None,
-        "an empty one counts as none"
+        "an empty value counts as missing"
     );
 }
 
 #[test]
 fn malformed_endpoint_is_named_before_any_call() {
     for wrong in ["localhost:8000", "127.0.0.1", "ftp://host", "http://", "http://a b", "/path"] {
-        let expected = format!("AWS_ENDPOINT_URL_KINESIS is {wrong:?}, it must be a URL such as http://127.0.0.1:8000");
+        let expected = format!("AWS_ENDPOINT_URL_KINESIS is {wrong:?}, expected a URL such as http://127.0.0.1:8000");
         assert_eq!(faults(&[("AWS_ENDPOINT_URL_KINESIS", wrong)]), [expected]);
     }
 }
@@ -69,7 +69,7 @@ fn calls_are_attempted_once_within_bounded_time() {
 }
 
 #[test]
-fn roots_that_cannot_be_used_are_a_fault_and_never_replaced_by_others() {
+fn unusable_root_certificates_are_a_fault_and_never_replaced_by_others() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("roots.pem");
     let shown = path.to_str().unwrap();
@@ -78,23 +78,23 @@ fn roots_that_cannot_be_used_are_a_fault_and_never_replaced_by_others() {
 
     std::fs::File::create(&path).unwrap().write_all(b"no certificate").unwrap();
     let empty = faults(&[("SSL_CERT_FILE", shown)]);
-    assert_eq!(empty, [format!("SSL_CERT_FILE is {shown:?}, which holds no usable certificate in PEM form")]);
+    assert_eq!(empty, [format!("SSL_CERT_FILE is {shown:?}, which contains no usable PEM certificate")]);
 
     std::fs::write(&path, AMAZON_ROOTS).unwrap();
     assert!(config(&[("SSL_CERT_FILE", shown)]).is_ok());
 }
 
-/// A certificate that cannot be parsed would panic here instead of in production.
+/// An unparsable certificate panics in this test instead of in production.
 #[tokio::test]
 async fn built_in_roots_can_be_parsed() {
-    // Nothing listens there: the call fails, after its client has been made with all that TLS needs.
+    // Nothing listens on that port, so the call fails, but only after its TLS client has been built.
     let config = config(&[("AWS_ENDPOINT_URL", "https://127.0.0.1:1")]).unwrap();
     assert!(aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.is_err());
     let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
     assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 5);
 }
 
-/// A service that keeps connections open, and counts them.
+/// Starts a service that keeps connections open and counts them.
 fn counting_service() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -109,7 +109,7 @@ fn counting_service() -> (String, Arc<AtomicUsize>) {
     (url, connections)
 }
 
-/// Answers each request, of which the body is an empty object.
+/// Answers each request whose body is an empty object.
 fn answer_all(mut connection: TcpStream) {
     let mut received = Vec::new();
     let mut buffer = [0; 4_096];
@@ -121,9 +121,9 @@ fn answer_all(mut connection: TcpStream) {
     }
 }
 
-/// A frozen environment must not thaw with connections that the service has closed in the meantime.
+/// A frozen environment must not wake up with connections that the service has closed meanwhile.
 #[tokio::test]
-async fn connection_that_was_idle_for_too_long_is_not_used_again() {
+async fn connections_idle_for_too_long_are_not_reused() {
     let (url, connections) = counting_service();
     let client = aws_sdk_dynamodb::Client::new(&config(&[("AWS_ENDPOINT_URL", &url)]).unwrap());
     let seen_after_idling_for = async |seconds| {

@@ -1,33 +1,33 @@
-//! A call to AWS that failed, or a part of one: what happened, and whether trying again can help.
+//! A failed call to AWS, or a failed part of one: what happened, and whether a retry can help.
 //!
-//! The SDK makes a single attempt (see [`crate::aws`]), so every failure arrives here. The text is meant for logs: it is
-//! bounded, and repeats nothing of the request.
+//! The SDK makes a single attempt (see [`crate::aws`]), so every failure ends up here. The text is safe for logs: it is
+//! bounded and quotes nothing from the request.
 
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 
-/// Transient error codes that the SDK's lists leave out.
+/// Transient error codes that the SDK's lists do not contain.
 ///
-/// The SDK looks at the status of a whole answer as well, and has no need to know the codes of answers with status 500;
-/// a part of a batch has nothing but its code. It also spells the codes of whole calls only.
+/// For a whole call, the SDK also checks the HTTP status, so it does not list codes that come with status 500. A part
+/// of a batch has only its code, and some parts use other spellings than whole calls.
 const MORE_TRANSIENT_CODES: [&str; 9] = [
     "InternalFailure",                  // an entry of PutRecords: the service failed
     "InternalServerError",              // a statement of BatchExecuteStatement: the service failed
     "KMSThrottlingException",           // Kinesis: the key of an encrypted stream is throttled
     "ProvisionedThroughputExceeded",    // a statement: the table or one of its partitions is throttled
     "ReplicatedWriteConflictException", // a global table: another region is writing the item
-    "ServiceUnavailable",               // both services, with status 503, and parts without one
+    "ServiceUnavailable",               // both services: status 503 for a call, no status for a part
     "ThrottlingError",                  // a statement: the account or the control plane is throttled
-    "TransactionConflict",              // a statement: a transaction of somebody else holds the item
+    "TransactionConflict",              // a statement: another transaction is using the item
     "TransactionConflictException",     // the same for a whole call
 ];
 
-/// Longest text of a failure, in bytes. A log line carries one of each kind.
+/// Longest reason, in bytes. Each kind of failure puts one into a log line, and CloudWatch bills by the byte.
 const MAX_REASON_BYTES: usize = 1_024;
 
-/// A failed call, or a failed part of one.
+/// A failed call, or a failed part of a call.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{operation} failed: {reason}")]
 pub struct CallError {
@@ -49,16 +49,16 @@ impl CallError {
                 let request_id = context.raw().request_id().unwrap_or("unknown");
                 let (code, reason) = match context.err().code() {
                     Some(code) => (code, context.err().message().unwrap_or("no message").to_owned()),
-                    // An answer that the SDK could not read: its error says where.
+                    // The SDK could not parse the answer; the error says where.
                     None => (UNREADABLE_ANSWER, causes(context.err())),
                 };
-                // An answer that cannot be read may have been cut on its way; the write may even have taken effect.
+                // An unreadable answer may have been truncated in transit, and the write may have taken effect.
                 let transient =
                     is_transient(code) || status.is_server_error() || status.as_u16() == 429 || status.is_success();
                 let reason = format!("{code}: {} (status {status}, request {request_id})", without_values(&reason));
                 Self::new(operation, code, reason, transient)
             }
-            // The request could not be built: trying again changes nothing.
+            // The request could not be built; a retry would fail the same way.
             SdkError::ConstructionFailure(_) => Self::new(operation, "RequestNotBuilt", causes(error), false),
             SdkError::TimeoutError(_) => Self::new(operation, "TimedOut", causes(error), true),
             SdkError::DispatchFailure(_) => Self::new(operation, "NoConnection", causes(error), true),
@@ -66,13 +66,13 @@ impl CallError {
         }
     }
 
-    /// The failure of a part of `operation`: an entry, an item or a statement, refused with `code`.
+    /// The failure of one part of `operation` (an entry, item or statement) with `code`.
     #[must_use]
     pub fn of_part(operation: &'static str, code: &str, message: &str) -> Self {
         Self::new(operation, code, format!("{code}: {}", without_values(message)), is_transient(code))
     }
 
-    /// An answer that holds less than it must. The call may have taken effect.
+    /// An answer that lacks required parts. The call may have taken effect.
     #[must_use]
     pub fn incomplete_answer(operation: &'static str, what: impl Into<String>) -> Self {
         Self::new(operation, "IncompleteAnswer", what.into(), true)
@@ -91,26 +91,26 @@ impl CallError {
         Self { operation, code: code.to_owned(), reason, transient }
     }
 
-    /// The API's name of the call.
+    /// The name of the API operation.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.operation
     }
 
-    /// The service's error code, or one of this project's where no service answered: `TimedOut`, `NoConnection`,
+    /// The service's error code, or one of this project's if the service sent none: `TimedOut`, `NoConnection`,
     /// `UnreadableAnswer`, `IncompleteAnswer`, `RequestNotBuilt`.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// Whether the call may have taken effect although it failed: no answer came, or none that could be read.
+    /// Whether the call may have taken effect despite the failure, because there was no usable answer.
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {
         matches!(self.code.as_str(), "TimedOut" | "NoConnection" | UNREADABLE_ANSWER | "IncompleteAnswer")
     }
 
-    /// Whether the same call may succeed later: a throttle, an internal error, a lost connection.
+    /// Whether the same call may succeed later, as after a throttle, an internal error or a lost connection.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.transient
@@ -123,8 +123,8 @@ fn is_transient(code: &str) -> bool {
     [THROTTLING_ERRORS, TRANSIENT_ERRORS, &MORE_TRANSIENT_CODES].iter().any(|codes| codes.contains(&code))
 }
 
-/// An error with all its causes on one line. Not the SDK's `DisplayErrorContext`: that adds the error's debug form, and
-/// with it whole bodies.
+/// An error and all its causes on one line. The SDK's `DisplayErrorContext` also prints the debug form, which includes
+/// whole request bodies.
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut texts = vec![error.to_string()];
     let mut cause = error.source();
@@ -136,7 +136,7 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     texts.join(": ")
 }
 
-/// A service's message without the values that a failed validation repeats: they may be a user's id.
+/// A service's message without the values that a failed validation quotes, since they may be user ids.
 ///
 /// Both services write `Value 'THE VALUE' at 'FIELD' failed to satisfy constraint: …`.
 fn without_values(message: &str) -> String {
@@ -145,7 +145,7 @@ fn without_values(message: &str) -> String {
     let start = message.find(BEFORE).map(|at| at + BEFORE.len());
     let end = message.rfind(AFTER);
     match (start, end) {
-        // From the first value to the last one: a value may hold the words around it.
+        // Everything from the first value to the last is cut, because a value may itself contain these delimiters.
         (Some(start), Some(end)) if start <= end => format!("{}…{}", &message[..start], &message[end..]),
         _ => message.to_owned(),
     }

@@ -1,4 +1,4 @@
-//! What each kind of answer becomes, through the SDK's own client: the answers are canned, nothing else is.
+//! How each kind of answer is classified, through the SDK's own client; only the HTTP answers are canned.
 use aws_sdk_dynamodb::Client;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -9,7 +9,7 @@ use aws_smithy_types::body::SdkBody;
 
 use super::*;
 
-/// Answers every request with this status and body, or breaks the connection where there is none.
+/// Answers every request with this status and body, or breaks the connection if `None`.
 #[derive(Clone, Debug)]
 struct Canned(Option<(u16, String)>);
 
@@ -41,7 +41,7 @@ fn refused(status: u16, code: &str, message: &str) -> Option<(u16, String)> {
 }
 
 #[tokio::test]
-async fn codes_that_pass_by_themselves_are_transient() {
+async fn throttles_conflicts_and_timeouts_are_transient() {
     let codes = [
         "ThrottlingException",
         "Throttling",
@@ -63,7 +63,7 @@ async fn codes_that_pass_by_themselves_are_transient() {
 }
 
 #[tokio::test]
-async fn refusals_that_last_are_not() {
+async fn permanent_refusals_are_not_transient() {
     for code in ["AccessDeniedException", "ValidationException", "ResourceNotFoundException", "KMSDisabledException"] {
         let error = failure(refused(400, code, "no")).await;
         assert!(!error.is_transient(), "{error}");
@@ -71,7 +71,7 @@ async fn refusals_that_last_are_not() {
 }
 
 #[tokio::test]
-async fn statuses_count_whatever_the_code() {
+async fn server_errors_and_429_are_transient_whatever_the_code() {
     for status in [429, 500, 502, 503, 504] {
         let error = failure(refused(status, "SomethingNew", "no")).await;
         assert!(error.is_transient(), "{error}");
@@ -81,7 +81,7 @@ async fn statuses_count_whatever_the_code() {
 }
 
 #[tokio::test]
-async fn answer_of_200_that_cannot_be_read_is_transient_and_says_why() {
+async fn unreadable_answer_with_status_200_is_transient_and_says_why() {
     for body in ["<html>proxy</html>", r#"{"TableNames":["#, r#"{"TableNames":7}"#] {
         let error = failure(Some((200, body.to_owned()))).await;
         assert!(error.is_transient(), "{error}");
@@ -91,7 +91,7 @@ async fn answer_of_200_that_cannot_be_read_is_transient_and_says_why() {
 }
 
 #[tokio::test]
-async fn broken_connection_is_transient_and_tells_its_cause() {
+async fn broken_connection_is_transient_and_reports_its_cause() {
     let error = failure(None).await;
     assert!(error.is_transient());
     assert_eq!((error.code(), error.operation()), ("NoConnection", "ListTables"));
@@ -111,7 +111,7 @@ fn parts_are_classified_by_their_code_alone() {
 }
 
 #[test]
-fn text_repeats_no_value_of_the_request_and_is_bounded() {
+fn text_quotes_no_value_of_the_request_and_is_bounded() {
     let message = "2 validation errors detected: Value 'user' at 'b' x' at 'records.1.member.partitionKey' failed to \
                    satisfy constraint: Member must have length less than or equal to 256";
     let error = CallError::of_part("PutRecords", "InvalidArgumentException", message).to_string();

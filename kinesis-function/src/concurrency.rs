@@ -1,13 +1,13 @@
-//! Several calls under way at once, within bounds.
+//! Runs several calls concurrently, within bounds.
 
 use std::future::Future;
 
 use futures_util::stream::{self, StreamExt};
 
-/// Makes `calls`, at most `at_once` of them at the same time, and returns their results in the order of the calls. A slow
+/// Runs `calls`, at most `at_once` of them concurrently, and returns their results in the order of the calls. A slow
 /// call does not delay the others.
 ///
-/// If dropped early, it drops the calls under way and makes no further ones.
+/// Dropping the future drops the calls in flight and starts no others.
 pub async fn run_concurrently<T>(calls: Vec<impl Future<Output = Vec<T>>>, at_once: usize) -> Vec<T> {
     let calls = calls.into_iter().enumerate().map(|(place, call)| async move { (place, call.await) });
     let mut results: Vec<_> = stream::iter(calls).buffer_unordered(at_once).collect().await;

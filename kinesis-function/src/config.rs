@@ -1,30 +1,29 @@
 //! Reads a function's configuration from its environment variables, once, and reports all faults together.
 //!
-//! Which variables a function has is the function's own business (its `config` module). Values come from an iterator
-//! of pairs, so nothing here reads the process's environment.
+//! Each function's `config` module defines its variables. Values come from an iterator of pairs, so nothing here reads
+//! the process environment.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 /// A function's settings, read once from its environment variables.
 pub trait Settings: Sized {
-    /// Takes each setting from `variables`, which notes what is wrong.
+    /// Reads each setting from `variables`, which collects faults.
     fn read(variables: &mut Variables) -> Self;
 
     /// Reads the settings from `variables`, usually `std::env::vars()`.
     ///
     /// # Errors
-    /// All variables that are missing or wrong, by name.
+    /// Names every missing or invalid variable.
     fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         from_variables(variables, Self::read)
     }
 }
 
-/// The configuration that `read` takes from `variables`, usually `std::env::vars()`.
+/// Applies `read` to `variables`, usually `std::env::vars()`.
 ///
 /// # Errors
-/// All variables that are missing or wrong, by name.
+/// Names every missing or invalid variable.
 pub fn from_variables<C>(
     variables: impl IntoIterator<Item = (String, String)>,
     read: impl FnOnce(&mut Variables) -> C,
@@ -34,7 +33,7 @@ pub fn from_variables<C>(
     variables.finish(config)
 }
 
-/// Variables being read: every fault is noted, so that all of them can be reported at once.
+/// Variables being read. Faults are collected, so that all of them can be reported at once.
 #[derive(Debug)]
 pub struct Variables {
     values: HashMap<String, String>,
@@ -42,25 +41,18 @@ pub struct Variables {
     asked: Vec<&'static str>,
 }
 
-/// All that is wrong with a function's configuration.
+/// Every fault in a function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration cannot be used:{}", listed(.faults))]
+#[error("invalid configuration: {}", .faults.join("; "))]
 pub struct ConfigError {
     faults: Vec<String>,
 }
 
-fn listed(faults: &[String]) -> String {
-    faults.iter().fold(String::new(), |mut list, fault| {
-        let _ = write!(list, " {fault};"); // writing to a String cannot fail
-        list
-    })
-}
-
 impl ConfigError {
-    /// Both of two parts of a configuration, or all that is wrong with either.
+    /// Combines two parts of a configuration.
     ///
     /// # Errors
-    /// The faults of both parts together.
+    /// The faults of both parts.
     pub fn both<A, B>(a: Result<A, Self>, b: Result<B, Self>) -> Result<(A, B), Self> {
         match (a, b) {
             (Ok(a), Ok(b)) => Ok((a, b)),
@@ -69,7 +61,7 @@ impl ConfigError {
         }
     }
 
-    /// One sentence for each fault, each naming the variable, its value and its limit.
+    /// One message per fault, naming the variable, its value and its limit.
     #[must_use]
     pub fn faults(&self) -> &[String] {
         &self.faults
@@ -77,13 +69,13 @@ impl ConfigError {
 }
 
 impl Variables {
-    /// Starts to read `variables`, usually `std::env::vars()`. An empty value counts as missing.
+    /// Wraps `variables`, usually `std::env::vars()`. An empty value counts as missing.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let values = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         Self { values, faults: Vec::new(), asked: Vec::new() }
     }
 
-    /// The names that were asked for so far: what the function's template and documentation must list.
+    /// The names requested so far, which the template and the documentation must list.
     #[must_use]
     pub fn asked(&self) -> &[&'static str] {
         &self.asked
@@ -94,17 +86,17 @@ impl Variables {
         self.values.remove(name)
     }
 
-    /// The value of `name`, if it is there.
+    /// The value of `name`, if set.
     pub fn optional(&mut self, name: &'static str) -> Option<String> {
         self.take(name)
     }
 
-    /// Notes that something is wrong; `fault` names the variable, its value and its limit.
+    /// Records a fault, which should name the variable, its value and its limit.
     pub fn fault(&mut self, fault: String) {
         self.faults.push(fault);
     }
 
-    /// The value of `name`, which must be there.
+    /// The value of `name`; a fault if it is missing.
     pub fn required(&mut self, name: &'static str) -> String {
         self.take(name).unwrap_or_else(|| {
             self.faults.push(format!("{name} is missing"));
@@ -112,20 +104,20 @@ impl Variables {
         })
     }
 
-    /// The value of `name` as a whole number within `range`, or `default` when it is missing.
+    /// The value of `name` as a whole number within `range`, or `default` if it is missing.
     pub fn integer(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
         let Some(value) = self.take(name) else { return default };
         match value.parse() {
             Ok(number) if range.contains(&number) => number,
             _ => {
                 let (min, max) = (range.start(), range.end());
-                self.faults.push(format!("{name} is {value:?}, it must be a whole number from {min} to {max}"));
+                self.faults.push(format!("{name} is {value:?}, expected a whole number from {min} to {max}"));
                 default
             }
         }
     }
 
-    /// The choice called by the value of `name`, or the first of `choices` when it is missing.
+    /// The choice that the value of `name` selects, or the first of `choices` if it is missing.
     pub fn choice<T: Copy>(&mut self, name: &'static str, choices: [(&str, T); 2]) -> T {
         let [(first_word, first), (second_word, second)] = choices;
         match self.take(name) {
@@ -133,16 +125,16 @@ impl Variables {
             Some(word) if word == first_word => first,
             Some(word) if word == second_word => second,
             Some(word) => {
-                self.faults.push(format!("{name} is {word:?}, it must be {first_word} or {second_word}"));
+                self.faults.push(format!("{name} is {word:?}, expected {first_word} or {second_word}"));
                 first
             }
         }
     }
 
-    /// `config`, unless there was a fault in anything it was built from.
+    /// Returns `config` if no variable had a fault.
     ///
     /// # Errors
-    /// All faults that were noted.
+    /// Every recorded fault.
     pub fn finish<T>(self, config: T) -> Result<T, ConfigError> {
         if self.faults.is_empty() { Ok(config) } else { Err(ConfigError { faults: self.faults }) }
     }
@@ -166,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn values_at_the_ends_of_the_range_are_taken() {
+    fn values_at_the_ends_of_the_range_are_accepted() {
         let mut variables = variables(&[("MIN", "1"), ("MAX", "9"), ("WORD", "b")]);
         assert_eq!(variables.integer("MIN", 5, 1..=9), 1);
         assert_eq!(variables.integer("MAX", 5, 1..=9), 9);
@@ -187,13 +179,13 @@ mod tests {
         assert_eq!(
             error.faults(),
             [
-                "BIG is \"10\", it must be a whole number from 1 to 9",
-                "TEXT is \"ten\", it must be a whole number from 1 to 9",
-                "NEGATIVE is \"-1\", it must be a whole number from 1 to 9",
-                "WORD is \"c\", it must be a or b",
+                "BIG is \"10\", expected a whole number from 1 to 9",
+                "TEXT is \"ten\", expected a whole number from 1 to 9",
+                "NEGATIVE is \"-1\", expected a whole number from 1 to 9",
+                "WORD is \"c\", expected a or b",
                 "NAME is missing",
             ]
         );
-        assert!(error.to_string().contains("BIG is") && error.to_string().contains("NAME is missing"), "{error}");
+        assert_eq!(error.to_string(), format!("invalid configuration: {}", error.faults().join("; ")));
     }
 }

@@ -1,4 +1,4 @@
-//! Which records of a batch are done, and the answer that tells Lambda where to resume.
+//! Tracks which records of a batch are done, and builds the response from which Lambda resumes.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -7,9 +7,9 @@ use shared::sequence_number;
 
 use crate::records::Records;
 
-/// Which records of a batch are done: applied and published, stored, or kept as rejected.
+/// Tracks which records of a batch are done: applied and published, stored, or kept as rejected.
 ///
-/// Shared by the futures of one invocation, so that what is done stays known when the deadline drops them.
+/// Shared by the futures of one invocation, so that progress survives when the deadline drops them.
 #[derive(Debug)]
 pub struct DoneRecords {
     done: Vec<AtomicBool>,
@@ -22,7 +22,7 @@ impl DoneRecords {
         Self { done: (0..records).map(|_| AtomicBool::new(false)).collect() }
     }
 
-    /// Notes that the record at `index` of the batch is done.
+    /// Marks the record at `index` of the batch as done.
     pub fn set_done(&self, index: usize) {
         if let Some(done) = self.done.get(index) {
             done.store(true, Relaxed);
@@ -41,8 +41,8 @@ impl DoneRecords {
         self.undone().count()
     }
 
-    /// The answer for Lambda: empty if all of the batch's records are done, otherwise the lowest sequence number that is
-    /// not. `records` are those of the batch.
+    /// The response for Lambda: empty if all records of the batch are done, otherwise the lowest sequence number that
+    /// is not. `records` are the records of the batch.
     #[must_use]
     pub fn response(&self, records: &Records) -> KinesisEventResponse {
         let mut response = KinesisEventResponse::default();

@@ -1,7 +1,7 @@
-//! An event that Lambda does not send for a Kinesis stream: what was expected, and what came instead.
+//! Errors for events that are not Kinesis events: what was expected, and what was received.
 //!
-//! These texts go into the answer and into logs, so they name keys, positions and the envelope's own fields, and never
-//! repeat what a record holds.
+//! These texts end up in the response and in logs. They name keys, positions and fields of the envelope, and never
+//! quote the data of a record.
 
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
@@ -18,33 +18,31 @@ const MAX_KEYS: usize = 10;
 /// Most characters of a key that the message shows.
 const MAX_KEY_CHARS: usize = 64;
 
-/// An event that is not what Lambda sends for a Kinesis stream. The whole batch is redelivered.
+/// An event that is not a valid Kinesis event. Lambda redelivers the whole batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// It has another form: an event of another service, a hand-made one, or no JSON.
-    #[error(
-        "this is not the event of a Kinesis stream: expected Records, each with eventID, eventSourceARN and kinesis; got {got}"
-    )]
+    /// It has another form: an event of another service, a hand-made one, or not JSON at all.
+    #[error("not a Kinesis event: expected Records, each with eventID, eventSourceARN and kinesis; got {got}")]
     NotKinesis {
-        /// What came instead.
+        /// A description of the received event.
         got: String,
     },
-    /// A record without a usable `sequenceNumber` cannot be told from its redelivery.
+    /// A record has no valid `sequenceNumber`, so its redelivery could not be recognized.
     #[error("record {index} of the event: {source}")]
     SequenceNumber {
-        /// The record's place in the event, from 0.
+        /// The record's index in the event, from 0.
         index: usize,
         /// What is wrong with it.
         source: InvalidSequenceNumber,
     },
-    /// A record that does not say where it comes from.
+    /// A record does not name its stream and shard.
     #[error("record {index} of the event: {field} is {value}, expected {expected}")]
     Origin {
-        /// The record's place in the event, from 0.
+        /// The record's index in the event, from 0.
         index: usize,
         /// The field's name.
         field: &'static str,
-        /// Its value, quoted and cut; `""` when it is missing.
+        /// Its value, quoted and truncated; `""` if it is missing.
         value: String,
         /// What it should look like.
         expected: &'static str,
@@ -56,15 +54,15 @@ impl EventError {
     pub(crate) fn not_kinesis(json: &[u8], error: &serde_json::Error) -> Self {
         let at = format!("line {}, column {}", error.line(), error.column());
         let got = match error.classify() {
-            Category::Eof => format!("JSON that ends too early, at {at}"),
-            Category::Syntax | Category::Io => format!("no JSON: a syntax error at {at}"),
+            Category::Eof => format!("JSON truncated at {at}"),
+            Category::Syntax | Category::Io => format!("invalid JSON: syntax error at {at}"),
             Category::Data => format!("{} ({} at {at})", outline(json), fault(error)),
         };
         Self::NotKinesis { got }
     }
 }
 
-/// What a reader would see first of an event: its keys, and those of its first record.
+/// A summary of an event: its keys, or those of its first record.
 fn outline(json: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Records {
@@ -75,7 +73,7 @@ fn outline(json: &[u8]) -> String {
     if let Ok(Records { records }) = serde_json::from_slice(json) {
         return match records.first() {
             Some(first) => format!("Records, the first with {}", keys(first)),
-            None => "Records without a record".to_owned(),
+            None => "empty Records".to_owned(),
         };
     }
     match serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(json) {
@@ -94,14 +92,14 @@ fn keys(object: &BTreeMap<String, IgnoredAny>) -> String {
     }
 }
 
-/// What is wrong, in the parser's words where they cannot hold anything of the event.
+/// The parser's message if it cannot contain any part of the event, otherwise a generic one.
 fn fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.split_once(" at line ") {
         Some((fault, _)) if fault.starts_with("missing field `") || fault.starts_with("data is not base64") => {
             fault.to_owned()
         }
-        _ => "a value of another type".to_owned(),
+        _ => "a value of the wrong type".to_owned(),
     }
 }
 
@@ -131,14 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn error_says_what_was_expected_and_what_came_instead() {
+    fn error_says_what_was_expected_and_what_was_received() {
         let sqs = r#"{"Records":[{"messageId":"m","body":"secret","eventSource":"aws:sqs"}]}"#;
         let error = Event::from_json(sqs.as_bytes()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "this is not the event of a Kinesis stream: expected Records, each with eventID, eventSourceARN and kinesis; \
-             got Records, the first with the keys \"body\", \"eventSource\", \"messageId\" (missing field `kinesis` at \
-             line 1, column 69)"
+            "not a Kinesis event: expected Records, each with eventID, eventSourceARN and kinesis; got Records, the first \
+             with the keys \"body\", \"eventSource\", \"messageId\" (missing field `kinesis` at line 1, column 69)"
         );
         assert_eq!(Diagnostic::from(error).error_type, "NotAKinesisEvent");
 
@@ -146,12 +143,12 @@ mod tests {
         assert!(got(event_bridge).starts_with("an object with the keys \"detail\", \"detail-type\", \"version\""));
         assert_eq!(got("{}"), "an object with no keys (missing field `Records` at line 1, column 2)");
         assert!(got("[1]").starts_with("a JSON value that is not an object"));
-        assert_eq!(got(r#"{"Records":["#), "JSON that ends too early, at line 1, column 12");
-        assert_eq!(got("click"), "no JSON: a syntax error at line 1, column 1");
+        assert_eq!(got(r#"{"Records":["#), "JSON truncated at line 1, column 12");
+        assert_eq!(got("click"), "invalid JSON: syntax error at line 1, column 1");
     }
 
     #[test]
-    fn error_repeats_nothing_that_the_event_holds_and_is_bounded() {
+    fn error_quotes_no_values_of_the_event_and_is_bounded() {
         let wrong_type = r#"{"Records":[{"kinesis":{"sequenceNumber":"1","partitionKey":"k","data":"secret",
             "approximateArrivalTimestamp":"secret"}}]}"#;
         let keys: Vec<_> = (0..500).map(|number| format!("\"{number}{}\":1", "k".repeat(500))).collect();

@@ -1,7 +1,7 @@
-//! What failed during one invocation, gathered by kind so that each kind is one log line, however often it happened.
+//! Collects the failures of one invocation by kind, so that each kind is one log line, however often it occurred.
 //!
-//! A throttled table fails thousands of statements a second, and CloudWatch bills by the byte. No user id and no content
-//! of a record goes into a log: the positions of the first records affected say where to look.
+//! A throttled table fails thousands of statements a second, and CloudWatch bills by the byte. Logs contain no user id
+//! and no data of a record; the positions of the first affected records say where to look.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -10,13 +10,14 @@ use std::sync::{Mutex, PoisonError};
 use crate::call_error::CallError;
 use shared::sequence_number::SequenceNumber;
 
-/// Most kinds that are told apart; what goes beyond is one more kind.
+/// Most kinds that are logged separately; all further ones are logged as `other`. Far more than real failures produce,
+/// and a bound should a service return a new code with every answer.
 const MAX_KINDS: usize = 16;
 
-/// Most positions that a line names.
+/// Most positions in a log line: enough for a look at a few records, short enough for a line.
 const MAX_POSITIONS: usize = 3;
 
-/// The failures of one invocation. Shared by its futures, so that nothing is forgotten when the deadline drops them.
+/// The failures of one invocation. Shared by its futures, so that none is lost when the deadline drops them.
 #[derive(Debug, Default)]
 pub struct Failures {
     kinds: Mutex<BTreeMap<Kind, Seen>>,
@@ -24,7 +25,7 @@ pub struct Failures {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
-    /// Whether the records affected wait for the batch to be redelivered.
+    /// Whether the affected records wait for redelivery.
     given_up: bool,
     what: &'static str,
     code: String,
@@ -38,18 +39,18 @@ struct Seen {
 }
 
 impl Failures {
-    /// Notes that a call, or a part of one, failed and is tried again.
+    /// Records that a call, or a part of one, failed and is retried.
     pub fn retried(&self, error: &CallError) {
         self.note(false, error.operation(), error.code(), error, None);
     }
 
-    /// Notes that a call, or a part of one, failed for good: the record at `position` waits for its redelivery.
+    /// Records that a call, or a part of one, failed permanently: the record at `position` waits for redelivery.
     pub fn given_up(&self, error: &CallError, position: Option<&SequenceNumber>) {
         self.note(true, error.operation(), error.code(), error, position);
     }
 
-    /// Notes that the record at `position` waits for its redelivery because of `error`, which is not a failed call.
-    /// `what` is what failed and `code` how, both from a small set.
+    /// Records that the record at `position` waits for redelivery because of `error`, which is not a failed call.
+    /// `what` names what failed and `code` how, both from a small set.
     pub fn blocked(
         &self,
         what: &'static str,
@@ -83,16 +84,16 @@ impl Failures {
         }
     }
 
-    /// Writes a line for each kind, at level ERROR where something was given up and WARN otherwise, and forgets them.
+    /// Logs one line per kind and clears them: at level ERROR if records wait for redelivery, otherwise WARN.
     pub fn log(&self) {
         let kinds = std::mem::take(&mut *self.kinds.lock().unwrap_or_else(PoisonError::into_inner));
         for (Kind { given_up, what, code }, Seen { count, first, positions }) in kinds {
             let sequence_numbers = positions.join(", ");
             if given_up {
-                let message = "failed for good, the batch will be redelivered from the first record affected";
+                let message = "failed permanently; the batch will be redelivered from the first affected record";
                 tracing::error!(what, code, count, sequence_numbers, error = first, "{message}");
             } else {
-                tracing::warn!(what, code, count, error = first, "failed and tried again");
+                tracing::warn!(what, code, count, error = first, "failed and retried");
             }
         }
     }

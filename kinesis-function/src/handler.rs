@@ -1,6 +1,6 @@
-//! What a function is to the shell: a value that decodes a batch, works it off and reports what it did.
+//! The interface between a function and the shell: a handler decodes a batch, processes it and reports what it did.
 //!
-//! The shell does the rest: the loop, the deadline, the answer, rejected records, logs, metrics and start-up.
+//! The shell does the rest: the loop, the deadline, the response, rejected records, logs, metrics and start-up.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -14,43 +14,43 @@ use crate::rejected_records::RejectedRecord;
 use crate::rejected_table::RejectedTable;
 use crate::time_budget::Timing;
 
-/// A function with its clients; one for the life of an execution environment.
+/// A function with its clients, created once per execution environment.
 ///
-/// A new function is a type that implements this, and a `main` on a `current_thread` runtime that awaits
+/// A new function is a type that implements this trait, and a `main` on a `current_thread` runtime that awaits
 /// `kinesis_function::runtime::run(Config::read, |config, sdk| MyFunction::new(config, sdk))`:
 ///
-/// 1. [`decode`](Self::decode) turns the records into the work to do, and sets aside those that cannot be decoded.
-/// 2. [`work`](Self::work) does it. It calls `invocation.done.set_done(index)` for a record once its effects are stored,
-///    notes what failed in `invocation.failures`, retries what is transient, and returns the records that turned out to be
-///    unusable, to be kept with their reasons. What it leaves undone is redelivered.
-/// 3. [`report`](Self::report) returns what was counted. Counts live in [`Work`](Self::Work), so that they survive the
+/// 1. [`decode`](Self::decode) turns the records into work, and separates those that cannot be decoded.
+/// 2. [`work`](Self::work) does the work. It calls `invocation.done.set_done(index)` for a record once its effects are
+///    stored, records failures in `invocation.failures`, retries transient ones, and returns the records that turned out to
+///    be unusable, to be kept with their reasons. Records that it leaves undone are redelivered.
+/// 3. [`report`](Self::report) returns the counts. They are part of [`Work`](Self::Work), so that they survive the
 ///    deadline; [`counts`](Self::counts) names them for CloudWatch.
 ///
-/// `invocation_tests.rs` holds the smallest example.
+/// `invocation_tests.rs` contains a minimal example.
 pub trait Handler: Send + Sync {
-    /// The name of the metric for the longest wait from a record's arrival to the answer, in milliseconds.
+    /// The name of the metric for the longest wait from a record's arrival to the response, in milliseconds.
     const LONGEST_WAIT: &'static str;
 
-    /// A batch on its way: what is left to do and what was counted so far.
+    /// A batch in progress: the remaining work and the counts so far.
     type Work: Send;
 
-    /// What one invocation did, in numbers.
+    /// The counts of one invocation.
     type Report: Copy + Debug + Send;
 
-    /// Where this function's rejected records go.
+    /// The table for this function's rejected records.
     fn rejected_table(&self) -> &RejectedTable;
 
-    /// Makes a call to each service that changes nothing, while the environment starts. Errors are ignored, and the shell
-    /// bounds the time.
+    /// Makes one call to each service while the environment starts, without changing anything. Errors are ignored; the
+    /// shell bounds the time.
     ///
-    /// Names are then resolved, connections open and TLS negotiated before the first event. These take the longest of all,
-    /// and Lambda gives a starting environment more CPU than its memory stands for.
+    /// This resolves names, opens connections and negotiates TLS before the first event. These are the slowest parts of
+    /// a cold start, and during start-up Lambda grants more CPU than the memory setting buys.
     fn warm_up(&self) -> impl Future<Output = ()> + Send;
 
-    /// Decodes a batch. No I/O here.
+    /// Decodes a batch, without I/O.
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, Self::Work>;
 
-    /// Works a batch off until every record is done or given up, and returns the records that turned out to be unusable.
+    /// Processes a batch until every record is done or given up, and returns the records that turned out to be unusable.
     /// Dropped at the deadline.
     fn work<'r>(
         &self,
@@ -58,43 +58,43 @@ pub trait Handler: Send + Sync {
         invocation: &Invocation<'r>,
     ) -> impl Future<Output = Vec<RejectedRecord<'r>>> + Send;
 
-    /// What was done of `work`.
+    /// The counts of `work`.
     fn report(work: Self::Work) -> Self::Report;
 
-    /// The metrics that count things, by name. The shell adds its [`RecordCounts`].
+    /// The counts by metric name. The shell adds its [`RecordCounts`].
     fn counts(report: &Self::Report) -> Vec<(&'static str, u64)>;
 }
 
 /// A decoded batch.
 #[derive(Clone, Debug)]
 pub struct Decoded<'r, W> {
-    /// What there is to do.
+    /// The work to do.
     pub work: W,
-    /// What could not be decoded.
+    /// The records that could not be decoded.
     pub rejected: Vec<RejectedRecord<'r>>,
 }
 
-/// The answer to one event, and what was done for it.
+/// The response to one event, and what was done for it.
 #[derive(Clone, Debug)]
 pub struct HandlerOutput<R> {
     /// For Lambda: the lowest sequence number that is not done, if any.
     pub response: KinesisEventResponse,
-    /// Where the batch lies; `None` for one without records.
+    /// The batch's position in its shard; `None` for an empty batch.
     pub range: Option<BatchRange>,
-    /// When, and for how long.
+    /// When the invocation began and how long it took.
     pub timing: Timing,
-    /// What became of the records.
+    /// The outcome of the records.
     pub records: RecordCounts,
-    /// What the function did.
+    /// The function's own counts.
     pub report: R,
 }
 
-/// What became of a batch's records, as far as every function counts it.
+/// The outcome of a batch's records, counted the same way for every function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordCounts {
     /// Records in the batch.
     pub received: u64,
-    /// Records that could not be used and are kept in the rejected-records table.
+    /// Unusable records, kept in the rejected-records table.
     pub rejected: u64,
     /// Records that are not done and will be redelivered.
     pub undone: u64,
@@ -109,8 +109,8 @@ impl AddAssign for RecordCounts {
 }
 
 impl<R> HandlerOutput<R> {
-    /// How long the record that waited longest had waited when the invocation answered, in milliseconds. Kinesis and
-    /// Lambda do not share a clock: a negative wait counts as none.
+    /// The longest time from a record's arrival to the response, in milliseconds. Kinesis and Lambda do not share a
+    /// clock: a negative wait counts as zero.
     #[must_use]
     pub fn longest_wait_ms(&self) -> Option<u64> {
         let arrived_ms = self.range.as_ref()?.oldest_arrival_ms;

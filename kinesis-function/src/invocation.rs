@@ -1,6 +1,7 @@
-//! One invocation: a batch is decoded, worked off until the deadline, and answered with what is done.
+//! One invocation: decodes a batch, processes it until the deadline, and reports which records are done.
 //!
-//! Rejected records are written beside the work. Whatever is noted here outlives the work, which the deadline may drop.
+//! Rejected records are written concurrently with the work. Everything recorded here survives the work, which the
+//! deadline may drop.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,16 +18,16 @@ use crate::rejected_records::{self, RejectedRecords};
 use crate::rejected_table::RejectedTable;
 use crate::time_budget::TimeBudget;
 
-/// What the work of one invocation reads and notes: the batch, its time, what is done and what failed.
+/// The context of one invocation's work: the batch, the time left, the records done and the failures.
 #[derive(Debug)]
 pub struct Invocation<'r> {
     /// The batch.
     pub records: &'r Records,
-    /// How much time there is.
+    /// The time left.
     pub time: TimeBudget,
-    /// Which records are done.
+    /// The records that are done.
     pub done: DoneRecords,
-    /// What failed.
+    /// The failures so far.
     pub failures: Failures,
     rejected_table: &'r RejectedTable,
     rejected: Mutex<Vec<Arc<RejectedRecords<'r>>>>,
@@ -48,14 +49,14 @@ impl<'r> Invocation<'r> {
         self.rejected_table.write(rejected, self.time.now_ms, &self.done).await;
     }
 
-    /// Keeps `rejected` until the end of the invocation, so that [`rejected_records::log`] sees it.
+    /// Keeps `rejected` until the end of the invocation, for [`rejected_records::log`].
     fn keep(&self, rejected: RejectedRecords<'r>) -> Arc<RejectedRecords<'r>> {
         let rejected = Arc::new(rejected);
         self.rejected.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&rejected));
         rejected
     }
 
-    /// Logs what failed and what was rejected, and counts.
+    /// Logs failures and rejected records, and returns the counts.
     fn close(&self) -> RecordCounts {
         self.failures.log();
         let rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,8 +71,8 @@ impl<'r> Invocation<'r> {
 /// Processes one event.
 ///
 /// # Errors
-/// Only if the event is not what Lambda sends for a Kinesis stream. Everything else, including running out of time, is in
-/// the output.
+/// Only if the event is not a valid Kinesis event. Everything else, including running out of time, is part of the
+/// output.
 pub async fn handle<H: Handler>(
     handler: &H,
     event: Event,

@@ -1,4 +1,4 @@
-//! The shell around the smallest possible function: it counts records, and never ends if one says so.
+//! The shell around a minimal function, which counts records and hangs if one says so.
 use std::future;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Handler for Counter {
         &self.rejected
     }
 
-    /// As if no service answered.
+    /// Hangs, as if no service answered.
     async fn warm_up(&self) {
         future::pending().await
     }
@@ -69,7 +69,7 @@ impl Handler for Counter {
     }
 }
 
-/// The output for records with these bytes in base64, whose sequence numbers count from 1. No service can be reached.
+/// The output for records with this base64 data and sequence numbers from 1. No service is reachable.
 fn output_for(data: &[&str]) -> HandlerOutput<Counted> {
     let record = |(number, data): (usize, &&str)| {
         serde_json::json!({
@@ -88,7 +88,7 @@ fn output_for(data: &[&str]) -> HandlerOutput<Counted> {
     })
 }
 
-/// The function, whose table cannot be reached.
+/// The function, with an unreachable table.
 fn counter() -> Counter {
     let variables = [
         ("AWS_REGION", "r"),
@@ -103,7 +103,7 @@ fn counter() -> Counter {
 }
 
 #[tokio::test(start_paused = true)]
-async fn warming_up_ends_soon_when_no_service_answers() {
+async fn warm_up_is_bounded_when_no_service_answers() {
     let began = tokio::time::Instant::now();
     crate::runtime::warm_up(&counter()).await;
     assert_eq!(began.elapsed(), Duration::from_millis(500));
@@ -114,14 +114,14 @@ fn named(output: &HandlerOutput<Counted>) -> Option<&str> {
 }
 
 #[test]
-fn work_that_ends_is_answered_with_nothing_left_to_redeliver() {
+fn finished_work_leaves_nothing_to_redeliver() {
     let output = output_for(&["aGk=", "aGk="]);
     assert_eq!((named(&output), output.timing.in_time, output.report), (None, true, Counted(2)));
     assert_eq!(output.records, RecordCounts { received: 2, rejected: 0, undone: 0 });
 }
 
 #[test]
-fn what_was_done_and_counted_outlives_the_work_that_the_deadline_drops() {
+fn progress_and_counts_survive_the_work_that_the_deadline_drops() {
     let output = output_for(&["aGk=", "bmV2ZXIgZW5kcw==", "aGk="]);
     assert_eq!((named(&output), output.timing.in_time, output.report), (Some("2"), false, Counted(1)));
     assert_eq!(output.records, RecordCounts { received: 3, rejected: 0, undone: 2 });

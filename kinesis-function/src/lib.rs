@@ -1,12 +1,14 @@
-//! What turns a handler into a Lambda function that consumes a Kinesis stream.
+//! Turns a handler into a Lambda function that consumes a Kinesis stream.
 //!
-//! In the order in which data flows: the loop ([`runtime`]) takes an [`event`], whose [`records`] a [`handler`] decodes and
-//! works off in one [`invocation`], within its [`time_budget`]. What it cannot use is kept ([`rejected_records`],
-//! [`rejected_table`]), what fails is gathered ([`failures`]), and each invocation ends with an answer ([`done_records`]) and
-//! a line of [`metrics`]. Below that lie the calls to AWS: one client configuration and retry policy ([`aws`],
-//! [`call_error`], [`backoff`]), and requests of many parts ([`statements`], [`put_requests`], [`concurrency`]).
+//! In the order in which data flows: the loop ([`runtime`]) reads an [`event`], whose [`records`] a [`handler`] decodes
+//! and processes in one [`invocation`], within its [`time_budget`]. Unusable records are kept ([`rejected_records`],
+//! [`rejected_table`]), failures are collected ([`failures`]), and each invocation ends with a response
+//! ([`done_records`]) and a line of [`metrics`]. The layer below calls AWS: one client configuration and retry policy
+//! ([`aws`], [`call_error`], [`backoff`]), and requests of many parts ([`statements`], [`put_requests`],
+//! [`concurrency`]).
 //!
-//! To write a function, begin with [`handler`]. Nothing here knows what a particular function does with its records.
+//! To write a function, start with [`handler`]. Nothing here depends on what a particular function does with its
+//! records.
 
 pub mod limits;
 

@@ -1,8 +1,8 @@
-//! Where log lines go and which of them: standard output, by Lambda's own variables.
+//! Configures logging to standard output from Lambda's own variables.
 //!
-//! `AWS_LAMBDA_LOG_LEVEL` sets the level of this project's crates. Libraries are kept at INFO: at DEBUG, the HTTP and TLS
-//! stacks and the SDK write hundreds of lines for each call, and the SDK's show what requests hold. Anyone who needs
-//! them sets `RUST_LOG` (such as `info,hyper=debug`), which then decides alone.
+//! `AWS_LAMBDA_LOG_LEVEL` sets the level of this project's crates. Libraries stay at INFO: at DEBUG, the HTTP and TLS
+//! stacks and the SDK write hundreds of lines per call, and the SDK's lines contain requests. To see them, set
+//! `RUST_LOG` (for example `info,hyper=debug`), which overrides everything else.
 
 use std::env;
 use std::str::FromStr;
@@ -13,16 +13,16 @@ use lambda_runtime::tracing::subscriber::prelude::*;
 use lambda_runtime::tracing::subscriber::{fmt, registry};
 use tracing::Subscriber;
 
-/// The crates whose log lines obey `AWS_LAMBDA_LOG_LEVEL`.
+/// The crates to which `AWS_LAMBDA_LOG_LEVEL` applies.
 const OWN_CRATES: [&str; 4] = ["shared", "kinesis_function", "sessionizer_fn", "sink_fn"];
 
-/// Sends log lines to standard output from now on, as JSON where `AWS_LAMBDA_LOG_FORMAT` is `JSON`.
+/// Installs the global subscriber, which writes to standard output, as JSON if `AWS_LAMBDA_LOG_FORMAT` is `JSON`.
 pub fn init() {
     let variable = |name: &str| env::var(name).ok();
     let json = variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
     let (level, directives) = (variable("AWS_LAMBDA_LOG_LEVEL"), variable("RUST_LOG"));
     let (level, directives) = (level.as_deref(), directives.as_deref());
-    // An error says that there is a subscriber already; then that one is meant.
+    // Fails only if a subscriber is already installed, which then takes precedence.
     let _ = if json {
         tracing::subscriber::set_global_default(json_lines_to(std::io::stdout, level, directives))
     } else {
@@ -31,8 +31,8 @@ pub fn init() {
     };
 }
 
-/// Writes log lines as JSON to `writer`: those of this project's crates from `level` on (INFO where there is none), or
-/// what `directives` say, which have the form of `RUST_LOG`.
+/// A subscriber that writes JSON lines to `writer`. `level` applies to this project's crates (default INFO);
+/// `directives`, in the syntax of `RUST_LOG`, override it.
 pub fn json_lines_to<W>(writer: W, level: Option<&str>, directives: Option<&str>) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -50,7 +50,7 @@ fn filter(level: Option<&str>, directives: Option<&str>) -> Targets {
     Targets::new().with_default(libraries).with_targets(OWN_CRATES.map(|name| (name, level)))
 }
 
-/// The lines that `work` writes, as a function at level INFO writes them.
+/// The lines that `work` logs at level INFO.
 #[cfg(test)]
 pub(crate) fn captured(work: impl FnOnce()) -> Vec<serde_json::Value> {
     tests::captured_at("INFO", work)
@@ -76,7 +76,7 @@ mod tests {
         }
     }
 
-    /// One at a time: whether a line is of interest is cached for all threads.
+    /// Serializes captures: tracing caches for all threads whether a callsite is enabled.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     pub(super) fn captured_at(level: &str, work: impl FnOnce()) -> Vec<serde_json::Value> {
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn level_of_the_function_is_that_of_this_projects_crates_and_libraries_stay_at_info() {
+    fn log_level_applies_to_this_projects_crates_and_libraries_stay_at_info() {
         assert_eq!(messages("DEBUG"), ["a library's news", "a detail of ours", "a warning of ours"]);
         assert_eq!(messages("INFO"), ["a library's news", "a warning of ours"]);
         assert_eq!(messages("WARN"), ["a warning of ours"]);
     }
 
     #[test]
-    fn rust_log_decides_alone_where_it_is_set() {
+    fn rust_log_overrides_the_log_level() {
         let targets = filter(Some("INFO"), Some("warn,hyper=debug"));
         assert!(targets.would_enable("hyper::client", &tracing::Level::DEBUG));
         assert!(!targets.would_enable("sink_fn", &tracing::Level::INFO));

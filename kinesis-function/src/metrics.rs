@@ -1,12 +1,12 @@
-//! One line of JSON for each invocation: its log entry and its CloudWatch metrics at once.
+//! One line of JSON per invocation: both its log entry and its CloudWatch metrics.
 //!
-//! The line is in CloudWatch's embedded metric format: CloudWatch Logs extracts metrics from the members that `_aws`
-//! names, and keeps the rest for reading. The only dimension is the function's name. Each further value of a dimension is
-//! billed as a metric of its own, so nothing per user, shard or reason ever becomes one. Each function names its own
-//! counts ([`Handler::counts`]), and the caller of [`InvocationLog::line`] prints the line.
+//! The line is in CloudWatch's embedded metric format (EMF): CloudWatch Logs extracts metrics from the members that
+//! `_aws` names, and keeps the rest as a log entry. The only dimension is the function's name. Each value of a
+//! dimension is billed as a separate metric, so users, shards and reasons must never become dimensions. Each function
+//! names its own counts ([`Handler::counts`]); the caller of [`InvocationLog::line`] prints the line.
 //!
-//! Not `metrique`, whose EMF writer would do the same: with its queue and histograms it adds two dozen crates to a binary
-//! that is loaded at every cold start, for the one object that is built below.
+//! `metrique` also writes EMF, but its queue and histograms add two dozen crates to a binary that every cold start
+//! loads; this module builds one JSON object.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,21 +14,21 @@ use serde_json::{Map, Value, json};
 
 use crate::handler::{Handler, HandlerOutput, RecordCounts};
 
-/// The namespace of all metrics of this project.
+/// The namespace of all of this project's metrics.
 pub const NAMESPACE: &str = "Sessionizer";
 
 /// The one dimension, whose value is the Lambda function's name.
 pub const DIMENSION: &str = "FunctionName";
 
-/// The name of the metric that is 1 in an execution environment's first invocation and 0 in every later one.
+/// The metric that is 1 for an execution environment's first invocation and 0 for every later one.
 pub const COLD_STARTS: &str = "ColdStarts";
 
-/// What a metric's value counts. The words are CloudWatch's.
+/// The unit of a metric, one of CloudWatch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Things.
+    /// A number of occurrences.
     Count,
-    /// Time, in milliseconds.
+    /// A duration in milliseconds.
     Milliseconds,
 }
 
@@ -46,28 +46,28 @@ impl Unit {
 pub struct Metric {
     /// The metric's name.
     pub name: &'static str,
-    /// What its value counts.
+    /// The unit of its value.
     pub unit: Unit,
     /// The value.
     pub value: u64,
 }
 
 impl Metric {
-    /// So many of something.
+    /// A count.
     #[must_use]
     pub fn count(name: &'static str, value: u64) -> Self {
         Self { name, unit: Unit::Count, value }
     }
 
-    /// A time.
+    /// A duration in milliseconds.
     #[must_use]
     pub fn milliseconds(name: &'static str, value: u64) -> Self {
         Self { name, unit: Unit::Milliseconds, value }
     }
 }
 
-/// The metrics of one invocation: what the shell counts, what the function counts, and the longest wait from a record's
-/// arrival to the answer, in milliseconds, if there was a record.
+/// The metrics of one invocation: the shell's counts, the function's counts, and the longest wait from a record's
+/// arrival to the response, in milliseconds, unless the batch was empty.
 #[must_use]
 pub fn of<H: Handler>(records: RecordCounts, report: &H::Report, longest_wait_ms: Option<u64>) -> Vec<Metric> {
     let RecordCounts { received, rejected, undone } = records;
@@ -77,14 +77,14 @@ pub fn of<H: Handler>(records: RecordCounts, report: &H::Report, longest_wait_ms
     counts.map(|(name, value)| Metric::count(name, value)).chain(wait).collect()
 }
 
-/// Writes the lines of one execution environment.
+/// Formats the lines of one execution environment.
 #[derive(Debug, Default)]
 pub struct InvocationLog {
     has_written: AtomicBool,
 }
 
 impl InvocationLog {
-    /// The line of the invocation `request_id` of the function called `function_name`.
+    /// The line of invocation `request_id` of the function `function_name`.
     pub fn line<R>(
         &self,
         function_name: &str,

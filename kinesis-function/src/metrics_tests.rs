@@ -1,4 +1,4 @@
-//! The line of an invocation, held against what CloudWatch's embedded metric format asks for.
+//! Checks an invocation's line against CloudWatch's embedded metric format.
 use aws_lambda_events::streams::KinesisEventResponse;
 
 use super::*;
@@ -24,12 +24,12 @@ fn output() -> HandlerOutput<()> {
 
 fn line(log: &InvocationLog, metrics: &[Metric]) -> Value {
     let line = log.line("shop-sessionizer", "request-1", &output(), metrics);
-    assert!(!line.contains('\n'), "CloudWatch Logs takes a line for an entry: {line}");
+    assert!(!line.contains('\n'), "CloudWatch Logs makes each line an entry: {line}");
     serde_json::from_str(&line).expect("JSON")
 }
 
 #[test]
-fn every_metric_is_defined_with_its_unit_and_has_its_value_beside() {
+fn every_metric_has_a_definition_with_its_unit_and_a_value() {
     let line = line(&InvocationLog::default(), &[Metric::count("Clicks", 7), Metric::milliseconds("Wait", 3_250)]);
     let expected = json!({
         "_aws": {
@@ -68,18 +68,18 @@ fn only_an_environments_first_invocation_is_a_cold_start() {
 }
 
 #[test]
-fn wait_is_counted_from_the_oldest_records_arrival_to_the_answer() {
+fn wait_is_measured_from_the_oldest_records_arrival_to_the_response() {
     assert_eq!(output().longest_wait_ms(), Some(3_250));
     assert_eq!(
         HandlerOutput { timing: Timing { began_ms: 500, ..output().timing }, ..output() }.longest_wait_ms(),
         Some(0),
-        "clocks differ"
+        "clocks that differ"
     );
     assert_eq!(HandlerOutput { range: None, ..output() }.longest_wait_ms(), None);
 }
 
 #[test]
-fn batch_without_records_has_a_line_without_a_place() {
+fn line_of_an_empty_batch_has_no_position() {
     let line = InvocationLog::default().line("f", "r", &HandlerOutput { range: None, ..output() }, &[]);
     assert!(!line.contains("shard") && !line.contains("sequence_number"), "{line}");
 }

@@ -1,12 +1,12 @@
-//! Cuts records into PutRecords requests that keep to Kinesis' limits. Whose records they are is up to the caller.
+//! Splits records into PutRecords requests within Kinesis' limits.
 
 use crate::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
 
-/// `records` in their order, cut where a request would exceed [`MAX_RECORDS_PER_PUT`] or [`MAX_BYTES_PER_PUT`];
-/// `bytes_of` is a record's size in bytes, data and partition key together.
+/// Splits `records`, in order, where a request would exceed [`MAX_RECORDS_PER_PUT`] or [`MAX_BYTES_PER_PUT`];
+/// `bytes_of` returns a record's size in bytes, data and partition key together.
 ///
-/// Every record is in exactly one request. One that exceeds the byte limit by itself gets a request of its own: Kinesis
-/// then takes or refuses that record alone, and its caller learns which.
+/// Every record is in exactly one request. A record that exceeds the byte limit on its own gets a separate request, so
+/// that Kinesis can refuse it without affecting others.
 pub fn requests<T>(records: &[T], bytes_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
     let mut rest = records;
     std::iter::from_fn(move || {
@@ -28,13 +28,13 @@ mod tests {
 
     const MIB: usize = 1_024 * 1_024;
 
-    /// The sizes of the records in each request.
+    /// The record sizes in each request.
     fn cut(sizes: &[usize]) -> Vec<&[usize]> {
         requests(sizes, |size| *size).collect()
     }
 
     #[test]
-    fn a_request_holds_at_most_500_records() {
+    fn a_request_contains_at_most_500_records() {
         let sizes = [100; 1_001];
         assert_eq!(cut(&sizes), [&sizes[..500], &sizes[..500], &sizes[..1]]);
         assert_eq!(cut(&sizes[..500]), [&sizes[..500]]);
@@ -42,13 +42,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_holds_at_most_5_mib() {
+    fn a_request_contains_at_most_5_mib() {
         assert_eq!(cut(&[MIB; 11]), [&[MIB; 5][..], &[MIB; 5], &[MIB]]);
         assert_eq!(cut(&[MIB + 1; 6]), [&[MIB + 1; 4][..], &[MIB + 1; 2]]);
     }
 
     #[test]
-    fn record_larger_than_a_request_gets_one_of_its_own_and_those_behind_it_are_still_sent() {
+    fn record_larger_than_a_request_is_sent_alone_and_the_records_after_it_are_still_sent() {
         let huge = MAX_BYTES_PER_PUT + 1;
         assert_eq!(cut(&[1, huge, 2, 3]), [&[1][..], &[huge], &[2, 3]]);
         assert_eq!(cut(&[huge, huge]), [[huge], [huge]]);

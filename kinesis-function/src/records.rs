@@ -1,6 +1,6 @@
-//! The records of one Lambda event, in the order of their shard.
+//! The records of one Lambda event, in shard order.
 //!
-//! The envelope is validated here; what the records hold is decoded one by one elsewhere, so that one unreadable record
+//! Validates the envelope. The data of each record is decoded separately, elsewhere, so that one unreadable record
 //! never fails the batch.
 
 use std::cmp::Ordering;
@@ -12,13 +12,13 @@ use crate::event_error::EventError;
 use shared::sequence_number::{self, SequenceNumber};
 use shared::shown;
 
-/// A stream's shard: where a record's sequence number means something. Its text is the stream's name and the shard's id
-/// with a slash between them, which neither contains: that is checked where events are read.
+/// A shard of a stream, within which sequence numbers are comparable. Its text is the stream name, a slash and the
+/// shard id. Neither contains a slash: [`Records::of`] checks that.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shard(Arc<str>);
 
 impl Shard {
-    /// The shard called `id` of the stream called `stream`.
+    /// The shard `id` of stream `stream`.
     #[must_use]
     pub fn new(stream: &str, id: &str) -> Self {
         Self(format!("{stream}/{id}").into())
@@ -40,13 +40,13 @@ impl fmt::Display for Shard {
 /// One record of a batch, not decoded yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'r> {
-    /// The shard it came over.
+    /// Its shard.
     pub shard: &'r Shard,
-    /// The digits of its position in the shard.
+    /// The digits of its sequence number.
     sequence_number: &'r str,
-    /// What its producer chose to keep in order.
+    /// The partition key its producer chose: Kinesis keeps records with the same key in order.
     pub partition_key: &'r str,
-    /// When Kinesis took it, approximately, in Unix milliseconds.
+    /// When Kinesis received it, approximately, in Unix milliseconds.
     pub arrival_ms: u64,
     /// Its bytes.
     pub data: &'r [u8],
@@ -59,36 +59,36 @@ impl Record<'_> {
         SequenceNumber::of_digits(self.sequence_number)
     }
 
-    /// Where it lies: stream, shard and sequence number with slashes between them. No other record has the same.
+    /// Its unique position: stream, shard and sequence number, separated by slashes.
     #[must_use]
     pub fn position(&self) -> String {
         format!("{}/{}", self.shard, self.sequence_number)
     }
 }
 
-/// The records of an event in the order of their shard, each once.
+/// The records of an event in shard order, without duplicates.
 #[derive(Clone, Debug)]
 pub struct Records {
     event: Event,
-    /// One for each of the event's origins.
+    /// The shard of each of the event's origins.
     shards: Vec<Shard>,
 }
 
-/// Where in its stream a batch lies, and since when it has been waiting.
+/// The position of a batch in its stream, and the arrival of its oldest record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchRange {
-    /// The shard; that of the first record, where an event put together by hand holds several.
+    /// The shard; that of the first record if a hand-made event contains several.
     pub shard: Shard,
     /// The first record's position.
     pub first: SequenceNumber,
     /// The last record's position.
     pub last: SequenceNumber,
-    /// When the record that has waited longest arrived, in Unix milliseconds.
+    /// The earliest arrival of a record, in Unix milliseconds.
     pub oldest_arrival_ms: u64,
 }
 
 impl BatchRange {
-    /// The span that log lines of this batch stand in.
+    /// The tracing span for log lines of this batch.
     #[must_use]
     pub fn span(&self) -> tracing::Span {
         tracing::info_span!(
@@ -101,12 +101,12 @@ impl BatchRange {
 }
 
 impl Records {
-    /// The records of `event`.
+    /// Validates, sorts and deduplicates the records of `event`.
     ///
-    /// Lambda sends them in order. An event put together by hand may not, and the cursors rely on it.
+    /// Lambda sends them in order, but a hand-made event may not, and cursors rely on the order.
     ///
     /// # Errors
-    /// When a record lacks what every record of a Kinesis event has.
+    /// If a record has no valid sequence number, stream or shard.
     pub fn of(mut event: Event) -> Result<Self, EventError> {
         for entry in &event.entries {
             SequenceNumber::check(event.sequence_number(entry))
@@ -129,13 +129,13 @@ impl Records {
         Ok(Self { event, shards })
     }
 
-    /// How many there are.
+    /// The number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         self.event.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.event.entries.is_empty()
@@ -147,12 +147,12 @@ impl Records {
         self.event.entries.get(index).map(|entry| self.record(entry))
     }
 
-    /// All of them.
+    /// All records.
     pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
         self.event.entries.iter().map(|entry| self.record(entry))
     }
 
-    /// Where they lie; `None` if there are none.
+    /// The position of the batch; `None` if it is empty.
     #[must_use]
     pub fn range(&self) -> Option<BatchRange> {
         let (first, last) = (self.event.entries.first()?, self.event.entries.last()?);
@@ -182,9 +182,9 @@ impl Records {
     }
 }
 
-/// The shard that `origin` names; `index` gives the place of its first record, for an error.
+/// The shard that `origin` names; `index` returns the index of its first record, for errors.
 ///
-/// Names are checked because they become part of every cursor's key: one with a slash could be taken for another shard.
+/// Names become part of cursor keys. They are checked because a slash could make one shard look like another.
 fn shard(origin: &Origin, index: impl Fn() -> usize) -> Result<Shard, EventError> {
     let wrong = |field, value: &str, expected| {
         Err(EventError::Origin { index: index(), field, value: shown::string(value), expected })
@@ -194,7 +194,7 @@ fn shard(origin: &Origin, index: impl Fn() -> usize) -> Result<Shard, EventError
         return wrong("eventID", &origin.event_id, "a shard id, a colon and a sequence number");
     }
     let stream = origin.stream_arn.split_once(":stream/").map_or("", |(_, stream)| stream);
-    // With enhanced fan-out the ARN is that of the consumer: its stream is meant.
+    // With enhanced fan-out, the ARN names the consumer, which contains the stream.
     let stream = stream.split_once("/consumer/").map_or(stream, |(stream, _)| stream);
     if !is_name(stream) {
         return wrong("eventSourceARN", &origin.stream_arn, "the ARN of a stream or of one of its consumers");
@@ -202,7 +202,7 @@ fn shard(origin: &Origin, index: impl Fn() -> usize) -> Result<Shard, EventError
     Ok(Shard::new(stream, shard_id))
 }
 
-/// Whether `text` can name a stream or a shard. Source: Kinesis API reference, StreamName and ShardId.
+/// Whether `text` is a valid stream name or shard id. Source: Kinesis API reference, StreamName and ShardId.
 fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     (1..=128).contains(&text.len()) && text.bytes().all(allowed)

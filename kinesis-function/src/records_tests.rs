@@ -1,4 +1,4 @@
-//! Events as Lambda sends them, and the answers it understands.
+//! Events as Lambda sends them, and the responses it expects.
 use super::*;
 use crate::done_records::DoneRecords;
 
@@ -34,7 +34,7 @@ fn numbers(records: &Records) -> Vec<String> {
 }
 
 #[test]
-fn record_knows_its_place_arrival_and_bytes() {
+fn record_has_its_shard_arrival_time_and_data() {
     let records = records_of(&[("shardId-000000000006", "4959")]).expect("records");
     let record = records.iter().next().expect("a record");
     assert_eq!(record.shard.to_string(), "click-stream/shardId-000000000006");
@@ -43,7 +43,7 @@ fn record_knows_its_place_arrival_and_bytes() {
 }
 
 #[test]
-fn records_come_in_the_order_of_their_shard_and_each_once() {
+fn records_are_in_shard_order_without_duplicates() {
     let records = records_of(&[("s", "10"), ("s", "9"), ("s", "100"), ("s", "10")]).expect("records");
     assert_eq!(numbers(&records), ["9", "10", "100"]);
     let records = records_of(&[("s", "9"), ("s", "10")]).expect("records");
@@ -51,7 +51,7 @@ fn records_come_in_the_order_of_their_shard_and_each_once() {
 }
 
 #[test]
-fn record_without_position_fails_the_event() {
+fn record_without_a_position_fails_the_event() {
     let error = records_of(&[("s", "1"), ("s", "")]).expect_err("no sequence number");
     assert!(error.to_string().contains("record 1"), "{error}");
     let fault = |field: &str, value: serde_json::Value| {
@@ -65,7 +65,7 @@ fn record_without_position_fails_the_event() {
 }
 
 #[test]
-fn name_that_could_be_taken_for_another_shard_fails_the_event() {
+fn name_that_could_be_mistaken_for_another_shard_fails_the_event() {
     let with = |stream: &str, shard: &str| {
         let mut json = json(&[(shard, "1")]);
         json["Records"][0]["eventSourceARN"] = format!("arn:aws:kinesis:us-east-1:1:stream/{stream}").into();
@@ -76,13 +76,13 @@ fn name_that_could_be_taken_for_another_shard_fails_the_event() {
     for (stream, shard, field) in
         [("a/b", "s", "eventSourceARN"), ("", "s", "eventSourceARN"), ("a", "b/s", "eventID"), ("a", "b#s", "eventID")]
     {
-        let error = with(stream, shard).expect_err("no name").to_string();
+        let error = with(stream, shard).expect_err("not a name").to_string();
         assert!(error.contains(&format!("record 0 of the event: {field} is ")), "{error}");
     }
 }
 
 #[test]
-fn records_of_several_shards_are_put_together_by_shard() {
+fn records_of_several_shards_are_grouped_by_shard() {
     let records = records_of(&[("b", "1"), ("a", "2"), ("b", "0"), ("a", "1")]).expect("records");
     let places: Vec<_> =
         records.iter().map(|record| format!("{}:{}", record.shard, record.sequence_number())).collect();
@@ -90,21 +90,21 @@ fn records_of_several_shards_are_put_together_by_shard() {
 }
 
 #[test]
-fn event_may_hold_escapes_and_fields_nobody_knows_but_no_broken_data() {
+fn event_may_contain_escapes_and_unknown_fields_but_not_invalid_base64() {
     let text = json(&[("s", "1")]).to_string();
     let escaped = text.replace("aGk=", "aGk\\u003d").replace(r#""k""#, r#""\u006b\n""#);
     let more = escaped.replacen('{', r#"{"more": [{}, null], "#, 1);
     let records = Records::of(serde_json::from_str(&more).expect("an event")).expect("records");
     let record = records.iter().next().expect("a record");
     assert_eq!((record.data, record.partition_key), (b"hi".as_slice(), "k\n"));
-    let broken = serde_json::from_str::<Event>(&text.replace("aGk=", "a")).expect_err("no base64");
+    let broken = serde_json::from_str::<Event>(&text.replace("aGk=", "a")).expect_err("not base64");
     assert!(broken.to_string().contains("data is not base64"), "{broken}");
     let none = serde_json::from_str::<Event>("{}").expect_err("no records");
     assert!(none.to_string().contains("Records"), "{none}");
 }
 
 #[test]
-fn answer_is_the_lowest_sequence_number_that_is_not_done() {
+fn response_is_the_lowest_sequence_number_that_is_not_done() {
     let records = records_of(&[("s", "9"), ("s", "10"), ("s", "11")]).expect("records");
     let answer = |done: &[usize]| {
         let progress = DoneRecords::none_of(records.len());

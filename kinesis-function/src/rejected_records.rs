@@ -1,7 +1,7 @@
-//! The rejected records of one invocation, and what became of their writes.
+//! The rejected records of one invocation, and the outcome of writing them.
 //!
-//! Outlives the writing, which the deadline may cut short. Log lines are bounded here: one for each reason and one for
-//! failed writes, however many records there are, and none repeats what a record holds.
+//! Outlives the writes, which the deadline may cut short. Bounds the log: one line per reason and one for failed
+//! writes, however many records there are, and none quotes a record.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,21 +13,21 @@ use crate::done_records::DoneRecords;
 use crate::records::Record;
 use shared::rejection::{Reason, Rejection};
 
-/// How many positions a log line shows: enough to look at a few items, short enough for a line.
+/// Most positions in a log line: enough for a look at a few items, short enough for a line.
 const POSITIONS_PER_LINE: usize = 3;
 
-/// How many requests are under way at once while good records are being processed. More would compete with them for the
-/// one thread: measured in docs/performance.md, "A flood of unreadable records".
+/// Concurrent requests while good records are being processed. More would compete with them for the single thread:
+/// measured in docs/performance.md, "A flood of unreadable records".
 const REQUESTS_BESIDE_GOOD_RECORDS: usize = 1;
 
-/// How many requests are under way at once when there is nothing else to do. A shard delivers at most 1,000 records a
-/// second, that is 40 requests; at 20 ms each, four catch up with a backlog five times as fast as it can grow.
+/// Concurrent requests once the good records are done. A shard delivers at most 1,000 records (40 requests) a second;
+/// at 20 ms per request, four concurrent ones write 200 requests a second, five times as fast as a backlog can grow.
 pub(crate) const CONCURRENT_REQUESTS: usize = 4;
 
 /// A record that a function cannot use, to be kept in the rejected-records table.
 #[derive(Clone, Debug)]
 pub struct RejectedRecord<'r> {
-    /// Its place in the batch, from 0.
+    /// Its index in the batch, from 0.
     pub index: usize,
     /// The record, bytes included.
     pub record: Record<'r>,
@@ -35,7 +35,7 @@ pub struct RejectedRecord<'r> {
     pub rejection: Rejection,
 }
 
-/// Records rejected together, to be written together.
+/// Records that were rejected, and are written, together.
 #[derive(Debug)]
 pub(crate) struct RejectedRecords<'r> {
     records: Vec<RejectedRecord<'r>>,
@@ -46,33 +46,33 @@ pub(crate) struct RejectedRecords<'r> {
 /// Writes that DynamoDB refused.
 #[derive(Debug, Default)]
 struct Refusals {
-    /// Writes of one item that had to be tried again.
+    /// The number of writes that were retried, counted per item.
     retried: usize,
-    /// Why the last of them failed; `None` when DynamoDB did not say, or nothing failed.
+    /// The latest error; `None` if nothing failed or DynamoDB gave no reason.
     error: Option<CallError>,
 }
 
 impl<'r> RejectedRecords<'r> {
-    /// Those that decoding rejected, none written yet: one request at a time, until [`Self::good_records_are_done`].
+    /// Records that decoding rejected. They are written one request at a time until [`Self::good_records_are_done`].
     pub(crate) fn beside_good_records(records: Vec<RejectedRecord<'r>>) -> Self {
         Self { records, room: Semaphore::new(REQUESTS_BESIDE_GOOD_RECORDS), refusals: Mutex::default() }
     }
 
-    /// Those that the work itself rejected, none written yet: it waits for them, so all requests may be under way at once.
+    /// Records that the work rejected. The work waits for them, so all requests may run concurrently from the start.
     pub(crate) fn instead_of_work(records: Vec<RejectedRecord<'r>>) -> Self {
         let rejected = Self::beside_good_records(records);
         rejected.good_records_are_done();
         rejected
     }
 
-    /// The batch's good records are done, or given up: from now on, more requests at once may write the rejected ones.
+    /// Allows more concurrent requests, because the batch's good records are done or given up.
     pub(crate) fn good_records_are_done(&self) {
         self.room.add_permits(CONCURRENT_REQUESTS - REQUESTS_BESIDE_GOOD_RECORDS);
     }
 
-    /// Waits until a request may be made; it may take as long as the permit is held.
+    /// Waits until another request may start. Hold the permit while the request is in flight.
     pub(crate) async fn room_for_a_request(&self) -> Option<SemaphorePermit<'_>> {
-        self.room.acquire().await.ok() // it is never closed
+        self.room.acquire().await.ok() // the semaphore is never closed
     }
 
     /// The records.
@@ -80,23 +80,23 @@ impl<'r> RejectedRecords<'r> {
         &self.records
     }
 
-    /// Takes note of `items` that have to be written again.
+    /// Records that `items` items have to be retried.
     pub(crate) fn note_retry(&self, items: usize, error: Option<CallError>) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.retried += items;
         refusals.error = error.or_else(|| refusals.error.take());
     }
 
-    /// Takes note of an error that no retry cures.
+    /// Records an error that is not transient.
     pub(crate) fn note_failure(&self, error: CallError) {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).error = Some(error);
     }
 }
 
-/// Logs which of an invocation's `rejected` records are written, a line for each reason, and in one more line which are
-/// not, or had to be retried. Call it once, when the writing has ended or was dropped.
+/// Logs an invocation's `rejected` records: one line per reason for those written, and one line for those not written
+/// or retried. Call it once, after the writes have ended or were dropped.
 ///
-/// Returns how many records are written.
+/// Returns the number of records written.
 pub(crate) fn log(rejected: &[Arc<RejectedRecords<'_>>], done: &DoneRecords) -> u64 {
     let records = rejected.iter().flat_map(|rejected| rejected.records());
     let (written, unwritten): (Vec<_>, Vec<_>) = records.partition(|rejected| done.is_done(rejected.index));
@@ -128,7 +128,7 @@ pub(crate) fn log(rejected: &[Arc<RejectedRecords<'_>>], done: &DoneRecords) -> 
     written.len() as u64
 }
 
-/// The keys of the first few items, for a person to look at.
+/// The keys of the first few items, by which an operator can look them up.
 fn positions(records: &[&RejectedRecord<'_>]) -> String {
     let positions: Vec<_> = records.iter().take(POSITIONS_PER_LINE).map(|it| it.record.position()).collect();
     positions.join(", ")

@@ -1,8 +1,7 @@
-//! The rejected-records table: what no function could use, kept with its reason.
+//! The rejected-records table: unusable records, kept with their reason.
 //!
-//! An item's key is the record's position, so a redelivery writes the same item again and never a second one, and each
-//! record is a partition key value of its own, so a flood of them spreads over the table's partitions. Reading and
-//! redriving them is not done here.
+//! An item's partition key is the record's position. A redelivery therefore overwrites the same item, and a flood of
+//! records spreads over the table's partitions. Reading and redriving them happens elsewhere.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -24,14 +23,14 @@ use crate::rejected_records::{CONCURRENT_REQUESTS, RejectedRecord, RejectedRecor
 
 const OPERATION: &str = "BatchWriteItem";
 
-/// The attribute that is the table's key: `stream/shard/sequence number`.
+/// The table's key attribute: `stream/shard/sequence number`.
 pub const KEY: &str = "position";
 
-// A full request of the largest items fits, bytes in base64 included: 25 × 400 KiB × 4/3 = 13.3 MiB. So the number of
-// items is the only limit to cut by.
+// A full request of the largest items fits even in base64: 25 × 400 KiB × 4/3 = 13.3 MiB. So requests are limited only
+// by the number of items.
 const _: () = assert!(MAX_PUTS_PER_REQUEST * MAX_ITEM_BYTES / 3 * 4 < MAX_BYTES_PER_BATCH_WRITE);
 
-/// The settings of the table, which every function has.
+/// The table's settings, common to all functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedTableConfig {
     /// `REJECTED_TABLE`: name of the table of rejected records.
@@ -41,7 +40,7 @@ pub struct RejectedTableConfig {
 }
 
 impl RejectedTableConfig {
-    /// Takes each setting from `variables`, which notes what is wrong.
+    /// Reads each setting from `variables`, which collects faults.
     pub fn read(variables: &mut Variables) -> Self {
         Self {
             name: variables.required("REJECTED_TABLE"),
@@ -58,31 +57,31 @@ pub struct RejectedTable {
 }
 
 impl RejectedTable {
-    /// The table that `config` names, reached by `client`.
+    /// The table that `config` names, accessed through `client`.
     #[must_use]
     pub fn new(client: Client, config: RejectedTableConfig) -> Self {
         Self { client, config }
     }
 
-    /// Writes the records of `rejected` at `now_ms` and notes each record that is written in `done`. One request is under
-    /// way at a time until [`RejectedRecords::good_records_are_done`], then several. Logs nothing; see
+    /// Writes the records of `rejected` at `now_ms`, and marks each record written in `done`. Makes one request at a
+    /// time until [`RejectedRecords::good_records_are_done`], then several. Logs nothing; see
     /// [`crate::rejected_records::log`].
     ///
-    /// Refused items are written again, behind those not tried yet, until all are in or this future is dropped at the
-    /// deadline. An error that is not transient (a missing permission or table) ends the writing: every other request
-    /// would fail in the same way. Records not written stay undone, so the batch is redelivered.
+    /// Retries refused items, after those not tried yet, until all are written or this future is dropped at the
+    /// deadline. An error that is not transient (a missing permission or table) ends the writing, because every other
+    /// request would fail the same way. Records not written stay undone, so the batch is redelivered.
     pub(crate) async fn write(&self, rejected: &RejectedRecords<'_>, now_ms: u64, done: &DoneRecords) {
         let queue = Queue::of(rejected.records().len());
         let writers = (0..CONCURRENT_REQUESTS).map(|_| self.write_from(&queue, rejected, now_ms, done));
         join_all(writers).await;
     }
 
-    /// Makes one request after the other. Requests are built one at a time: all of them at once would be a second copy
-    /// of the batch, and would keep the single thread from everything else.
+    /// Makes one request after another. Requests are built one at a time: building all of them up front would copy the
+    /// batch and block the single thread.
     async fn write_from(&self, queue: &Queue, batch: &RejectedRecords<'_>, now_ms: u64, done: &DoneRecords) {
         let mut backoff = Backoff::new();
         loop {
-            // Let go of before each pause, so that a refused request holds up no other.
+            // Released before each pause, so that a refused request does not block others.
             let Some(room) = batch.room_for_a_request().await else { return };
             let places = queue.take();
             let chunk: Vec<_> = places.iter().filter_map(|place| batch.records().get(*place)).collect();
@@ -119,7 +118,7 @@ impl RejectedTable {
         }
     }
 
-    /// Tries once to put `chunk`; says of each record whether DynamoDB left it unprocessed.
+    /// Tries once to put `chunk`; returns for each record whether DynamoDB left it unprocessed.
     async fn put(&self, chunk: &[&RejectedRecord<'_>], now_ms: u64) -> Result<Vec<bool>, CallError> {
         let requests = chunk.iter().map(|rejected| self.request(rejected, now_ms)).collect::<Result<_, _>>()?;
         let answer = self.client.batch_write_item().request_items(&self.config.name, requests).send().await;
@@ -132,7 +131,7 @@ impl RejectedTable {
         if refused.iter().filter(|is_refused| **is_refused).count() == unprocessed.len() {
             Ok(refused)
         } else {
-            Err(CallError::incomplete_answer(OPERATION, "unprocessed items that were not in the request"))
+            Err(CallError::incomplete_answer(OPERATION, "it lists unprocessed items that were not in the request"))
         }
     }
 
@@ -163,7 +162,7 @@ fn key(request: &WriteRequest) -> Option<&str> {
     request.put_request()?.item().get(KEY)?.as_s().ok().map(String::as_str)
 }
 
-/// The places in the batch of the records that are still to be written, shared by the writers.
+/// The indexes of the records still to be written, shared by the writers.
 struct Queue(Mutex<VecDeque<usize>>);
 
 impl Queue {
@@ -171,7 +170,7 @@ impl Queue {
         Self(Mutex::new((0..records).collect()))
     }
 
-    /// The next places, as many as a request takes.
+    /// Takes the next indexes, as many as fit into a request.
     fn take(&self) -> Vec<usize> {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = places.len().min(MAX_PUTS_PER_REQUEST);

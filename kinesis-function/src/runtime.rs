@@ -1,7 +1,8 @@
-//! The life of a Lambda function: start-up, then the loop from one event to the next.
+//! The life of a Lambda function: start-up, then the event loop.
 //!
-//! The loop is `lambda_runtime`'s, except that events are read here. The runtime reads them through `serde_path_to_error`,
-//! which allocates for every key it comes across: for a Kinesis event that takes longer than the reading itself.
+//! The loop is `lambda_runtime`'s, except that events are parsed here. The runtime would parse them through
+//! `serde_path_to_error`, which allocates for every key; for a Kinesis event, that takes longer than the parsing
+//! itself.
 
 use std::env;
 use std::mem;
@@ -28,17 +29,17 @@ use crate::logs;
 use crate::metrics::{self, InvocationLog};
 use crate::time_budget::TimeBudget;
 
-/// What the runtime reads in place of an event.
+/// The body that the runtime parses instead of the event.
 const NOTHING: &[u8] = b"null";
 
-/// Longest time that a function spends on warming up. With the CPU that Lambda gives a starting environment, a first call
-/// takes less than a tenth of it; a service that does not answer by then must not delay the first batch as well.
+/// Longest warm-up. With the CPU that Lambda grants during start-up, a first call takes less than a tenth of this; an
+/// unresponsive service must not delay the first batch.
 const WARM_UP_TIME: Duration = Duration::from_millis(500);
 
-/// Runs a function until its environment ends. `read` takes its settings from the environment's variables, `make` makes
-/// its handler from them and the configuration of its clients.
+/// Runs a function until its execution environment ends. `read` reads its settings from the environment variables;
+/// `make` builds its handler from the settings and the client configuration.
 ///
-/// Every error has been logged as one line when this returns.
+/// Logs every error as one line before it returns.
 pub async fn run<C, H: Handler>(
     read: impl FnOnce(&mut Variables) -> C,
     make: impl FnOnce(C, &SdkConfig) -> H,
@@ -63,18 +64,18 @@ pub async fn run<C, H: Handler>(
     }
 }
 
-/// Bounded, and whatever comes of it: a call that fails now is made again when it is needed.
+/// Errors are ignored, because the first real call reports them; the time is bounded by [`WARM_UP_TIME`].
 pub(crate) async fn warm_up<H: Handler>(handler: &H) {
     let _ = timeout(WARM_UP_TIME, handler.warm_up()).await;
 }
 
-/// Handles each event as `lambda_runtime::run` would, and writes each invocation's line to standard output. An event that
-/// cannot be read is a failed invocation.
+/// Handles events like `lambda_runtime::run`, and writes each invocation's line to standard output. An unreadable event
+/// fails its invocation.
 async fn serve<H: Handler>(handler: &H) -> Result<(), Error> {
     let (taken, log) = (Taken::default(), &InvocationLog::default());
     let service = service_fn(|LambdaEvent { context, .. }: LambdaEvent<IgnoredAny>| {
         let time = TimeBudget::until(context.deadline);
-        // Boxed, so that the compiler need not look through a function's whole future at once: it gives up at some depth.
+        // Boxed, because the compiler has a depth limit for nested future types.
         let output = taken.read().map(|event| Box::pin(handle(handler, event, time)));
         async move {
             let output = output?.await?;
@@ -86,7 +87,7 @@ async fn serve<H: Handler>(handler: &H) -> Result<(), Error> {
     Runtime::new(service).layer(TakeBody { taken: taken.clone() }).layer(TracingLayer::new()).run().await
 }
 
-/// The body of the invocation that is being worked on: there is one at a time.
+/// The body of the current invocation. There is only one at a time.
 #[derive(Clone, Debug, Default)]
 struct Taken {
     body: Arc<Mutex<Bytes>>,
@@ -97,14 +98,14 @@ impl Taken {
         *self.body.lock().unwrap_or_else(PoisonError::into_inner) = body;
     }
 
-    /// The event in the body, which is let go of: there may be 6 MB of it.
+    /// Parses the event in the body and frees the body, which may be 6 MB.
     fn read(&self) -> Result<Event, EventError> {
         let body = mem::take(&mut *self.body.lock().unwrap_or_else(PoisonError::into_inner));
         Event::from_json(&body)
     }
 }
 
-/// Takes the body out of each invocation before the runtime reads it.
+/// Takes the body out of each invocation before the runtime parses it.
 struct TakeBody {
     taken: Taken,
 }
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_runtime_reads_nothing_and_the_function_gets_the_event() {
+    async fn runtime_parses_nothing_and_the_function_gets_the_event() {
         let taken = Taken::default();
         let body = |invocation: LambdaInvocation| async move { Ok::<_, Infallible>(invocation.body) };
         let mut service = TakeBody { taken: taken.clone() }.layer(service_fn(body));
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_invocation_has_its_own_event_whatever_became_of_the_one_before() {
+    async fn each_invocation_gets_its_own_event_even_after_a_failed_one() {
         let taken = Taken::default();
         let nothing = |_: LambdaInvocation| async { Ok::<_, Infallible>(()) };
         let mut service = TakeBody { taken: taken.clone() }.layer(service_fn(nothing));
@@ -174,6 +175,6 @@ mod tests {
         service.call(invocation("{\"never\": \"read\"}")).await.unwrap();
         service.call(invocation(EVENT)).await.unwrap();
         assert_eq!(Records::of(taken.read().unwrap()).unwrap().len(), 1);
-        assert!(taken.read().is_err(), "an event is read once");
+        assert!(taken.read().is_err(), "an event can be read only once");
     }
 }

@@ -1,7 +1,7 @@
 //! Conditional writes, 25 to a request: DynamoDB's BatchExecuteStatement with the result of every statement.
 //!
-//! One call costs the same CPU as hundreds of records, so single conditional writes are not wanted anywhere. A failed
-//! condition is a value here. What is written, and what to do next, is decided by who owns the table.
+//! One call takes as much CPU as hundreds of records, so no table is written one item at a time. A failed condition is
+//! a value, not an error. The owner of each table decides what to write and how to react.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::limits::MAX_STATEMENTS_PER_REQUEST;
 
 const OPERATION: &str = "BatchExecuteStatement";
 
-/// A DynamoDB item as the SDK has it.
+/// A DynamoDB item in the SDK's representation.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// A PartiQL statement that writes one item under a condition.
@@ -24,28 +24,28 @@ pub type Item = HashMap<String, AttributeValue>;
 pub struct Statement {
     /// The text, with a `?` for each parameter.
     pub text: String,
-    /// The parameters in their order.
+    /// The parameters, in order.
     pub parameters: Vec<AttributeValue>,
 }
 
-/// What became of one statement.
+/// The outcome of one statement.
 #[derive(Clone, Debug)]
 pub enum StatementResult {
     /// It was written.
     Written,
-    /// Its condition did not hold. The item that failed it, if DynamoDB returned one: for an `INSERT` it may not, and for
-    /// an `UPDATE` of an absent item there is none.
+    /// Its condition failed. Contains the current item if DynamoDB returned it: it may not for an `INSERT`, and cannot
+    /// for an `UPDATE` of an absent item.
     ConditionFailed(Option<Item>),
-    /// It failed, or it is unknown whether it was written.
+    /// It failed, or its outcome is unknown.
     Failed(CallError),
 }
 
-/// Executes `statements`, each on an item of its own, in one request. The results are in their order.
+/// Executes `statements`, each for a different item, in one request. Returns their results in order.
 ///
-/// When the request fails as a whole, every result is that failure.
+/// If the whole request fails, every result is that failure.
 pub async fn execute(client: &Client, statements: Vec<Statement>) -> Vec<StatementResult> {
     let count = statements.len();
-    debug_assert!(count <= MAX_STATEMENTS_PER_REQUEST, "more statements than one request takes");
+    debug_assert!(count <= MAX_STATEMENTS_PER_REQUEST, "more statements than fit into one request");
     match try_execute(client, statements).await {
         Ok(results) => results,
         Err(error) => vec![StatementResult::Failed(error); count],

@@ -1,25 +1,26 @@
-//! One invocation's time: when it began, and when it must stop working and answer.
+//! The time of one invocation: when it began, and when it must stop working and respond.
 //!
-//! The only place where a function reads a clock; everything behind it takes time as an argument.
+//! The only place where a function reads a clock; everything else takes time as an argument.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// How long before Lambda's deadline an invocation stops working to send its answer.
+/// How long before Lambda's deadline an invocation stops working. An invocation that misses the deadline loses its
+/// progress, and the whole batch is redelivered, so this leaves ample time to log and to send the response.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(1_000);
 
-/// The longest that Lambda lets a function run, in milliseconds. Source: Lambda quotas (900 s).
+/// Lambda's longest invocation, in milliseconds. Source: Lambda quotas (900 s).
 const LONGEST_INVOCATION_MS: u64 = 900_000;
 
-/// The time that one invocation has.
+/// The time available to one invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeBudget {
     /// When it began, in Unix milliseconds.
     pub now_ms: u64,
-    /// The same on the clock that never goes back.
+    /// The same on the monotonic clock.
     began: Instant,
-    /// When it must stop working and answer with what is done.
+    /// When it must stop working and report what is done.
     pub stop_at: Instant,
 }
 
@@ -30,15 +31,15 @@ pub struct Timing {
     pub began_ms: u64,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// Whether everything was tried before time was up.
+    /// Whether the work ended before the time was up.
     pub in_time: bool,
 }
 
 impl TimeBudget {
-    /// For an invocation that begins now and that Lambda ends at `deadline_ms` (Unix milliseconds).
+    /// The budget of an invocation that begins now and that Lambda ends at `deadline_ms` (Unix milliseconds).
     ///
-    /// It keeps back a second to answer, or a quarter of the time if there are less than four. `cargo lambda watch` sends
-    /// the remaining time instead of a time of day: a deadline within 15 minutes of 1970 is read that way.
+    /// Reserves one second for the response, or a quarter of the time if less than four seconds remain. A deadline in
+    /// the first 15 minutes of 1970 is taken as the remaining time, which is what `cargo lambda watch` sends.
     #[must_use]
     pub fn until(deadline_ms: u64) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -46,14 +47,14 @@ impl TimeBudget {
         Self::lasting(now_ms, time_to_work(deadline_ms, now_ms))
     }
 
-    /// For an invocation that begins at `now_ms` (Unix milliseconds) and may work for `time`.
+    /// The budget of an invocation that begins at `now_ms` (Unix milliseconds) and may work for `time`.
     #[must_use]
     pub fn lasting(now_ms: u64, time: Duration) -> Self {
         let began = Instant::now();
         Self { now_ms, began, stop_at: began + time }
     }
 
-    /// The timing of an invocation that ends now. `in_time` says whether everything was tried.
+    /// The timing of an invocation that ends now. `in_time` says whether the work ended before the time was up.
     #[must_use]
     pub fn timing(&self, in_time: bool) -> Timing {
         let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -74,14 +75,14 @@ mod tests {
     const NOW_MS: u64 = 1_721_390_600_000;
 
     #[test]
-    fn a_second_or_a_quarter_of_the_time_is_kept_back_to_answer() {
+    fn a_second_or_a_quarter_of_the_time_is_reserved_for_the_response() {
         assert_eq!(time_to_work(NOW_MS + 60_000, NOW_MS), Duration::from_millis(59_000));
         assert_eq!(time_to_work(NOW_MS + 1_000, NOW_MS), Duration::from_millis(750));
         assert_eq!(time_to_work(NOW_MS - 1, NOW_MS), Duration::ZERO);
     }
 
     #[test]
-    fn deadline_that_can_be_no_time_of_day_is_the_time_that_is_left() {
+    fn deadline_too_small_for_a_timestamp_is_the_remaining_time() {
         assert_eq!(time_to_work(600_000, NOW_MS), Duration::from_millis(599_000));
     }
 }

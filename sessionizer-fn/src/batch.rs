@@ -1,6 +1,6 @@
-//! A batch of records, decoded one by one and dealt to the users who clicked.
+//! A batch of records, decoded one by one and grouped by user.
 //!
-//! What cannot be decoded is set aside with its reason. Nothing is looked up or decided about sessions here.
+//! Unreadable records are separated, with their reasons. Nothing here reads state or decides about sessions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,22 +11,23 @@ use shared::click::{Click, DecodedClick, LatestBelievable};
 use shared::sequence_number::SequenceNumber;
 use shared::user_id::UserId;
 
-/// Which sequence of records a cursor counts along: records with the same key come in order.
+/// Identifies a cursor: records with the same cursor key are processed in order.
 ///
-/// That is the shard of its stream, as long as Lambda runs one batch of a shard at a time. With a parallelization factor above 1 it
-/// keeps only the records of one partition key in order, so a record whose partition key is not its user gets a
-/// cursor for that partition key. A cursor of the whole shard would take a slower batch's new clicks for old ones.
+/// As long as Lambda runs one batch of a shard at a time, the shard is the key. With a parallelization factor above 1,
+/// Lambda preserves the order only within a partition key, so a record whose partition key is not its user id gets a
+/// cursor for that partition key. A cursor for the whole shard would mistake the new clicks of a slower batch for
+/// redelivered ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CursorKey(Arc<str>);
 
 impl CursorKey {
-    /// The key with this text, as a state item holds it.
+    /// The key with this text, as stored in a state item.
     #[must_use]
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The key's text: stream and shard, with `#` and the partition key where that makes a difference.
+    /// The key's text: stream and shard, followed by `#` and the partition key if the cursor is limited to one.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,14 +42,14 @@ impl CursorKey {
     }
 }
 
-/// A click of the batch and its position.
+/// A click of the batch with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchClick {
-    /// The record's place in the batch, from 0.
+    /// The record's index in the batch, from 0.
     pub index: usize,
-    /// The sequence it belongs to.
+    /// The cursor that covers it.
     pub cursor_key: CursorKey,
-    /// Its position in that sequence.
+    /// Its sequence number, which is compared with that cursor.
     pub sequence_number: SequenceNumber,
     /// The click.
     pub click: Click,
@@ -57,20 +58,20 @@ pub struct BatchClick {
 /// The clicks of one user within a batch, in arrival order.
 #[derive(Clone, Debug)]
 pub struct UserClicks {
-    /// Whose clicks.
+    /// The user.
     pub user_id: UserId,
-    /// At least one.
+    /// The clicks, at least one.
     pub clicks: Vec<BatchClick>,
 }
 
-/// What a batch holds.
+/// A decoded batch.
 #[derive(Debug, Default)]
 pub struct Batch<'r> {
     /// The users who clicked, in order of their first click.
     pub users: Vec<UserClicks>,
-    /// What could not be read.
+    /// The unreadable records.
     pub rejected: Vec<RejectedRecord<'r>>,
-    /// How many attributes of clicks were adjusted to what is kept of them.
+    /// How many attributes of clicks were adjusted.
     pub adjusted_attributes: u64,
 }
 

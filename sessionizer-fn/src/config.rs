@@ -10,7 +10,7 @@ use shared::session_rule::SessionGap;
 pub enum FirstSession {
     /// It is published like any other, as `user_0`.
     Emit,
-    /// It is left out, as the Flink job did.
+    /// It is left out, as in the Flink job.
     Skip,
 }
 
@@ -27,12 +27,14 @@ pub struct Config {
     pub session_gap: SessionGap,
     /// `FIRST_SESSION`: `emit` (default) or `skip`.
     pub first_session: FirstSession,
-    /// `MAX_CLOCK_SKEW_SECONDS`: how far after its arrival a click may claim to be, up to a year; default 3,600.
+    /// `MAX_CLOCK_SKEW_SECONDS`: how far a click's time may be after its arrival, up to a year; default 3,600 s. Stored
+    /// in milliseconds.
     pub max_clock_skew_ms: u64,
-    /// `PARALLELIZATION_FACTOR`: that of the event source mapping, 1 to 10; default 10, which is safe for any.
+    /// `PARALLELIZATION_FACTOR`: the factor of the event source mapping, 1 to 10; default 10, which is safe for every
+    /// factor.
     ///
-    /// Lambda keeps the order of a shard when it is 1, and only that of each partition key when it is more. See
-    /// [`crate::batch::CursorKey`].
+    /// With a factor of 1, Lambda preserves the order within a shard; with a higher one, only within each partition
+    /// key. See [`crate::batch::CursorKey`].
     pub parallelization_factor: u64,
 }
 
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn only_names_are_required() {
+    fn only_resource_names_are_required() {
         let config = config(&[]).unwrap();
         assert_eq!(config.session_gap.ms(), 10_000);
         assert_eq!(config.first_session, FirstSession::Emit);
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gap_may_be_one_second_to_one_day() {
+    fn gap_may_be_one_second_to_one_day() {
         assert_eq!(config(&[("SESSION_GAP_SECONDS", "1")]).unwrap().session_gap.ms(), 1_000);
         assert_eq!(config(&[("SESSION_GAP_SECONDS", "86400")]).unwrap().session_gap.ms(), 86_400_000);
         for wrong in ["0", "86401", "10.5", "ten"] {
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_missing_and_wrong_variable_is_named_at_once() {
+    fn every_missing_or_invalid_variable_is_reported_at_once() {
         let wrong = [
             ("SESSION_GAP_SECONDS", "0"),
             ("FIRST_SESSION", "maybe"),

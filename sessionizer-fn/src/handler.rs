@@ -1,4 +1,4 @@
-//! One invocation: a batch is decoded, and its users go through their rounds until all are done.
+//! One invocation: decodes a batch and takes its users through rounds until all are done.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::rounds::Rounds;
 use crate::step::Rule;
 
-/// The sessionizer with its clients; one for the life of an execution environment.
+/// The sessionizer with its clients, created once per execution environment.
 #[derive(Clone, Debug)]
 pub struct Sessionizer {
     max_clock_skew_ms: u64,
@@ -25,7 +25,7 @@ pub struct Sessionizer {
     rejected: RejectedTable,
 }
 
-/// A batch: its users, and what was counted so far.
+/// A batch in progress: its users, and the counts so far.
 #[derive(Debug)]
 pub struct SessionizerWork {
     users: Vec<UserClicks>,

@@ -1,4 +1,4 @@
-//! Where the results of an invocation are noted as they come about.
+//! Collects the results of an invocation as they happen.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,14 +7,14 @@ use kinesis_function::failures::Failures;
 
 use crate::report::Report;
 
-/// What an invocation has done so far. Shared by its futures, so that nothing is forgotten when the deadline drops them.
+/// The progress of an invocation. Shared by its futures, so that nothing is lost when the deadline drops them.
 #[derive(Clone, Copy, Debug)]
 pub struct Ledger<'i> {
-    /// Which records are done.
+    /// The records that are done.
     pub done: &'i DoneRecords,
-    /// What failed.
+    /// The failures.
     pub failures: &'i Failures,
-    /// What was counted.
+    /// The counts.
     pub report: &'i Mutex<Report>,
 }
 

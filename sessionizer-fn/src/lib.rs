@@ -1,9 +1,9 @@
 //! The sessionizer: clicks in, session boundaries out, one state item per user in between.
 //!
-//! In the order in which data flows: a batch is decoded and dealt to its users ([`batch`]), who go through [`rounds`]:
-//! their states are read ([`outbox`]), the next step of each user is decided ([`step`]), committed, and only then
-//! published ([`outbox`] again, whose types allow no other order). [`user_work`] keeps track of each user, [`ledger`] of the
-//! invocation; [`handler`] puts it all together; [`config`] says with which settings.
+//! In the order in which data flows: a batch is decoded and grouped by user ([`batch`]). The users go through
+//! [`rounds`]: their states are read ([`outbox`]), the next step of each user is decided ([`step`]), committed, and
+//! only then published ([`outbox`] again, whose types allow no other order). [`user_work`] tracks each user and
+//! [`ledger`] the invocation. [`handler`] connects the parts, with the settings of [`config`].
 
 pub mod config;
 

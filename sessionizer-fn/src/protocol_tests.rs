@@ -1,8 +1,8 @@
-//! The exactly-once protocol under a mean scheduler: the real rounds over a table and a stream in memory.
+//! The exactly-once protocol under an adversarial scheduler: the real rounds with a table and a stream in memory.
 //!
-//! Two users, up to three shards; invocations that die, run out of time or outlive their successors at any call; calls
-//! that fail, lose their replies or are refused for good; batches redelivered and cut elsewhere; checkpoints that are
-//! lost; boundaries in any order.
+//! Two users, up to three shards; invocations that die, time out or outlive their successors at any call; calls that
+//! fail, lose their replies or are denied; batches redelivered and split differently; lost checkpoints; session
+//! boundaries in any order.
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -40,7 +40,7 @@ const A_WHILE: Duration = Duration::from_secs(3);
 
 type Shard = Vec<BatchClick>;
 
-/// An invocation on its way.
+/// An invocation in progress.
 struct Invocation<'m> {
     work: Pin<Box<dyn Future<Output = Report> + 'm>>,
     progress: Arc<DoneRecords>,
@@ -48,7 +48,7 @@ struct Invocation<'m> {
     clicks: usize,
 }
 
-/// Notes whether a future that is pending wants to be polled again at once.
+/// Records whether a pending future wants to be polled again immediately.
 #[derive(Default)]
 struct WakeFlag(AtomicBool);
 
@@ -80,8 +80,8 @@ impl<'m> Invocation<'m> {
         Self { work: Box::pin(tokio::task::unconstrained(work)), progress, client, clicks: clicks.len() }
     }
 
-    /// Goes on to the next call, or the next part of one; gives the report at the end. Where it waits before it tries a
-    /// call again, it has waited afterwards.
+    /// Advances to the next call or part of a call; returns the report at the end. If it is pausing before a retry, the
+    /// clock advances past the pause.
     async fn advance(&mut self) -> Option<Report> {
         let flag = Arc::new(WakeFlag::default());
         match self.work.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&flag)))) {
@@ -92,7 +92,7 @@ impl<'m> Invocation<'m> {
         None
     }
 
-    /// How many clicks, from the first on, are done.
+    /// How many clicks are done, counted from the first.
     fn done(&self) -> usize {
         (0..self.clicks).take_while(|click| self.progress.is_done(*click)).count()
     }
@@ -100,7 +100,7 @@ impl<'m> Invocation<'m> {
 
 fn shards_of_clicks(rng: &mut Rng) -> Vec<Shard> {
     let mut shards = vec![Shard::new(); rng.usize(1..=3)];
-    // Now and then so many long sessions that a user's boundaries do not fit into one commit.
+    // Occasionally so many long sessions that a user's boundaries do not fit into one commit.
     let is_wide = rng.u8(..) == 0;
     let (clicks, shortest_step) = if is_wide { (rng.usize(50..=70), 4) } else { (rng.usize(1..=14), 0) };
     let text = is_wide.then(|| "x".repeat(MAX_ATTRIBUTE_BYTES));
@@ -129,8 +129,8 @@ fn cursor_key(shard: usize) -> CursorKey {
     CursorKey::new(format!("shard{shard}"))
 }
 
-/// Delivers everything until each shard's last record is checkpointed, then lets the zombies finish. Gives what the
-/// invocations counted that came to their end.
+/// Delivers everything until each shard's last record is checkpointed, then lets the zombies finish. Returns the counts
+/// of the invocations that finished in time.
 async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) -> Report {
     let mut counted = Report::default();
     let mut now_ms = 1_000;
@@ -152,8 +152,8 @@ async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) -> Report {
                 }
             }
             match rng.u8(..32) {
-                0 => break true,  // it runs out of time, and answers with what is done
-                1 => break false, // it dies, or lives on while its batch is delivered again
+                0 => break true,  // it runs out of time and reports what is done
+                1 => break false, // it dies, or outlives the redelivery of its batch
                 _ => {}
             }
             if let Some(report) = invocation.advance().await {
@@ -166,7 +166,7 @@ async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) -> Report {
             }
         };
         if answers {
-            // A checkpoint may fall short of what was done, or be lost.
+            // A checkpoint may lag behind the progress, or be lost.
             let done = from + invocation.done();
             checkpoints[shard] = [done, done, done, rng.usize(from..=done), from][rng.usize(..5)];
         } else if rng.bool() {
@@ -179,7 +179,7 @@ async fn deliver(rng: &mut Rng, shards: &[Shard], memory: &Memory) -> Report {
     counted
 }
 
-/// A user's clicks in the order in which they were committed, as the cursors of the commits tell.
+/// A user's clicks in commit order, reconstructed from the cursors of the commits.
 fn committed_clicks(user_id: &UserId, commits: &[(UserId, UserState)], shards: &[Shard]) -> Vec<Click> {
     let mut clicks = Vec::new();
     let mut before: Option<&UserState> = None;
@@ -197,15 +197,15 @@ fn committed_clicks(user_id: &UserId, commits: &[(UserId, UserState)], shards: &
     clicks
 }
 
-type Told = (EventTime, Status);
+type Published = (EventTime, Status);
 
-/// The sessions table after the sink took `stream` in any order, some of it twice, tombstones left out.
-fn table_of(rng: &mut Rng, user_id: &UserId, stream: &[Boundary]) -> BTreeMap<u64, Told> {
+/// The sessions table, without tombstones, after the sink stored `stream` in random order and partly twice.
+fn table_of(rng: &mut Rng, user_id: &UserId, stream: &[Boundary]) -> BTreeMap<u64, Published> {
     let mut stream: Vec<_> = stream.iter().filter(|boundary| boundary.user_id == *user_id).collect();
     let again: Vec<_> = stream.iter().filter(|_| rng.u8(..3) == 0).copied().collect();
     stream.extend(again);
     rng.shuffle(&mut stream);
-    let mut table: BTreeMap<u64, (Version, Told)> = BTreeMap::new();
+    let mut table: BTreeMap<u64, (Version, Published)> = BTreeMap::new();
     for boundary in stream {
         let ordinal =
             boundary.session_id.rsplit_once('_').and_then(|(_, ordinal)| ordinal.parse().ok()).expect("an id");
@@ -217,12 +217,12 @@ fn table_of(rng: &mut Rng, user_id: &UserId, stream: &[Boundary]) -> BTreeMap<u6
     without_tombstones(table.into_iter().map(|(ordinal, (_, told))| (ordinal, told)))
 }
 
-fn without_tombstones(sessions: impl Iterator<Item = (u64, Told)>) -> BTreeMap<u64, Told> {
+fn without_tombstones(sessions: impl Iterator<Item = (u64, Published)>) -> BTreeMap<u64, Published> {
     sessions.filter(|(_, (_, status))| *status != Status::Retracted).collect()
 }
 
-/// What the rule gives for the clicks in the order in which they were committed.
-fn truth(clicks: &[Click]) -> (BTreeMap<u64, Told>, UserSessions) {
+/// The rule's result for the clicks in commit order.
+fn truth(clicks: &[Click]) -> (BTreeMap<u64, Published>, UserSessions) {
     let (mut table, mut sessions) = (BTreeMap::new(), None);
     for click in clicks {
         let applied = apply(sessions.take(), click, RULE.gap);
@@ -278,7 +278,7 @@ fn run_share(thread: u64, threads: u64) -> Report {
 }
 
 #[test]
-fn table_is_that_of_the_commit_order_whatever_dies_is_repeated_or_overtaken() {
+fn table_matches_the_commit_order_under_crashes_redeliveries_and_races() {
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let mut counted = Report::default();
     std::thread::scope(|scope| {
@@ -289,5 +289,5 @@ fn table_is_that_of_the_commit_order_whatever_dies_is_repeated_or_overtaken() {
     });
     let Report { applied, late, already_applied, started, closed, merged, shard_switches, lost_races, .. } = counted;
     let seen = [applied, late, already_applied, started, closed, merged, shard_switches, lost_races];
-    assert!(seen.iter().all(|count| *count > SEEDS / 100), "the seeds leave out what they are for: {counted:?}");
+    assert!(seen.iter().all(|count| *count > SEEDS / 100), "the seeds do not cover every case: {counted:?}");
 }

@@ -1,33 +1,33 @@
-//! What one invocation did, in numbers.
+//! The counts of one invocation.
 
 use std::ops::AddAssign;
 
-/// Counts of one invocation.
+/// The counts of one invocation.
 ///
 /// Every record of a finished batch is applied, late, already applied or rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Users who have clicks in the batch: each takes a state write.
+    /// Users with clicks in the batch. Each takes a state write.
     pub users: u64,
     /// Clicks that this invocation committed to a session.
     pub applied: u64,
-    /// Clicks that came too late to be placed, committed as seen.
+    /// Clicks that arrived too late for a session. The cursor still moves past them.
     pub late: u64,
-    /// Clicks that an earlier delivery, or another invocation, had committed.
+    /// Clicks that an earlier delivery or another invocation had already committed.
     pub already_applied: u64,
-    /// Attributes of clicks that were not strings, not Unicode or too long, and were adjusted to what is kept of them.
+    /// Attributes of clicks that were adjusted because they were not strings, not Unicode or too long.
     pub adjusted_attributes: u64,
     /// Sessions started.
     pub started: u64,
-    /// Sessions closed, because their user's next one started.
+    /// Sessions closed because the user's next session started.
     pub closed: u64,
-    /// Sessions merged into the one before by a late click.
+    /// Sessions merged into the previous one by a late click.
     pub merged: u64,
-    /// Clicks that arrived over another shard than the user's previous click (or under another partition key, where
-    /// that has a cursor): each may add a cursor to the state item, and the invocations of two shards lose races over
-    /// it. 0 where the partition key is the user and no shard was split or merged.
+    /// Clicks that arrived on a different shard than the user's previous click (or with a different partition key, if
+    /// cursors are per partition key). Each may add a cursor to the state item, and the invocations of the two shards
+    /// compete for it. 0 if the partition key is the user id and no shard was split or merged.
     pub shard_switches: u64,
-    /// Boundaries put into session-stream, those of a redelivery included.
+    /// Boundaries put into session-stream, including those of redeliveries.
     pub published: u64,
     /// Commits that lost a race to another commit of the same user.
     pub lost_races: u64,

@@ -1,8 +1,8 @@
 //! Rounds of read, decide, commit, publish, until every user of a batch is done.
 //!
-//! In each round a group of users takes one step: large enough to fill requests, small enough for the first ones to be
-//! done long before the last ones when calls are slow. A user whose call failed waits until the others are through.
-//! What is done goes to the ledger as it happens, so an invocation that runs out of time knows what it has done.
+//! In each round, a group of users takes one step. A group is large enough to fill requests, and small enough that some
+//! users finish early when calls are slow. A user whose call failed waits until the others have had their turn.
+//! Progress goes to the ledger immediately, so an invocation that runs out of time can report it.
 
 use std::collections::VecDeque;
 
@@ -15,25 +15,25 @@ use crate::outbox::{Publisher, StateStore, publish};
 use crate::step::Rule;
 use crate::user_work::UserWork;
 
-/// Most users of a round: their boundaries fill one PutRecords request.
+/// Most users in a round. One boundary each fills a PutRecords request.
 const USERS_PER_ROUND: usize = kinesis_function::limits::MAX_RECORDS_PER_PUT;
 
-/// Rounds under way at once: one reads and decides while the other commits or publishes. With calls that take 10 ms, two
-/// finish a full batch in 0.6 of the time that one takes; a third brings little more, and more connections.
+/// Concurrent rounds: one reads and decides while the other commits or publishes. With calls of 10 ms, two finish a
+/// full batch in 0.6 of the time of one; a third gains little and needs more connections (docs/performance.md).
 const CONCURRENT_ROUNDS: usize = 2;
 
-/// Takes users through rounds over a store and a publisher.
+/// Takes users through rounds, using a store and a publisher.
 #[derive(Clone, Debug)]
 pub struct Rounds<S, P> {
-    /// Where states are kept.
+    /// The store of users' states.
     pub store: S,
-    /// Where boundaries go.
+    /// The destination of boundaries.
     pub publisher: P,
-    /// What decides about steps.
+    /// The settings of each step.
     pub rule: Rule,
 }
 
-/// Deals `users` out to the rounds that run at once, a round's users at a time.
+/// Distributes `users` over the concurrent rounds, a full round of users at a time.
 fn shares(users: Vec<UserClicks>) -> Vec<Vec<UserClicks>> {
     let count = users.len().div_ceil(USERS_PER_ROUND).clamp(1, CONCURRENT_ROUNDS);
     let mut shares = vec![Vec::new(); count];
@@ -44,9 +44,9 @@ fn shares(users: Vec<UserClicks>) -> Vec<Vec<UserClicks>> {
 }
 
 impl<S: StateStore, P: Publisher> Rounds<S, P> {
-    /// Works on `users` until each is done or given up; `now_ms` is the time in Unix milliseconds.
+    /// Processes `users` until each is done or given up; `now_ms` is the time in Unix milliseconds.
     ///
-    /// It does not end while calls fail that may succeed later: the caller bounds its time by dropping it.
+    /// Transient failures are retried without limit: the caller bounds the time by dropping the future.
     pub async fn run(&self, users: Vec<UserClicks>, now_ms: u64, ledger: &Ledger<'_>) {
         join_all(shares(users).into_iter().map(|users| self.run_share(users, now_ms, ledger))).await;
     }
@@ -66,7 +66,7 @@ impl<S: StateStore, P: Publisher> Rounds<S, P> {
                 backoff.reset();
             }
             group.retain(|user| !user.is_finished());
-            // A user with more steps to take goes on with the next round; nobody waits for those held up.
+            // A user with more steps continues in the next round. Users whose call failed delay no one.
             for mut user in group.into_iter().rev() {
                 if user.release() {
                     held_up.push(user);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_dealt_out_in_whole_rounds_so_that_requests_fill() {
+    fn users_are_distributed_in_whole_rounds_so_that_requests_are_full() {
         assert_eq!(sizes(0), [0]);
         assert_eq!(sizes(500), [500]);
         assert_eq!(sizes(501), [500, 1]);

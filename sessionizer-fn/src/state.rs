@@ -1,6 +1,6 @@
-//! What is kept of a user between invocations.
+//! The state of a user between invocations.
 //!
-//! How it is stored is `state_item`'s business, how it changes is `step`'s.
+//! `state_item` defines how it is stored, `step` how it changes.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use shared::session_rule::{Status, TouchedSession, UserSessions};
 
 use crate::batch::CursorKey;
 
-/// Most shards of which a user's state remembers the last sequence number. Source: design, section 3.
+/// Most cursors in a user's state, so that a state with full outboxes fits into an item. A user needs more only with
+/// clicks on more than 16 shards (or partition keys) at the same time. Source: design, section 3.
 pub const MAX_CURSORS: usize = 16;
 
 /// A user's state as of one commit.

@@ -30,7 +30,7 @@ pub const VERSION: &str = ATTRIBUTES[0];
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateItemError {
     /// It was written by another version of the sessionizer.
-    #[error("schema_version is {0}, this sessionizer knows {SCHEMA_VERSION} only")]
+    #[error("schema_version is {0}, but this sessionizer supports only {SCHEMA_VERSION}")]
     UnknownSchema(u64),
     /// An attribute is missing, of another type, or not what a state may hold.
     #[error("attribute {name}: {fault}")]
@@ -52,7 +52,7 @@ pub fn encode(state: &UserState) -> [AttributeValue; ATTRIBUTES.len()] {
 /// The state that `item` holds.
 ///
 /// # Errors
-/// When the item was not written by this version of the sessionizer.
+/// If the item was not written by this version of the sessionizer.
 pub fn decode(item: &Item) -> Result<UserState, StateItemError> {
     let [version, schema_version, state] = ATTRIBUTES;
     let schema = number(item, schema_version)?;

@@ -6,11 +6,12 @@
 //!
 //! * `current` and `previous` (which may be missing): start, end, event count, and the three attributes.
 //! * `cursor`, once for each: its key, sequence number, version, and then its outbox.
-//! * In an outbox `open` and `retracted`: version, ordinal, start, attributes; `closed` has end and event count after start.
+//! * In an outbox `open` and `retracted`: version, ordinal, start, attributes; `closed` has end and event count after
+//!   start.
 //!
-//! A text from outside, an attribute or a key, has its length in bytes before it, or is `-` where there is none: nothing in
-//! it needs to be escaped, so none can make an item larger than its limits add up to. Reading takes what writing gives, and
-//! nothing else.
+//! A text from outside, an attribute or a key, has its length in bytes before it, or is `-` where there is none:
+//! nothing in it needs to be escaped, so none can make an item larger than its limits add up to. Reading takes what
+//! writing gives, and nothing else.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -28,7 +29,7 @@ use crate::state::{Cursor, OutboxEntry, UserState};
 /// About what an ordinary state takes, in bytes.
 const ORDINARY_BYTES: usize = 640;
 
-/// A text that is no state.
+/// A text that is not a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} before byte {end}")]
 pub struct StateTextError {
@@ -36,7 +37,7 @@ pub struct StateTextError {
     end: usize,
 }
 
-/// The text for `state`, of which the version is no part.
+/// The text for `state`, without its version.
 #[must_use]
 pub fn write(state: &UserState) -> String {
     let mut text = String::with_capacity(ORDINARY_BYTES);
@@ -47,7 +48,7 @@ pub fn write(state: &UserState) -> String {
 /// The sessions and cursors in `text`.
 ///
 /// # Errors
-/// When it is not what [`write`] gives for a state.
+/// If `text` is not the output of [`write`].
 pub fn read(text: &str) -> Result<(UserSessions, BTreeMap<CursorKey, Cursor>), StateTextError> {
     Reader { text, at: 0 }.state()
 }

@@ -40,7 +40,7 @@ pub enum NextStep {
     Republish(Vec<OutboxId>),
     /// Commit a new state, and publish its outbox once it is stored.
     Commit(Box<ProposedCommit>),
-    /// All of the clicks were in the state already, and everything is published.
+    /// All clicks were already applied, and everything is published.
     Finish(Report),
 }
 

@@ -1,7 +1,8 @@
 //! One user's way through an invocation: which phase it is in, and what each result makes of it.
 //!
 //! No I/O here: `rounds` makes the calls and reports their results. A phase holds the value that the next one needs, so
-//! none can be skipped: only a committed state is decided over, only a permit is published, only a receipt settles clicks.
+//! none can be skipped: only a committed state is decided over, only a permit is published, only a receipt settles
+//! clicks.
 
 use std::mem;
 
@@ -21,7 +22,7 @@ pub struct UserWork {
     /// Whose clicks.
     pub user_id: UserId,
     phase: UserPhase,
-    /// Whether a call for this user failed in this round: trying again at once would not help.
+    /// Whether a call for this user failed in this round, so that an immediate retry would not help.
     held_up: bool,
     /// Those that are not settled: all of them at first, fewer with every commit that is published.
     clicks: Vec<BatchClick>,
@@ -97,7 +98,7 @@ impl UserWork {
                     (NextStep::Republish(outboxes), Some(stored)) => {
                         self.publishing(stored.permit(outboxes), stored, ledger)
                     }
-                    // Without a state there is no outbox, so this is never asked for; if it were, redelivery would start over.
+                    // Without a state there is no outbox, so this cannot occur; if it did, redelivery would start over.
                     (NextStep::Republish(_), None) => UserPhase::Finished,
                     (NextStep::Commit(commit), _) => UserPhase::Committing(commit),
                     (NextStep::Finish(report), _) => {
@@ -214,7 +215,7 @@ impl UserWork {
         }
     }
 
-    /// Where the first click lies that is not settled.
+    /// The position of the first unsettled click.
     fn position(&self) -> Option<&SequenceNumber> {
         self.clicks.first().map(|click| &click.sequence_number)
     }

@@ -1,4 +1,4 @@
-//! The function's binary, started as Lambda starts it.
+//! Starts the function's binary as Lambda does.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ use local_aws::failed_start::{UNREACHABLE, failed_start};
 const BINARY: &str = env!("CARGO_BIN_EXE_sessionizer-fn");
 
 #[test]
-fn wrong_configuration_is_one_line_of_json_that_names_every_variable() {
+fn invalid_configuration_is_logged_as_one_line_of_json_with_every_variable() {
     let line = failed_start(BINARY, &[("FIRST_SESSION", "maybe")]).unwrap();
     assert_eq!((&line["level"], &line["fields"]["message"]), (&"ERROR".into(), &"cannot start".into()));
     let error = line["fields"]["error"].as_str().unwrap();
@@ -19,8 +19,8 @@ fn wrong_configuration_is_one_line_of_json_that_names_every_variable() {
 }
 
 #[test]
-fn start_without_a_reachable_service_ends_with_one_line_about_the_runtime_api() {
-    // Warming up fails at once, and so does asking the Runtime API for an event.
+fn start_without_reachable_services_ends_with_one_line_about_the_runtime_api() {
+    // The warm-up fails immediately, and so does the request for an event.
     let names = [("STATE_TABLE", "t"), ("REJECTED_TABLE", "t"), ("SESSION_STREAM", "s")];
     let line = failed_start(BINARY, &[&UNREACHABLE[..], &names].concat()).unwrap();
     assert_eq!(line["fields"]["message"], "the Runtime API cannot be reached");

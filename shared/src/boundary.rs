@@ -1,7 +1,7 @@
-//! A session boundary: what the sessionizer publishes to session-stream and the sink stores.
+//! A session boundary: the message that the sessionizer publishes to session-stream and the sink stores.
 //!
-//! The order of the JSON keys is part of the contract (design, section 2). The sink also reads the six-key boundary of
-//! the Flink job this pipeline replaces; it has no status and counts as version 0.
+//! The order of the JSON keys is part of the contract (design, section 2). The sink also accepts the six-key boundary
+//! of the Flink job that this pipeline replaces; it has no status, and its version is 0.
 
 use std::borrow::Cow;
 
@@ -17,12 +17,13 @@ use crate::session_rule::{Status, TouchedSession};
 use crate::shown;
 use crate::user_id::UserId;
 
-/// Which state of a user a boundary comes from. It grows with every commit of the user; 0 is older than all of them.
+/// The version of the user's state that produced a boundary. Every commit of the user increases it; 0 is older than any
+/// commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u64);
 
 impl Version {
-    /// The version of a boundary that has none: the Flink job's.
+    /// The version of a boundary without one, as the Flink job wrote.
     pub const NONE: Self = Self(0);
 
     /// The version with this number.
@@ -37,36 +38,36 @@ impl Version {
         self.0
     }
 
-    /// The version of the commit after the one that made `self`: the time, unless that has been passed already.
+    /// The version of the commit that follows `self`: the current time, or `self` plus one if that is not later.
     ///
-    /// Taking the time keeps versions growing when a state table is lost and begun again (design, section 3).
+    /// Using the time keeps versions growing even if the state table is lost and recreated (design, section 3).
     #[must_use]
     pub fn next(self, now_ms: u64) -> Self {
         Self((self.0 + 1).max(now_ms))
     }
 }
 
-/// One session as it stood at one version.
+/// One session at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {
-    /// Whose session.
+    /// The session's user.
     pub user_id: UserId,
     /// Event time of its first click.
     pub session_timestamp: EventTime,
-    /// The same as text: UTC in whole seconds in this pipeline's boundaries, whatever the Flink job wrote in its own.
+    /// The same as text. This pipeline writes UTC in whole seconds; the Flink job's text is kept unchanged.
     pub session_time: String,
     /// The user id, `_` and the session's ordinal.
     pub session_id: String,
-    /// What is kept of its first click.
+    /// The attributes of its first click.
     pub attributes: Attributes,
-    /// What the boundary tells; `None` in a boundary of the Flink job.
+    /// The session's status; `None` in a boundary of the Flink job.
     pub status: Option<Status>,
-    /// The highest version of a session wins.
+    /// Of a session's boundaries, the one with the highest version wins.
     pub version: Version,
 }
 
 impl Boundary {
-    /// The boundary that tells how `session` of `user_id` stood at `version`.
+    /// The boundary of `session` of `user_id` at `version`.
     #[must_use]
     pub fn of(user_id: &UserId, session: TouchedSession, version: Version) -> Self {
         Self {
@@ -83,12 +84,12 @@ impl Boundary {
     /// The boundary as compact JSON.
     ///
     /// # Errors
-    /// None in practice: its fields are texts and integers, which JSON always holds.
+    /// None in practice: the fields are strings and integers, which JSON can always represent.
     pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&self.to_row(Some(self.version)))
     }
 
-    /// The contract's keys in their order, with `version` as the last one where it is given.
+    /// The contract's keys in order, ending with `version` if given.
     #[must_use]
     pub fn to_row(&self, version: Option<Version>) -> BoundaryRow<'_> {
         let (session_end, event_count) = match self.status {
@@ -113,7 +114,7 @@ impl Boundary {
 }
 
 impl Status {
-    /// The word for it in a boundary and in the sessions table.
+    /// The status as spelled in boundaries and in the sessions table.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -124,7 +125,7 @@ impl Status {
     }
 }
 
-/// A boundary's JSON object: the order of these fields is the contract's order of keys.
+/// A boundary's JSON object. The order of the fields is the contract's order of keys.
 #[derive(Debug, Serialize)]
 pub struct BoundaryRow<'a> {
     user_id: &'a str,
@@ -158,11 +159,11 @@ const EVENT_COUNT: &str = "event_count";
 const VERSION: &str = "version";
 
 impl Boundary {
-    /// Reads a boundary from the bytes of a record.
+    /// Decodes a boundary from the bytes of a record.
     ///
-    /// `duration_ms` is not read: it follows from start and end. Attributes never cost a session: what another producer
-    /// wrote is adjusted to what is kept of a click's, and not counted. Placeholder users are taken as they are:
-    /// by now the people behind them cannot be told apart.
+    /// `duration_ms` is ignored: start and end determine it. A bad attribute never rejects the session: attributes from
+    /// other producers are adjusted like a click's, but not counted. Placeholder users are accepted: by now, the people
+    /// behind them cannot be told apart.
     ///
     /// # Errors
     /// A [`Rejection`] that names the field, its value and its limit.
@@ -227,7 +228,7 @@ fn decode_status(
         "closed" => {
             let end = required_time(SESSION_END, session_end)?;
             if end < start {
-                let message = format!("session_end is {}, before session_timestamp {}", end.ms(), start.ms());
+                let message = format!("session_end is {}, which is before session_timestamp {}", end.ms(), start.ms());
                 return Err(Rejection::of_field(SESSION_END, FieldFault::OutOfRange, message));
             }
             Ok(Status::Closed { end, event_count: required_integer(EVENT_COUNT, event_count)? })
@@ -245,7 +246,8 @@ fn required_text(name: &'static str, field: Field<'_>, max_bytes: usize) -> Resu
         return Err(Rejection::of_field(name, FieldFault::Empty, format!("{name} is empty")));
     }
     if text.len() > max_bytes {
-        let message = format!("{name} has {} bytes, the limit is {max_bytes}: {}", text.len(), shown::string(&text));
+        let (bytes, start) = (text.len(), shown::string(&text));
+        let message = format!("{name} has {bytes} bytes, more than the limit of {max_bytes}: {start}");
         return Err(Rejection::of_field(name, FieldFault::TooLong, message));
     }
     Ok(text.into_owned())
@@ -267,7 +269,7 @@ fn required_time(name: &'static str, field: Field<'_>) -> Result<EventTime, Reje
 fn required_integer(name: &'static str, field: Field<'_>) -> Result<u64, Rejection> {
     let digits = required_digits(name, &field)?;
     digits.parse().ok().filter(|number| *number <= MAX_SAFE_INTEGER).ok_or_else(|| {
-        let message = format!("{name} is {}, it must be from 0 to {MAX_SAFE_INTEGER}", shown::json(digits));
+        let message = format!("{name} is {}, expected an integer from 0 to {MAX_SAFE_INTEGER}", shown::json(digits));
         Rejection::of_field(name, FieldFault::OutOfRange, message)
     })
 }

@@ -1,4 +1,4 @@
-//! The boundary's bytes, there and back.
+//! Encoding and decoding of boundaries.
 use super::*;
 
 fn attributes() -> Attributes {
@@ -24,7 +24,7 @@ fn code(json: &str) -> String {
 }
 
 #[test]
-fn keys_stand_in_the_contracts_order() {
+fn keys_are_in_the_order_of_the_contract() {
     assert_eq!(
         text(&boundary(Status::Open)),
         r#"{"user_id":"user1","session_timestamp":1721390012345,"session_time":"2024-07-19 11:53:32","session_id":"user1_1","event_type":"click","device_type":null,"event_name":"search","status":"open","version":7}"#
@@ -36,7 +36,7 @@ fn keys_stand_in_the_contracts_order() {
 }
 
 #[test]
-fn what_is_encoded_is_decoded() {
+fn encoded_boundaries_decode_to_themselves() {
     for status in [Status::Open, closed(), Status::Retracted] {
         let boundary = boundary(status);
         assert_eq!(Boundary::decode(&boundary.encode().expect("encodes")), Ok(boundary));
@@ -44,7 +44,7 @@ fn what_is_encoded_is_decoded() {
 }
 
 #[test]
-fn flink_jobs_six_keys_are_a_boundary_without_status_at_version_0() {
+fn six_key_boundary_of_the_flink_job_has_no_status_and_version_0() {
     let json = r#"{"user_id":"user1","session_timestamp":1721390413000,"session_time":"2024-07-19 12:00:13","session_id":"user1_1","event_type":"click","device_type":"desktop"}"#;
     let boundary = Boundary::decode(json.as_bytes()).expect("a boundary");
     assert_eq!((boundary.status, boundary.version), (None, Version::NONE));
@@ -58,7 +58,7 @@ fn each_fault_has_its_own_code() {
     let full = text(&boundary(closed()));
     let without = |key: &str| {
         let mut value: serde_json::Map<_, _> = serde_json::from_str(&full).expect("an object");
-        value.remove(key).unwrap_or_else(|| panic!("{key} is no key"));
+        value.remove(key).unwrap_or_else(|| panic!("{key} is not a key"));
         serde_json::to_string(&value).expect("encodes")
     };
     for key in ["user_id", "session_timestamp", "session_time", "session_id", "session_end", "event_count", "version"] {
@@ -85,7 +85,7 @@ fn versions_grow_with_every_commit_and_with_time() {
 }
 
 #[test]
-fn attributes_of_other_producers_never_cost_a_session() {
+fn bad_attributes_never_reject_a_session() {
     let full = text(&boundary(Status::Open));
     let adjusted = |json: &str| Boundary::decode(json.as_bytes()).expect("a boundary").attributes;
     let long = full.replace("search", &"é".repeat(200)).replace("\"click\"", "404");
@@ -96,13 +96,13 @@ fn attributes_of_other_producers_never_cost_a_session() {
 }
 
 #[test]
-fn sessions_of_placeholder_users_are_taken_as_they_are() {
+fn sessions_of_placeholder_users_are_accepted() {
     let json = text(&boundary(Status::Open)).replace("user1", "undefined");
     assert_eq!(Boundary::decode(json.as_bytes()).expect("a boundary").user_id.as_str(), "undefined");
 }
 
 #[test]
-fn half_of_a_surrogate_pair_is_rejected_where_it_would_change_what_a_boundary_means() {
+fn unpaired_surrogate_in_an_id_or_the_status_is_rejected() {
     let full = text(&boundary(Status::Open));
     assert_eq!(code(&full.replace("\"user1\"", "\"\\ud83d\"")), "user_id_not_unicode");
     assert_eq!(code(&full.replace("user1_1", "\\ud83d_1")), "session_id_not_unicode");

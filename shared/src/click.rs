@@ -1,7 +1,7 @@
-//! A click, and how it is read from a record of click-stream.
+//! A click, and how it is decoded from a record of click-stream.
 //!
-//! Reading is a pure function of the bytes and of two times: nothing here looks at a clock. Whatever is not a click is
-//! a [`Rejection`] with its own reason; no bytes make it panic.
+//! Decoding is a pure function of the bytes, the record's arrival time and the allowed clock skew; it reads no clock.
+//! Anything that is not a click becomes a [`Rejection`] with its own reason. No input makes it panic.
 
 use smol_str::SmolStr;
 
@@ -19,23 +19,23 @@ use crate::whole_number::{WholeNumber, whole_number};
 pub struct Click {
     /// Who clicked.
     pub user_id: UserId,
-    /// When, as the click says.
+    /// When, according to the click.
     pub time: EventTime,
-    /// What a session that begins with this click keeps of it.
+    /// The attributes that a session starting with this click keeps.
     pub attributes: Attributes,
 }
 
-/// A click, and how many of its attributes had to be adjusted.
+/// A decoded click and the number of its attributes that were adjusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodedClick {
     /// The click.
     pub click: Click,
-    /// How many of its attributes were adjusted: not strings, not Unicode, or longer than
+    /// How many of its attributes were adjusted because they were not strings, not Unicode, or longer than
     /// [`crate::limits::MAX_ATTRIBUTE_BYTES`].
     pub adjusted_attributes: u64,
 }
 
-/// Until when an event time is believed.
+/// The latest event time accepted for a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatestBelievable {
     arrival_ms: u64,
@@ -43,8 +43,8 @@ pub struct LatestBelievable {
 }
 
 impl LatestBelievable {
-    /// Event times are believed up to `max_clock_skew_ms` after `arrival_ms`, the record's approximate arrival in
-    /// Unix milliseconds.
+    /// Accepts event times up to `max_clock_skew_ms` after `arrival_ms`, the record's approximate arrival in Unix
+    /// milliseconds.
     #[must_use]
     pub fn after_arrival(arrival_ms: u64, max_clock_skew_ms: u64) -> Self {
         Self { arrival_ms, max_clock_skew_ms }
@@ -62,12 +62,12 @@ const EVENT_TYPE: &str = "event_type";
 const DEVICE_TYPE: &str = "device_type";
 
 impl Click {
-    /// Reads a click from the bytes of a record.
+    /// Decodes a click from the bytes of a record.
     ///
-    /// Attributes never cost a click: they are adjusted to what is kept, and counted.
+    /// A bad attribute never rejects the click: it is adjusted to what a session can keep, and counted.
     ///
     /// # Errors
-    /// A [`Rejection`] for whatever section 2 of the design rejects.
+    /// A [`Rejection`] for anything that section 2 of the design rejects.
     pub fn decode(data: &[u8], latest: LatestBelievable) -> Result<DecodedClick, Rejection> {
         let names = [USER_ID, EVENT_TIMESTAMP, EVENT_NAME, EVENT_TYPE, DEVICE_TYPE];
         let Object { fields: [user_id, timestamp, event_name, event_type, device_type], json } =
@@ -84,25 +84,26 @@ impl Click {
     }
 }
 
-/// A string, or a JSON integer taken as its digits.
+/// Accepts a string, or a JSON integer as its digits.
 pub(crate) fn decode_user_id(field: Field<'_>, json: &ObjectJson<'_>) -> Result<UserId, Rejection> {
     let text = match field {
         Field::Missing => return Err(json.without(USER_ID)),
         Field::Null => return Err(absent(USER_ID, FieldFault::Null)),
         Field::NotUnicode(raw) => return Err(not_unicode(USER_ID, raw)),
         Field::Scalar(_) | Field::Composite(_) => return Err(mistyped(USER_ID, &field, "a string or an integer")),
-        Field::Integer("-0") => SmolStr::new_static("0"), // the one integer with two spellings
+        Field::Integer("-0") => SmolStr::new_static("0"), // zero is the only integer with two spellings
         Field::Integer(digits) => digits.into(),
         Field::Text(text) => text.into(),
     };
     UserId::new(text).map_err(|invalid| match invalid {
         InvalidUserId::Empty => {
-            let message = format!("user_id is empty, it must have 1 to {MAX_USER_ID_CHARS} characters");
+            let message = format!("user_id is empty, expected 1 to {MAX_USER_ID_CHARS} characters");
             Rejection::of_field(USER_ID, FieldFault::Empty, message)
         }
         InvalidUserId::TooLong(text) => {
             let (chars, start) = (text.chars().count(), shown::string(&text));
-            let message = format!("user_id has {chars} characters, the limit is {MAX_USER_ID_CHARS}: {start}");
+            let message =
+                format!("user_id has {chars} characters, more than the limit of {MAX_USER_ID_CHARS}: {start}");
             Rejection::of_field(USER_ID, FieldFault::TooLong, message)
         }
     })
@@ -111,13 +112,14 @@ pub(crate) fn decode_user_id(field: Field<'_>, json: &ObjectJson<'_>) -> Result<
 fn no_placeholder(user_id: UserId) -> Result<UserId, Rejection> {
     if user_id.is_placeholder() {
         let shown = shown::string(user_id.as_str());
-        let message = format!("user_id is {shown}, a placeholder: it would merge unrelated people into one user");
+        let message =
+            format!("user_id is {shown}, a placeholder; accepting it would merge unrelated people into one user");
         return Err(Rejection::of_field(USER_ID, FieldFault::Placeholder, message));
     }
     Ok(user_id)
 }
 
-/// A JSON number without a fraction, or a string of digits; from 1973 on, and not from the future.
+/// Accepts a JSON number without a fraction or a string of digits, from 1973 up to `latest`.
 fn decode_event_timestamp(
     field: &Field<'_>,
     json: &ObjectJson<'_>,
@@ -131,7 +133,7 @@ fn decode_event_timestamp(
         Field::Text(text) => return Err(not_an_integer(field, text)),
         Field::NotUnicode(_) | Field::Composite(_) => return Err(not_an_integer(field, "")),
     };
-    // Nearly all are plain digits, for which the general case would only be slower.
+    // Nearly all timestamps are plain digits, which need no exact decimal arithmetic.
     let number = digits.parse().ok().map(WholeNumber::Value).or_else(|| whole_number(digits));
     let time = match number {
         None => return Err(not_an_integer(field, digits)),
@@ -143,7 +145,7 @@ fn decode_event_timestamp(
     }
     if time.ms() > latest.ms() {
         let message = format!(
-            "event_timestamp {} is {} s after the record's arrival at {}, the limit is {} s",
+            "event_timestamp is {}, {} s after the record's arrival at {}; the limit is {} s",
             time.ms(),
             time.ms().saturating_sub(latest.arrival_ms) / 1_000,
             latest.arrival_ms,
@@ -154,7 +156,8 @@ fn decode_event_timestamp(
     Ok(time)
 }
 
-/// The rejection of `field`, whose `text` is not a whole number. Python's `time.time()` gives seconds with a fraction.
+/// The rejection of `field`, whose `text` is not a whole number. Seconds with a fraction, as returned by Python's
+/// `time.time()`, are rejected as seconds.
 fn not_an_integer(field: &Field<'_>, text: &str) -> Rejection {
     if let Some((seconds, fraction)) = text.split_once('.')
         && [seconds, fraction].iter().all(|digits| !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit()))
@@ -172,7 +175,7 @@ fn not_an_integer(field: &Field<'_>, text: &str) -> Rejection {
 fn in_seconds(field: &Field<'_>, time: EventTime) -> Rejection {
     let as_seconds = EventTime::from_ms(time.ms() * 1_000).map(EventTime::to_utc_text).unwrap_or_default();
     let message = format!(
-        "event_timestamp is {}, in milliseconds {} UTC, before 1973-03-03; in seconds it would be {as_seconds} UTC; \
+        "event_timestamp is {}: as milliseconds {} UTC, before 1973-03-03; as seconds it would be {as_seconds} UTC; \
          expected Unix milliseconds",
         field.shown(),
         time.to_utc_text(),
@@ -180,31 +183,31 @@ fn in_seconds(field: &Field<'_>, time: EventTime) -> Rejection {
     Rejection::of_field(EVENT_TIMESTAMP, FieldFault::InSeconds, message)
 }
 
-/// From when on a time in another unit is worth a hint: 2001-09-09.
+/// The earliest time, in Unix milliseconds, that makes another unit plausible enough for a hint: 2001-09-09.
 const PLAUSIBLE_MS: u64 = 1_000_000_000_000;
 
-/// The rejection of `field`, which is below zero, or beyond the year 9999 as `value` milliseconds.
+/// The rejection of `field`, which is negative, or as `value` milliseconds is after the year 9999.
 fn beyond_9999(field: &Field<'_>, value: Option<u64>) -> Rejection {
     let mut rejection = out_of_range(EVENT_TIMESTAMP, MIN_CLICK_TIME_MS, &field.shown());
     let finer = [("microseconds", 1_000), ("nanoseconds", 1_000_000)];
     let fitting = finer.into_iter().find_map(|(unit, per_ms)| {
         let time = EventTime::from_ms(value? / per_ms).filter(|time| time.ms() >= PLAUSIBLE_MS)?;
-        Some(format!("; in {unit} it would be {} UTC", time.to_utc_text()))
+        Some(format!("; as {unit} it would be {} UTC", time.to_utc_text()))
     });
     rejection.message.extend(fitting);
     rejection
 }
 
-/// The event time whose decimal digits are `digits`, however many they are.
+/// The event time written as `digits`, of any length.
 pub(crate) fn event_time(name: &'static str, digits: &str) -> Result<EventTime, Rejection> {
     let ms = if digits == "-0" { Some(0) } else { digits.parse().ok() };
     ms.and_then(EventTime::from_ms).ok_or_else(|| out_of_range(name, 0, &shown::json(digits)))
 }
 
-/// The rejection of time `name`, which is `shown` and not a number of milliseconds from `min_ms` to the end of 9999.
+/// The rejection of time `name`, whose value `shown` is not between `min_ms` and the end of 9999.
 fn out_of_range(name: &'static str, min_ms: u64, shown: &str) -> Rejection {
     let max_ms = END_OF_EVENT_TIME_MS - 1;
-    let message = format!("{name} is {shown}, it must be from {min_ms} to {max_ms} (the end of 9999) milliseconds");
+    let message = format!("{name} is {shown}, expected Unix milliseconds from {min_ms} to {max_ms} (the end of 9999)");
     Rejection::of_field(name, FieldFault::OutOfRange, message)
 }
 

@@ -1,4 +1,4 @@
-//! What is a click, what is not, and why.
+//! Which records are clicks, which are rejected, and why.
 use proptest::prelude::*;
 
 use super::*;
@@ -34,7 +34,7 @@ fn with_timestamp(value: &str) -> String {
 }
 
 #[test]
-fn reads_the_walkthroughs_click() {
+fn decodes_the_click_of_the_walkthrough() {
     let json = r#"{"user_id":"user1","event_timestamp":"1721390000000","event_name":"search","event_type":"click","device_type":"desktop"}"#;
     let expected = Click {
         user_id: UserId::new("user1").expect("valid"),
@@ -49,7 +49,7 @@ fn reads_the_walkthroughs_click() {
 }
 
 #[test]
-fn attributes_may_be_missing_or_null_and_other_fields_anything() {
+fn attributes_may_be_missing_or_null_and_other_fields_are_ignored() {
     let json =
         r#" {"x":[{"y":1e999}],"user_id":"u","event_timestamp":1721390000000,"event_name":null,"z":{"user_id":"no"}} "#;
     assert_eq!(click(json).attributes, Attributes::default());
@@ -57,7 +57,7 @@ fn attributes_may_be_missing_or_null_and_other_fields_anything() {
 }
 
 #[test]
-fn integer_user_ids_are_taken_as_their_digits() {
+fn integer_user_ids_become_their_digits() {
     for (value, expected) in [
         ("12345", "12345"),
         ("-7", "-7"),
@@ -92,7 +92,7 @@ fn if_a_field_appears_twice_the_last_value_wins() {
 }
 
 #[test]
-fn byte_order_mark_is_no_part_of_the_record() {
+fn byte_order_mark_is_ignored() {
     assert_eq!(click("\u{feff}{\"user_id\":\"u\",\"event_timestamp\":1721390000000}").time.ms(), 1_721_390_000_000);
 }
 
@@ -137,7 +137,7 @@ fn timestamps_are_whole_numbers_or_strings_of_digits_from_1973_to_9999() {
 }
 
 #[test]
-fn clicks_are_believed_up_to_the_clock_skew_after_their_arrival() {
+fn clicks_are_accepted_up_to_the_clock_skew_after_their_arrival() {
     let latest = ARRIVAL_MS + SKEW_MS;
     assert_eq!(click(&with_timestamp(&latest.to_string())).time.ms(), latest);
     let rejection = rejection(with_timestamp(&(latest + 1).to_string()));
@@ -175,7 +175,7 @@ fn each_fault_has_its_own_code() {
 }
 
 #[test]
-fn nesting_of_any_depth_costs_no_stack() {
+fn deep_nesting_uses_no_stack() {
     let deep = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
     assert_eq!(code(&deep), "not_an_object");
     assert_eq!(
@@ -187,12 +187,12 @@ fn nesting_of_any_depth_costs_no_stack() {
 }
 
 #[test]
-fn messages_show_long_values_in_part() {
+fn messages_truncate_long_values() {
     let message = rejection(with_user(&format!("\"{}\"", "x".repeat(100_000)))).message;
     assert!(message.len() < 500 && message.contains("256") && message.contains("100000"), "{message}");
 }
 
-/// Bytes that come close to a click.
+/// Bytes that resemble a click.
 fn almost_a_click() -> impl Strategy<Value = Vec<u8>> {
     let value = prop_oneof![
         Just("null".to_owned()),

@@ -1,7 +1,7 @@
-//! The time at which a user clicked, as the click says.
+//! The time at which a user clicked, according to the click.
 //!
-//! Event times are never compared with a clock here; how far in the future one may lie is decided where the arrival
-//! time is known (`click`).
+//! Nothing here compares an event time with a clock. `click` has the arrival time and decides how far in the future an
+//! event time may be.
 
 use chrono::{DateTime, Utc};
 
@@ -24,18 +24,18 @@ impl EventTime {
         self.0
     }
 
-    /// Milliseconds from `earlier` to this time; zero when `earlier` is the later one.
+    /// Milliseconds from `earlier` to this time; zero if `earlier` is actually later.
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The same time as `YYYY-MM-DD HH:MM:SS` in UTC, the part of a second cut off.
+    /// The time as `YYYY-MM-DD HH:MM:SS` in UTC, truncated to whole seconds.
     #[must_use]
     pub fn to_utc_text(self) -> String {
         let seconds = i64::try_from(self.0 / 1_000).unwrap_or(i64::MAX);
         DateTime::<Utc>::from_timestamp(seconds, 0)
-            .unwrap_or(DateTime::<Utc>::MAX_UTC) // not reached: the constructor keeps to years up to 9999
+            .unwrap_or(DateTime::<Utc>::MAX_UTC) // unreachable: the constructor accepts years up to 9999 only
             .format("%Y-%m-%d %H:%M:%S")
             .to_string()
     }
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_utc_with_the_part_of_a_second_cut_off() {
+    fn text_is_utc_truncated_to_whole_seconds() {
         assert_eq!(at(0).to_utc_text(), "1970-01-01 00:00:00");
         assert_eq!(at(1_721_390_012_999).to_utc_text(), "2024-07-19 11:53:32");
     }

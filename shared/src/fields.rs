@@ -1,6 +1,6 @@
-//! The fields a record is read for, and the rejection of records that have none because they are not JSON objects.
+//! Extracts named fields from a record, and rejects records that are not JSON objects.
 //!
-//! Which fields matter, and what they must hold, is for the callers to decide.
+//! Callers decide which fields matter and what they must contain.
 
 use std::borrow::Cow;
 
@@ -15,45 +15,45 @@ use crate::python_constants::without_python_constants;
 use crate::rejection::{FieldFault, Reason, Rejection};
 use crate::shown;
 
-/// How a record begins into which the Kinesis Producer Library packed many. Source: its aggregation format.
+/// First bytes of a record aggregated by the Kinesis Producer Library. Source: its aggregation format.
 const AGGREGATION_MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 
-/// The JSON object in a record, and those of its fields that were asked for.
+/// The JSON object in a record, and the requested fields.
 pub(crate) struct Object<'a, const N: usize> {
-    /// In the order of their names.
+    /// In the order of the requested names.
     pub(crate) fields: [Field<'a>; N],
     /// The whole object.
     pub(crate) json: ObjectJson<'a>,
 }
 
-/// An object's JSON, with numbers in place of Python's constants.
+/// An object's JSON, with Python's constants replaced by numbers.
 pub(crate) struct ObjectJson<'a>(Cow<'a, str>);
 
-/// What a field holds, as far as the contract cares.
+/// A field's value, as far as the contract distinguishes values.
 pub(crate) enum Field<'a> {
     Missing,
     Null,
     Text(Cow<'a, str>),
-    /// A string with half of a surrogate pair, as it stands in the record.
+    /// The raw JSON of a string with an unpaired surrogate.
     NotUnicode(&'a str),
-    /// The digits of a JSON integer, with its sign.
+    /// The digits of a JSON integer, including its sign.
     Integer(&'a str),
-    /// Another number, a boolean or one of Python's constants, as it stands in the record.
+    /// The raw text of any other number, a boolean or one of Python's constants.
     Scalar(&'a str),
-    /// An array or object, as it stands in the record.
+    /// The raw JSON of an array or object.
     Composite(&'a str),
 }
 
 impl<'a, const N: usize> Object<'a, N> {
-    /// The fields called `names` in the JSON object `data`.
+    /// Reads the fields called `names` from the JSON object `data`.
     pub(crate) fn read(data: &'a [u8], names: [&'static str; N]) -> Result<Self, Rejection> {
         if data.starts_with(&AGGREGATION_MAGIC) {
-            let message = "the record holds many records packed by the Kinesis Producer Library; \
-                           switch its aggregation off (AggregationEnabled=false)";
+            let message = "the record was aggregated by the Kinesis Producer Library; \
+                           turn aggregation off in the producer (AggregationEnabled=false)";
             return Err(Rejection::of_record(Reason::AggregatedRecord, message));
         }
         let text = std::str::from_utf8(data).map_err(|error| not_utf8(data, error.valid_up_to()))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // a byte order mark is no part of the JSON text
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // RFC 8259 allows ignoring a byte order mark
 
         let (values, json) = match members(text, names) {
             Ok(values) => (values, Cow::Borrowed(text)),
@@ -69,15 +69,15 @@ impl<'a, const N: usize> Object<'a, N> {
     }
 }
 
-/// What stands in `text` where `part` stands in `json`, which is as long.
+/// The slice of `text` at the position of `part` within `json`. Both texts have the same length.
 fn same_place<'a>(text: &'a str, json: &str, part: &str) -> &'a str {
     let begin = part.as_ptr().addr().saturating_sub(json.as_ptr().addr());
     text.get(begin..begin + part.len()).unwrap_or_default()
 }
 
 impl ObjectJson<'_> {
-    /// The rejection for field `name`, which the object does not have. The keys that it does have show an envelope or
-    /// another spelling.
+    /// The rejection for a missing field `name`. It lists the object's keys, which reveal an envelope or another
+    /// spelling.
     pub(crate) fn without(&self, name: &'static str) -> Rejection {
         let (first, count) = keys(&self.0, MAX_KEYS_IN_MESSAGE);
         let shown: Vec<_> =
@@ -87,7 +87,7 @@ impl ObjectJson<'_> {
             0 => format!("the record's keys are {}", shown.join(", ")),
             more => format!("the record's keys are {} and {more} more", shown.join(", ")),
         };
-        let message = format!("{name} is missing, and it is required; {keys}");
+        let message = format!("{name} is required but missing; {keys}");
         Rejection::of_field(name, FieldFault::Missing, message)
     }
 }
@@ -114,15 +114,15 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The field as an optional text of at most [`MAX_ATTRIBUTE_BYTES`] bytes. Whatever it holds is made to fit:
-    /// `adjusted` counts the fields that had to be.
+    /// The field as an optional string of at most [`MAX_ATTRIBUTE_BYTES`] bytes. Any other value is adjusted to fit,
+    /// which adds one to `adjusted`.
     pub(crate) fn into_attribute(self, adjusted: &mut u64) -> Option<SmolStr> {
         let text = match self {
             Self::Missing | Self::Null => return None,
             Self::Text(text) if text.len() <= MAX_ATTRIBUTE_BYTES => return Some(text.into()),
             Self::Text(text) => text,
             Self::NotUnicode(raw) => unescaped_lossy(raw).into(),
-            Self::Integer("-0") => "0".into(), // the one integer with two spellings
+            Self::Integer("-0") => "0".into(), // zero is the only integer with two spellings
             Self::Integer(raw) | Self::Scalar(raw) => raw.into(),
             Self::Composite(_) => {
                 *adjusted += 1;
@@ -134,35 +134,33 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The rejection of field `name`, which holds `field` where `expected` is required.
+/// The rejection of field `name`, whose value `field` is not `expected`.
 pub(crate) fn mistyped(name: &'static str, field: &Field<'_>, expected: &str) -> Rejection {
     let message = format!("{name} is {}, expected {expected}", field.shown());
     Rejection::of_field(name, FieldFault::Mistyped, message)
 }
 
-/// The rejection of field `name`, which holds `raw`, a string with half of a surrogate pair.
+/// The rejection of field `name`, whose value `raw` is a string with an unpaired surrogate.
 pub(crate) fn not_unicode(name: &'static str, raw: &str) -> Rejection {
-    let message = format!("{name} is {}, which holds half of a surrogate pair", shown::json(raw));
+    let message = format!("{name} is {}, which contains an unpaired surrogate", shown::json(raw));
     Rejection::of_field(name, FieldFault::NotUnicode, message)
 }
 
-/// The rejection of field `name`, which is not there (`Missing`) or null (`Null`).
+/// The rejection of the required field `name`, which is absent (`Missing`) or null (`Null`).
 pub(crate) fn absent(name: &'static str, fault: FieldFault) -> Rejection {
     let what = if fault == FieldFault::Null { "null" } else { "missing" };
-    Rejection::of_field(name, fault, format!("{name} is {what}, and it is required"))
+    Rejection::of_field(name, fault, format!("{name} is required but {what}"))
 }
 
 fn not_utf8(data: &[u8], offset: usize) -> Rejection {
-    let hint = format_hint(data).map(|hint| format!(": {hint}")).unwrap_or_default();
-    Rejection::of_record(Reason::NotUtf8, format!("the record is not UTF-8 at byte {offset}{hint}"))
+    let hint = format_hint(data).map(|hint| format!("; {hint}")).unwrap_or_default();
+    Rejection::of_record(Reason::NotUtf8, format!("the record is not valid UTF-8 at byte {offset}{hint}"))
 }
 
-/// The rejection of `text`, which `error` says is not JSON; `json` is the text without Python's constants.
+/// The rejection of `text`, which failed to parse with `error`; `json` is `text` without Python's constants.
 fn not_json(text: &str, json: &str, error: &serde_json::Error) -> Rejection {
     let message = if let Some(offset) = second_value(json) {
-        format!(
-            "the record holds several JSON values, the second at byte {offset}; send each click as a record of its own"
-        )
+        format!("the record contains several JSON values, the second at byte {offset}; send one click per record")
     } else {
         let hint = format_hint(text.as_bytes()).map(|hint| format!("; {hint}")).unwrap_or_default();
         let near = match text {
@@ -174,13 +172,13 @@ fn not_json(text: &str, json: &str, error: &serde_json::Error) -> Rejection {
     Rejection::of_record(Reason::NotJson, message)
 }
 
-/// Where in `text` the error is, in bytes.
+/// The byte offset of `error` in `text`.
 fn offset_of(text: &str, error: &serde_json::Error) -> usize {
     let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
     lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)
 }
 
-/// Where in `text` a second object or array begins, after a whole JSON value and perhaps a comma.
+/// The byte offset in `text` of a second object or array, after a complete JSON value and an optional comma.
 fn second_value(text: &str) -> Option<usize> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
     values.next()?.ok()?;
@@ -189,11 +187,11 @@ fn second_value(text: &str) -> Option<usize> {
     rest.starts_with(['{', '[']).then_some(text.len() - rest.len())
 }
 
-/// The rejection of `text`, which is JSON.
+/// The rejection of `text`, which is JSON but not an object.
 fn not_an_object(text: &str) -> Rejection {
     let value = text.trim();
     let hint = match value.as_bytes().first() {
-        Some(b'[') => Some("send each click as a record of its own"),
+        Some(b'[') => Some("send one click per record"),
         Some(b'"') if is_object_begin(value) => Some("it looks like JSON encoded twice; send the object itself"),
         Some(b'"') => format_hint(unescaped_lossy(value).as_bytes()),
         _ => None,
@@ -202,7 +200,7 @@ fn not_an_object(text: &str) -> Rejection {
     Rejection::of_record(Reason::NotAnObject, format!("the record is {}, not a JSON object{hint}", shown::json(value)))
 }
 
-/// Whether the JSON string `raw` holds the beginning of an object.
+/// Whether the content of the JSON string `raw` begins like an object.
 fn is_object_begin(raw: &str) -> bool {
     unescaped_lossy(raw).trim_start().starts_with('{')
 }

@@ -1,7 +1,7 @@
-//! The members of one JSON object, found in a single pass that builds nothing.
+//! Finds members of a JSON object in a single pass without building a tree.
 //!
-//! Strict about JSON's grammar. Nothing is asked of what is skipped beyond that: strings may hold half of a surrogate
-//! pair. Skipping is not recursive, so nesting of any depth costs no stack. If a key appears twice, the last value wins.
+//! Strict about JSON's grammar, and about nothing else in skipped values: their strings may contain unpaired
+//! surrogates. Skipping is not recursive, so deep nesting uses no stack. If a key appears twice, the last value wins.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::json_string::unescaped;
 
-/// The JSON of the members called `names`, in that order; `None` in place of all when `text` is JSON, but not an object.
+/// The raw JSON of the members called `names`, in that order. `None` if `text` is JSON but not an object.
 pub(crate) fn members<'t, const N: usize>(
     text: &'t str,
     names: [&'static str; N],
@@ -24,7 +24,7 @@ pub(crate) fn members<'t, const N: usize>(
     Ok(Some(values.map(|value| value.map(RawValue::get))))
 }
 
-/// The first keys of the JSON object `text`, `max` at most, as they stand there; and how many it has.
+/// The first `max` keys of the JSON object `text` as raw JSON, and the total number of keys.
 pub(crate) fn keys(text: &str, max: usize) -> (Vec<&str>, usize) {
     serde_json::Deserializer::from_str(text).deserialize_map(Keys { max }).unwrap_or_default()
 }
@@ -62,7 +62,7 @@ struct IndexOfName<'n> {
 impl<'de> DeserializeSeed<'de> for IndexOfName<'_> {
     type Value = Option<usize>;
 
-    // A key is taken as it stands: as a `str`, one with half of a surrogate pair would be an error.
+    // Read as raw JSON: deserializing a key with an unpaired surrogate as a `str` would fail the record.
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?.get();
         let key = unescaped(raw);

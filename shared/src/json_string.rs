@@ -1,13 +1,13 @@
-//! JSON strings as they stand in a record, and the texts they mean.
+//! Decodes raw JSON strings.
 //!
-//! JSON's grammar allows `\ud83d` without its other half; Unicode does not.
+//! JSON's grammar allows an unpaired surrogate such as `\ud83d`; Unicode does not.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserializer, Visitor};
 
-/// The text that the JSON string `raw` means; `None` when it holds half of a surrogate pair.
+/// The content of the JSON string `raw`; `None` if it contains an unpaired surrogate.
 pub(crate) fn unescaped(raw: &str) -> Option<Cow<'_, str>> {
     if raw.contains('\\') {
         serde_json::from_str(raw).ok().map(Cow::Owned)
@@ -16,10 +16,10 @@ pub(crate) fn unescaped(raw: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The text that the JSON string `raw` means, with U+FFFD in place of each half of a surrogate pair.
+/// The content of the JSON string `raw`, with each unpaired surrogate replaced by U+FFFD.
 pub(crate) fn unescaped_lossy(raw: &str) -> String {
     let mut bytes = serde_json::Deserializer::from_str(raw).deserialize_bytes(Wtf8).unwrap_or_default();
-    // Halves are encoded as if they were characters: ED A0 80 to ED BF BF, which no character is.
+    // WTF-8 encodes surrogates as if they were characters, as ED A0 80 to ED BF BF. UTF-8 never uses these bytes.
     for at in 0..bytes.len() {
         if let Some(half @ [0xed, 0xa0..=0xbf, _]) = bytes.get_mut(at..at + 3) {
             half.copy_from_slice("\u{fffd}".as_bytes());
@@ -28,7 +28,7 @@ pub(crate) fn unescaped_lossy(raw: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Takes the bytes of a string, which serde_json specifies to be WTF-8.
+/// Visits a string as bytes, which serde_json documents to be WTF-8.
 struct Wtf8;
 
 impl Visitor<'_> for Wtf8 {
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn each_half_of_a_surrogate_pair_is_replaced_and_whole_pairs_are_not() {
+    fn unpaired_surrogates_are_replaced_and_pairs_are_not() {
         for (raw, text) in [
             (r#""a \ud83d""#, "a \u{fffd}"),
             (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),

@@ -1,7 +1,7 @@
-//! The domain: what a click, a session and a boundary are, how they are read, and the rule that makes sessions of clicks.
+//! The domain: clicks, sessions and boundaries, how they are decoded, and the rule that turns clicks into sessions.
 //!
-//! Pure and synchronous: no clock, no I/O, no AWS type. The modules stand in the order in which data flows through them.
-//! Sections of the design named in comments are those of `docs/design.md`.
+//! Pure and synchronous: no clock, no I/O, no AWS types. Modules are listed in the order in which data flows through
+//! them. "Design, section N" in a comment refers to `docs/design.md`.
 
 pub mod limits;
 

@@ -1,31 +1,32 @@
 //! The limits of clicks, boundaries and sessions, each with its unit and where it comes from.
 
-/// Longest `user_id`, in Unicode characters. Source: design, section 2, after Kinesis' limit of a partition key.
+/// Longest `user_id`, in Unicode characters. Source: design, section 2, which follows Kinesis' partition key limit.
 pub const MAX_USER_ID_CHARS: usize = 256;
 
 /// Longest partition key of a record that this project writes, in bytes of UTF-8.
-/// Source: Kinesis, PutRecords, PartitionKey (256 characters), read as strictly as it can be.
+/// Source: Kinesis, PutRecords, PartitionKey (256 characters), under its strictest reading.
 pub const MAX_RECORD_KEY_BYTES: usize = 256;
 
-/// Longest `event_name`, `event_type` or `device_type` that is kept, in bytes of UTF-8; what is longer is cut.
+/// Longest `event_name`, `event_type` or `device_type` that is kept, in bytes of UTF-8; longer values are truncated.
 /// Source: design, section 2.
 pub const MAX_ATTRIBUTE_BYTES: usize = 256;
 
-/// Longest `session_time` the sink accepts, in bytes. The contract's own form has 19.
+/// Longest `session_time` the sink accepts, in bytes. This pipeline writes 19.
 pub const MAX_SESSION_TIME_BYTES: usize = 64;
 
-/// First event time that a click may have, in Unix milliseconds: 1973-03-03. Below it the time is in seconds, most
-/// probably: in seconds it is the year 5138. Source: design, section 2.
+/// Earliest event time of a click, in Unix milliseconds: 1973-03-03. A smaller value is almost certainly in seconds:
+/// read as seconds, this limit is the year 5138. Source: design, section 2.
 pub const MIN_CLICK_TIME_MS: u64 = 100_000_000_000;
 
-/// First event time that is out of range, in Unix milliseconds: the start of the year 10000.
+/// End of the event time range (exclusive), in Unix milliseconds: the start of the year 10000.
 /// Source: design, section 2 ("after 9999").
 pub const END_OF_EVENT_TIME_MS: u64 = 253_402_300_800_000;
 
 /// Longest sequence number, in decimal digits. Source: Kinesis, Record, SequenceNumber (`0|([1-9]\d{0,128})`).
 pub const MAX_SEQUENCE_NUMBER_DIGITS: usize = 129;
 
-/// Largest integer kept from JSON for versions and counts: what a double, and so every JSON reader, holds exactly.
+/// Largest integer accepted for versions and counts: the largest that a double, and so every JSON parser, represents
+/// exactly.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// Longest partition key value of a DynamoDB table, in bytes. Source: DynamoDB quotas.
@@ -34,11 +35,11 @@ pub const MAX_PARTITION_KEY_BYTES: usize = 2_048;
 /// Longest session gap, in seconds: one day. Source: design, section 6.
 pub const MAX_SESSION_GAP_SECONDS: u64 = 86_400;
 
-/// Most characters of a rejected value that an error message repeats.
+/// Most characters of a rejected value that a message quotes.
 pub const MAX_VALUE_IN_MESSAGE_CHARS: usize = 64;
 
-/// Most keys of a record that an error message lists.
+/// Most keys of a record that a message lists.
 pub const MAX_KEYS_IN_MESSAGE: usize = 10;
 
-/// Most characters of each of these keys.
+/// Most characters of each key that a message lists.
 pub const MAX_KEY_IN_MESSAGE_CHARS: usize = 32;

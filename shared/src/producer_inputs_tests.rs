@@ -1,4 +1,4 @@
-//! What producers send by mistake, each kind with several examples: what becomes of it, exactly.
+//! Common producer mistakes, several examples of each kind, with the exact outcome.
 use super::*;
 
 /// Kind, record, outcome.
@@ -6,9 +6,9 @@ type Case = (&'static str, Vec<u8>, Outcome);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// User, time in milliseconds, event name, event type, device type, how many of these were adjusted.
+    /// User, time in milliseconds, event name, event type, device type, number of adjusted attributes.
     Click(String, u64, [Option<String>; 3], u64),
-    /// Reason's code and message.
+    /// Reason code and message.
     Rejected(String, String),
 }
 
@@ -70,7 +70,7 @@ fn times() -> Vec<Case> {
         rejected(
             "event_timestamp_in_seconds",
             &format!(
-                "event_timestamp is {shown}, in milliseconds {ms} UTC, before 1973-03-03; in seconds it would be \
+                "event_timestamp is {shown}: as milliseconds {ms} UTC, before 1973-03-03; as seconds it would be \
                  {seconds} UTC; expected Unix milliseconds"
             ),
         )
@@ -85,8 +85,8 @@ fn times() -> Vec<Case> {
         rejected(
             "event_timestamp_out_of_range",
             &format!(
-                "event_timestamp is {shown}, it must be from 100000000000 to 253402300799999 (the end of 9999) \
-                 milliseconds"
+                "event_timestamp is {shown}, expected Unix milliseconds from 100000000000 to 253402300799999 \
+                 (the end of 9999)"
             ),
         )
     };
@@ -94,8 +94,8 @@ fn times() -> Vec<Case> {
         rejected(
             "event_timestamp_out_of_range",
             &format!(
-                "event_timestamp is {shown}, it must be from 100000000000 to 253402300799999 (the end of 9999) \
-                 milliseconds; in {unit} it would be 2024-07-19 11:53:20 UTC"
+                "event_timestamp is {shown}, expected Unix milliseconds from 100000000000 to 253402300799999 \
+                 (the end of 9999); as {unit} it would be 2024-07-19 11:53:20 UTC"
             ),
         )
     };
@@ -162,38 +162,38 @@ fn attributes() -> Vec<Case> {
     cases.into_iter().map(|(members, outcome)| ("an attribute", with(&members), outcome)).collect()
 }
 
-fn texts_and_numbers_that_json_does_not_have() -> Vec<Case> {
-    let kept = |member: &str| ("half of a surrogate pair", with(member), plain_click());
-    let number = |member: &str| ("a number of Python's", with(member), plain_click());
+fn invalid_strings_and_numbers() -> Vec<Case> {
+    let kept = |member: &str| ("unpaired surrogate", with(member), plain_click());
+    let number = |member: &str| ("Python constant", with(member), plain_click());
     let not_unicode = |shown: &str| {
-        rejected("user_id_not_unicode", &format!("user_id is {shown}, which holds half of a surrogate pair"))
+        rejected("user_id_not_unicode", &format!("user_id is {shown}, which contains an unpaired surrogate"))
     };
     vec![
-        ("half of a surrogate pair", with(r#""event_name":"search \ud83d""#), adjusted(Some("search \u{fffd}"))),
-        ("half of a surrogate pair", with(r#""event_name":"\ude00\ud83d\ude00""#), adjusted(Some("\u{fffd}😀"))),
+        ("unpaired surrogate", with(r#""event_name":"search \ud83d""#), adjusted(Some("search \u{fffd}"))),
+        ("unpaired surrogate", with(r#""event_name":"\ude00\ud83d\ude00""#), adjusted(Some("\u{fffd}😀"))),
         kept(r#""price":"\ud83d""#),
         kept(r#""items":[{"\udc00":"\ud83dx"}]"#),
         kept(r#""\ud83d":1"#),
         kept(r#""event_name\ud83d":"x""#),
-        ("half of a surrogate pair", with_user(r#""\ud83d""#), not_unicode(r#""\ud83d""#)),
-        ("half of a surrogate pair", with_user(r#""é\udfff""#), not_unicode(r#""é\udfff""#)),
+        ("unpaired surrogate", with_user(r#""\ud83d""#), not_unicode(r#""\ud83d""#)),
+        ("unpaired surrogate", with_user(r#""é\udfff""#), not_unicode(r#""é\udfff""#)),
         number(r#""price":NaN"#),
         number(r#""price": Infinity ,"x":[-Infinity,{"y":NaN}]"#),
         number(r#""price":NaN,"note":"\", NaN ,""#),
-        ("a number of Python's", with_user("NaN"), {
+        ("Python constant", with_user("NaN"), {
             rejected("user_id_mistyped", "user_id is NaN, expected a string or an integer")
         }),
-        ("a number of Python's", with_user("-Infinity"), {
+        ("Python constant", with_user("-Infinity"), {
             rejected("user_id_mistyped", "user_id is -Infinity, expected a string or an integer")
         }),
-        ("a number of Python's", b"NaN".to_vec(), rejected("not_an_object", "the record is NaN, not a JSON object")),
-        ("a number nobody writes", with(r#""price":nan"#), {
+        ("Python constant", b"NaN".to_vec(), rejected("not_an_object", "the record is NaN, not a JSON object")),
+        ("invalid number", with(r#""price":nan"#), {
             rejected(
                 "not_json",
                 r#"the record is not JSON; expected ident at line 1 column 25, near: {"user_id":"u","price":nan,"event_timestamp":172…"#,
             )
         }),
-        ("a number nobody writes", with(r#""price":1NaN"#), {
+        ("invalid number", with(r#""price":1NaN"#), {
             rejected(
                 "not_json",
                 r#"the record is not JSON; expected `,` or `}` at line 1 column 25, near: {"user_id":"u","price":1NaN,"event_timestamp":17…"#,
@@ -204,7 +204,8 @@ fn texts_and_numbers_that_json_does_not_have() -> Vec<Case> {
 
 fn users() -> Vec<Case> {
     let placeholder = |value: &'static str| {
-        let message = format!("user_id is {value}, a placeholder: it would merge unrelated people into one user");
+        let message =
+            format!("user_id is {value}, a placeholder; accepting it would merge unrelated people into one user");
         ("a placeholder", with_user(value), rejected("user_id_placeholder", &message))
     };
     let click_of = |value: &str, user: &str| {
@@ -219,7 +220,8 @@ fn users() -> Vec<Case> {
         placeholder("\"\u{a0}\u{3000} \""),
         ("a placeholder", with_user(r#""\t\u001f""#), {
             let shown = r#""\u0009\u001f""#;
-            let message = format!("user_id is {shown}, a placeholder: it would merge unrelated people into one user");
+            let message =
+                format!("user_id is {shown}, a placeholder; accepting it would merge unrelated people into one user");
             rejected("user_id_placeholder", &message)
         }),
         placeholder("\"undefined\""),
@@ -243,26 +245,26 @@ fn other_formats() -> Vec<Case> {
     let json = std::str::from_utf8(br#"{"user_id":"u","event_timestamp":1721390000000}"#).expect("ASCII");
     let uncompressed = "send records uncompressed";
     let utf_16_hint = "it looks like UTF-16; encode records as UTF-8";
-    let inner = "send the JSON itself, the SDK encodes it for transport";
+    let inner = "send plain JSON, the SDK encodes it for transport";
     let case = |kind, data: Vec<u8>, code: &str, message: String| (kind, data, rejected(code, &message));
     vec![
         case(
             "gzip",
             b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xabV*-N-\x8a\xcfLQ\xb2R*U\xd2".to_vec(),
             "not_utf8",
-            format!("the record is not UTF-8 at byte 1: it looks like gzip; {uncompressed}"),
+            format!("the record is not valid UTF-8 at byte 1; it looks like gzip; {uncompressed}"),
         ),
         case(
             "zlib",
             b"\x78\x9c\xabV*-N-\x8a\xcfLQ\xb2R*U\xd2".to_vec(),
             "not_utf8",
-            format!("the record is not UTF-8 at byte 1: it looks like zlib; {uncompressed}"),
+            format!("the record is not valid UTF-8 at byte 1; it looks like zlib; {uncompressed}"),
         ),
         case(
             "zlib, stored",
             b"\x78\x01\x01\x01\x00\xfe\xffx".to_vec(),
             "not_utf8",
-            format!("the record is not UTF-8 at byte 5: it looks like zlib; {uncompressed}"),
+            format!("the record is not valid UTF-8 at byte 5; it looks like zlib; {uncompressed}"),
         ),
         case(
             "zlib that happens to be UTF-8",
@@ -277,19 +279,19 @@ fn other_formats() -> Vec<Case> {
             "zstd",
             b"\x28\xb5\x2f\xfd\x04\x58\x81\x01\x00".to_vec(),
             "not_utf8",
-            format!("the record is not UTF-8 at byte 1: it looks like zstd; {uncompressed}"),
+            format!("the record is not valid UTF-8 at byte 1; it looks like zstd; {uncompressed}"),
         ),
         case(
             "UTF-16 with a byte order mark",
             [b"\xff\xfe".to_vec(), utf_16(json, u16::to_le_bytes)].concat(),
             "not_utf8",
-            format!("the record is not UTF-8 at byte 0: {utf_16_hint}"),
+            format!("the record is not valid UTF-8 at byte 0; {utf_16_hint}"),
         ),
         case(
             "big-endian UTF-16 with a byte order mark",
             [b"\xfe\xff".to_vec(), utf_16(json, u16::to_be_bytes)].concat(),
             "not_utf8",
-            format!("the record is not UTF-8 at byte 0: {utf_16_hint}"),
+            format!("the record is not valid UTF-8 at byte 0; {utf_16_hint}"),
         ),
         case(
             "UTF-16 without a byte order mark",
@@ -312,7 +314,7 @@ fn other_formats() -> Vec<Case> {
             "UTF-16 without a byte order mark, beyond ASCII",
             utf_16("{\"user_id\":\"\u{fffd}\"}", u16::to_le_bytes),
             "not_utf8",
-            format!("the record is not UTF-8 at byte 24: {utf_16_hint}"),
+            format!("the record is not valid UTF-8 at byte 24; {utf_16_hint}"),
         ),
         case(
             "UTF-32",
@@ -327,7 +329,7 @@ fn other_formats() -> Vec<Case> {
             base64(json).into_bytes(),
             "not_json",
             format!(
-                "the record is not JSON; it looks like base64 of JSON; {inner}; expected value at line 1 column 1, \
+                "the record is not JSON; it looks like base64-encoded JSON; {inner}; expected value at line 1 column 1, \
                  near: eyJ1c2VyX2lkIjoidSIsImV2…"
             ),
         ),
@@ -336,7 +338,7 @@ fn other_formats() -> Vec<Case> {
             format!("{}\r\n{}", &base64(json)[..20], &base64(json)[20..]).into_bytes(),
             "not_json",
             format!(
-                "the record is not JSON; it looks like base64 of JSON; {inner}; expected value at line 1 column 1, \
+                "the record is not JSON; it looks like base64-encoded JSON; {inner}; expected value at line 1 column 1, \
                  near: eyJ1c2VyX2lkIjoidSIs  Im…"
             ),
         ),
@@ -345,7 +347,7 @@ fn other_formats() -> Vec<Case> {
             format!("\"{}\"", base64("[{}]")).into_bytes(),
             "not_an_object",
             format!(
-                "the record is \"W3t9XQ==\", not a JSON object; it looks like base64 of JSON; {inner}"
+                "the record is \"W3t9XQ==\", not a JSON object; it looks like base64-encoded JSON; {inner}"
             ),
         ),
         case(
@@ -353,7 +355,7 @@ fn other_formats() -> Vec<Case> {
             base64(base64(json)).into_bytes(),
             "not_json",
             format!(
-                "the record is not JSON; it looks like base64 within base64; {inner}; expected value at line 1 \
+                "the record is not JSON; it looks like doubly base64-encoded JSON; {inner}; expected value at line 1 \
                  column 1, near: ZXlKMWMyVnlYMmxrSWpvaWRT…"
             ),
         ),
@@ -361,7 +363,7 @@ fn other_formats() -> Vec<Case> {
             "base64 of gzip",
             base64(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03").into_bytes(),
             "not_json",
-            "the record is not JSON; it looks like base64 of compressed data; send the JSON itself, uncompressed; \
+            "the record is not JSON; it looks like base64-encoded compressed data; send plain JSON, uncompressed; \
              expected value at line 1 column 1, near: H4sIAAAAAAAAAw=="
                 .to_owned(),
         ),
@@ -390,7 +392,7 @@ fn other_formats() -> Vec<Case> {
                 .to_owned(),
         ),
         case(
-            "JSON with a comma too many",
+            "JSON with a trailing comma",
             b" {\"a\":1,\"b\":2,\"c\":3,}".to_vec(),
             "not_json",
             "the record is not JSON; trailing comma at line 1 column 21, near:  {\"a\":1,\"b\":2,\"c\":3,}".to_owned(),
@@ -401,9 +403,9 @@ fn other_formats() -> Vec<Case> {
             "not_json",
             "the record is not JSON; expected value at line 1 column 1, near: hello".to_owned(),
         ),
-        case("nothing", Vec::new(), "not_json", "the record is not JSON; EOF while parsing a value at line 1 column 0".to_owned()),
+        case("an empty record", Vec::new(), "not_json", "the record is not JSON; EOF while parsing a value at line 1 column 0".to_owned()),
         case(
-            "JSON cut off",
+            "truncated JSON",
             "{\"user_id\":\n\"é".as_bytes().to_vec(),
             "not_json",
             "the record is not JSON; EOF while parsing a string at line 2 column 3, near: {\"user_id\": \"é".to_owned(),
@@ -412,16 +414,15 @@ fn other_formats() -> Vec<Case> {
             "other bytes",
             b"{\"user_id\":\"J\xfcrgen\"}".to_vec(),
             "not_utf8",
-            "the record is not UTF-8 at byte 13".to_owned(),
+            "the record is not valid UTF-8 at byte 13".to_owned(),
         ),
     ]
 }
 
 fn several_in_one_record() -> Vec<Case> {
     let several = |data: &[u8], offset: u32| {
-        let message = format!(
-            "the record holds several JSON values, the second at byte {offset}; send each click as a record of its own"
-        );
+        let message =
+            format!("the record contains several JSON values, the second at byte {offset}; send one click per record");
         ("several values", data.to_vec(), rejected("not_json", &message))
     };
     vec![
@@ -431,7 +432,7 @@ fn several_in_one_record() -> Vec<Case> {
         ("an array", br#"[{"user_id":"u"},{"user_id":"v"}]"#.to_vec(), {
             rejected(
                 "not_an_object",
-                r#"the record is [{"user_id":"u"},{"user_id":"v"}], not a JSON object; send each click as a record of its own"#,
+                r#"the record is [{"user_id":"u"},{"user_id":"v"}], not a JSON object; send one click per record"#,
             )
         }),
         ("JSON encoded twice", br#""{\"user_id\":\"u\"}""#.to_vec(), {
@@ -443,7 +444,7 @@ fn several_in_one_record() -> Vec<Case> {
         ("an aggregated record", b"\xf3\x89\x9a\xc2\x0a\x01a".to_vec(), {
             rejected(
                 "aggregated_record",
-                "the record holds many records packed by the Kinesis Producer Library; switch its aggregation off \
+                "the record was aggregated by the Kinesis Producer Library; turn aggregation off in the producer \
                  (AggregationEnabled=false)",
             )
         }),
@@ -452,7 +453,7 @@ fn several_in_one_record() -> Vec<Case> {
 
 fn envelopes() -> Vec<Case> {
     let case = |kind, json: &str, keys: &str| {
-        let message = format!("user_id is missing, and it is required; the record{keys}");
+        let message = format!("user_id is required but missing; the record{keys}");
         (kind, json.as_bytes().to_vec(), rejected("user_id_missing", &message))
     };
     vec![
@@ -491,22 +492,22 @@ fn envelopes() -> Vec<Case> {
             "{\"\\ud83d\\u001b[2J\":1,\"\":1,\"clé_beaucoup_trop_longue_pour_un_message\":1}",
             "'s keys are \"\u{fffd}\\u001b[2J\", \"\", \"clé_beaucoup_trop_longue_pour_un\"… (41 bytes)",
         ),
-        case("nothing", "{}", " has no keys"),
-        ("another name of the time", br#"{"user_id":"u","timestamp":1721390000000}"#.to_vec(), {
+        case("an empty object", "{}", " has no keys"),
+        ("another name for the time", br#"{"user_id":"u","timestamp":1721390000000}"#.to_vec(), {
             rejected(
                 "event_timestamp_missing",
-                r#"event_timestamp is missing, and it is required; the record's keys are "user_id", "timestamp""#,
+                r#"event_timestamp is required but missing; the record's keys are "user_id", "timestamp""#,
             )
         }),
     ]
 }
 
 #[test]
-fn each_kind_of_input_becomes_the_click_or_the_rejection_that_it_should() {
+fn each_producer_mistake_becomes_the_expected_click_or_rejection() {
     let kinds = [
         times(),
         attributes(),
-        texts_and_numbers_that_json_does_not_have(),
+        invalid_strings_and_numbers(),
         users(),
         other_formats(),
         several_in_one_record(),

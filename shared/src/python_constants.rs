@@ -1,19 +1,18 @@
-//! The numbers that Python's `json.dumps` writes and JSON does not have: `NaN`, `Infinity`, `-Infinity`.
+//! The numbers that Python's `json.dumps` writes although JSON lacks them: `NaN`, `Infinity`, `-Infinity`.
 //!
-//! They are looked for only in records that do not parse, so ordinary records pay nothing for them.
+//! Only records that fail to parse are searched for them, so ordinary records pay nothing.
 
-/// Each constant with a JSON number of the same length, so that offsets stay as they are.
+/// Each constant with a JSON number of the same length, so that byte offsets do not change.
 const CONSTANTS: [(&str, &str); 3] = [("NaN", "0.0"), ("Infinity", "0.000000"), ("-Infinity", "-0.000000")];
 
-/// `text` with a number of the same length in place of each of Python's constants outside strings; `None` when it has
-/// none.
+/// Replaces each of Python's constants outside strings by a number of the same length; `None` if `text` has none.
 pub(crate) fn without_python_constants(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut rewritten: Option<Vec<u8>> = None;
     let (mut at, mut in_string) = (0, false);
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'\\' if in_string => at += 1, // whatever is escaped does not end the string
+            b'\\' if in_string => at += 1, // an escaped quote does not end the string
             b'"' => in_string = !in_string,
             b'N' | b'I' | b'-' if !in_string => {
                 if let Some((constant, number)) = constant_at(bytes, at) {
@@ -30,7 +29,8 @@ pub(crate) fn without_python_constants(text: &str) -> Option<String> {
     rewritten.and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
-/// The constant that is a whole token at `at`: within one, as in `1NaN`, a number would make JSON of what is none.
+/// The constant that is a complete token at `at`. Replacing part of a token, as in `1NaN`, would turn invalid JSON into
+/// valid JSON.
 fn constant_at(bytes: &[u8], at: usize) -> Option<(&'static str, &'static str)> {
     let begins_a_value = |byte: &u8| matches!(byte, b':' | b',' | b'[') || byte.is_ascii_whitespace();
     let ends_a_value = |byte: &u8| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace();

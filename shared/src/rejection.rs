@@ -1,6 +1,6 @@
 //! Why a record was rejected: a stable code to count by, and a message for the person who fixes its producer.
 //!
-//! A rejection is a value, not an error: the record is kept in the rejected-records table and the batch goes on.
+//! A rejection is a value, not an error: the record is kept in the rejected-records table and the batch continues.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use FieldFault::{
     Unknown,
 };
 
-/// What is wrong with a record, from a closed set: its codes can be counted, alarmed on and stored.
+/// What is wrong with a record. A closed set, so codes can be counted, alarmed on and stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// The bytes are not UTF-8. Code `not_utf8`.
     NotUtf8,
-    /// The record holds many, packed by the Kinesis Producer Library. Code `aggregated_record`.
+    /// The record was aggregated by the Kinesis Producer Library. Code `aggregated_record`.
     AggregatedRecord,
     /// The text is not one JSON value. Code `not_json`.
     NotJson,
     /// The JSON value is not an object. Code `not_an_object`.
     NotAnObject,
-    /// The sessions table holds an item under the boundary's key that the sink did not write. Code
+    /// The sessions table already contains an item with the boundary's key that the sink did not write. Code
     /// `session_item_foreign`.
     SessionItemForeign,
-    /// A field of the object is at fault. Code: the field's name, `_`, the fault's code.
+    /// A field is invalid. Code: the field's name, `_` and the fault's code.
     Field {
         /// The field's name in the record.
         name: &'static str,
@@ -35,33 +35,33 @@ pub enum Reason {
 /// What is wrong with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FieldFault {
-    /// It is not there. Code `missing`.
+    /// It is absent. Code `missing`.
     Missing,
-    /// It is JSON's null. Code `null`.
+    /// It is `null`. Code `null`.
     Null,
-    /// It is a string without characters. Code `empty`.
+    /// It is an empty string. Code `empty`.
     Empty,
     /// It is a string that stands for no value, such as `undefined` or a blank. Code `placeholder`.
     Placeholder,
-    /// It is a string with half of a surrogate pair, which is no Unicode character. Code `not_unicode`.
+    /// It is a string with an unpaired surrogate, which is not a Unicode character. Code `not_unicode`.
     NotUnicode,
     /// It is longer than its limit. Code `too_long`.
     TooLong,
-    /// Its JSON type is not the contract's. Code `mistyped`.
+    /// It has the wrong JSON type. Code `mistyped`.
     Mistyped,
     /// It is not a whole number. Code `not_an_integer`.
     NotAnInteger,
     /// It is a number outside its range. Code `out_of_range`.
     OutOfRange,
-    /// It is a time in seconds, most probably, where milliseconds are required. Code `in_seconds`.
+    /// It is a time that is almost certainly in seconds; milliseconds are required. Code `in_seconds`.
     InSeconds,
-    /// It is a time further after the record's arrival than clocks may differ. Code `in_the_future`.
+    /// It is a time later than the record's arrival plus the allowed clock skew. Code `in_the_future`.
     InTheFuture,
-    /// It is none of the words in the contract. Code `unknown`.
+    /// It is not one of the contract's words. Code `unknown`.
     Unknown,
 }
 
-/// The faults of each field that can be at fault.
+/// Every field that can be invalid, with its possible faults.
 const FIELD_FAULTS: [(&str, &[FieldFault]); 9] = [
     ("user_id", &[Missing, Null, Empty, Placeholder, NotUnicode, TooLong, Mistyped]),
     ("event_timestamp", &[Missing, Null, NotAnInteger, OutOfRange, InSeconds, InTheFuture]),
@@ -75,7 +75,7 @@ const FIELD_FAULTS: [(&str, &[FieldFault]); 9] = [
 ];
 
 impl Reason {
-    /// Every reason for which either function rejects a record.
+    /// Every reason for which one of the functions rejects a record.
     pub fn all() -> impl Iterator<Item = Self> {
         let of_record =
             [Self::NotUtf8, Self::AggregatedRecord, Self::NotJson, Self::NotAnObject, Self::SessionItemForeign];
@@ -105,7 +105,7 @@ impl FieldFault {
     }
 }
 
-/// Shows the reason's code, for example `user_id_too_long`.
+/// Formats the reason's code, for example `user_id_too_long`.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -122,9 +122,9 @@ impl fmt::Display for Reason {
 /// Why a record was rejected: the reason to count by and a message that names field, value and limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// What to count by.
+    /// The reason to count by.
     pub reason: Reason,
-    /// For a person. It may repeat a part of the record, so it belongs in the table, never in logs.
+    /// For a human reader. It may quote part of the record, so it belongs in the table, never in logs.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! The list of reasons and the decoders agree.
+//! Checks that the list of reasons matches what the decoders return.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ const BOUNDARY: [(&str, &str); 8] = [
     ("version", "7"),
 ];
 
-/// Whatever JSON may hold, and what neither function can read.
+/// Every kind of JSON value, and some that are not JSON.
 fn values() -> Vec<String> {
     let mut values: Vec<String> = [
         "null",
@@ -52,7 +52,7 @@ fn values() -> Vec<String> {
     values
 }
 
-/// The object of `fields`, and that object with each field left out or holding each of [`values`].
+/// The object of `fields`, with each of `names` left out or set to each of [`values`].
 fn records(fields: &[(&str, &str)], names: &[&str]) -> Vec<Vec<u8>> {
     let object = |changed: &str, value: Option<&str>| {
         let kept = fields.iter().filter(|(name, _)| *name != changed);
@@ -74,7 +74,7 @@ fn names<'f>(fields: &[(&'f str, &'f str)]) -> Vec<&'f str> {
 }
 
 #[test]
-fn the_list_holds_exactly_what_the_decoders_give_and_what_the_sink_finds_in_its_table() {
+fn list_contains_exactly_the_reasons_of_the_decoders_and_the_sinks_own() {
     let latest = LatestBelievable::after_arrival(ARRIVAL_MS, 0);
     let clicks = records(&CLICK, &names(&CLICK)).into_iter().map(|data| Click::decode(&data, latest).err());
     let boundaries = records(&BOUNDARY, &names(&BOUNDARY)).into_iter().map(|data| Boundary::decode(&data).err());
@@ -84,7 +84,7 @@ fn the_list_holds_exactly_what_the_decoders_give_and_what_the_sink_finds_in_its_
 }
 
 #[test]
-fn codes_are_stable_because_people_count_alarm_and_redrive_by_them() {
+fn codes_are_stable_because_metrics_alarms_and_redrives_use_them() {
     let codes: Vec<_> = Reason::all().map(|reason| reason.to_string()).collect();
     let expected = "
         not_utf8 aggregated_record not_json not_an_object session_item_foreign

@@ -1,7 +1,7 @@
 //! A record's position in its shard.
 //!
-//! Sequence numbers are integers of up to 129 digits, too long for any machine integer, and comparable within one
-//! shard only. This module must not turn them into text order or into numbers that lose digits.
+//! Sequence numbers are integers of up to 129 digits, too long for any machine integer, and comparable only within a
+//! shard. They must never be compared as text or converted to a type that loses digits.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,11 +11,11 @@ use smol_str::SmolStr;
 use crate::limits::MAX_SEQUENCE_NUMBER_DIGITS;
 use crate::shown;
 
-/// A Kinesis sequence number. Ordered and compared as a number; shown exactly as it came.
+/// A Kinesis sequence number. Compared as a number, displayed exactly as received.
 #[derive(Clone, Debug)]
 pub struct SequenceNumber(SmolStr);
 
-/// Text that is no sequence number.
+/// Text that is not a sequence number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("sequence number {} is not 1 to {MAX_SEQUENCE_NUMBER_DIGITS} decimal digits", shown::string(.text))]
 pub struct InvalidSequenceNumber {
@@ -23,17 +23,17 @@ pub struct InvalidSequenceNumber {
 }
 
 impl SequenceNumber {
-    /// Reads a sequence number from its decimal digits.
+    /// Parses a sequence number from its decimal digits.
     ///
     /// # Errors
-    /// When `text` is empty, longer than [`MAX_SEQUENCE_NUMBER_DIGITS`] or holds anything but ASCII digits.
+    /// If `text` is empty, longer than [`MAX_SEQUENCE_NUMBER_DIGITS`], or contains anything but ASCII digits.
     pub fn parse(text: impl AsRef<str>) -> Result<Self, InvalidSequenceNumber> {
         let text = text.as_ref();
         Self::check(text)?;
         Ok(Self::of_digits(text))
     }
 
-    /// Checks what [`Self::parse`] checks, without making anything.
+    /// Validates `text` like [`Self::parse`], without allocating.
     ///
     /// # Errors
     /// As [`Self::parse`].
@@ -43,21 +43,21 @@ impl SequenceNumber {
         if is_number { Ok(()) } else { Err(InvalidSequenceNumber { text: text.to_owned() }) }
     }
 
-    /// The sequence number with these digits, which [`Self::check`] has accepted.
+    /// The sequence number with these digits, which must have passed [`Self::check`].
     #[must_use]
     pub fn of_digits(digits: &str) -> Self {
         debug_assert!(Self::check(digits).is_ok(), "{digits:?} was not checked");
         Self(SmolStr::new(digits))
     }
 
-    /// The digits as they came, leading zeros included.
+    /// The digits as received, including leading zeros.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Compares numbers by their digits, of which there may be more than any integer has.
+/// Compares two numbers given as decimal digits of any length.
 #[must_use]
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn leading_zeros_change_nothing_but_the_text() {
+    fn leading_zeros_do_not_affect_comparison_and_are_kept_in_the_text() {
         assert_eq!(number("007"), number("7"));
         assert_eq!(number("000"), number("0"));
         assert!(number("0009") < number("10"));
@@ -114,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn takes_up_to_129_digits() {
+    fn accepts_up_to_129_digits() {
         assert!(SequenceNumber::parse("1".repeat(129)).is_ok());
         assert!(SequenceNumber::parse("1".repeat(130)).is_err());
     }
 
     #[test]
-    fn rejects_what_is_not_a_number_and_shows_it() {
+    fn rejects_anything_else_and_quotes_it() {
         for text in ["", "-1", "1.0", "12a", " 1", "١"] {
             let error = SequenceNumber::parse(text).unwrap_err();
             assert!(error.to_string().contains(&format!("{text:?}")), "{error}");

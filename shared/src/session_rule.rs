@@ -1,13 +1,13 @@
 //! The session rule: which session a click belongs to.
 //!
-//! Synchronous and pure (design, section 4): it knows no clock, no AWS type and no I/O. Clicks are applied one by one
-//! in arrival order; how they were cut into batches cannot be seen from here, so it cannot change the result.
+//! Synchronous and pure (design, section 4): no clock, no AWS types, no I/O. Clicks are applied one by one in arrival
+//! order. The rule cannot see how they were batched, so batching cannot change the result.
 
 use crate::attributes::Attributes;
 use crate::click::Click;
 use crate::event_time::EventTime;
 
-/// The inactivity after which a new session starts, in milliseconds.
+/// The inactivity that starts a new session, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionGap(u64);
 
@@ -34,16 +34,16 @@ pub struct Session {
     pub end: EventTime,
     /// How many clicks it has.
     pub event_count: u64,
-    /// What is kept of its first click.
+    /// The attributes of its first click.
     pub attributes: Attributes,
 }
 
-/// What must be known of a user to place the next click.
+/// The sessions of a user that the next click can affect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserSessions {
-    /// The current session's ordinal; the user's first session has 0.
+    /// The current session's ordinal; a user's first session is 0.
     pub ordinal: u64,
-    /// The session that the last click in event time belongs to.
+    /// The session with the latest click by event time.
     pub current: Session,
     /// The session before it, while a late click can still change it.
     pub previous: Option<Session>,
@@ -56,35 +56,35 @@ pub enum Placement {
     Started,
     /// It belongs to the current session (rule 3).
     Continued,
-    /// It came late and is the current session's new first click (rule 4).
+    /// It arrived late and is the current session's new first click (rule 4).
     StartMoved,
-    /// It came late and filled the gap between two sessions, which are one again (rule 4).
+    /// It arrived late and closed the gap between two sessions, which became one (rule 4).
     Merged,
-    /// It came late and belongs to the previous session (rule 5).
+    /// It arrived late and belongs to the previous session (rule 5).
     PreviousExtended,
-    /// It came too late to be placed without renumbering published sessions: it changed nothing (rule 6).
+    /// It arrived too late: placing it would renumber published sessions, so it changed nothing (rule 6).
     Late,
 }
 
-/// How a session stands after a click that touched it.
+/// A session after a click that changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TouchedSession {
     /// The session's ordinal.
     pub ordinal: u64,
     /// Event time of its first click.
     pub start: EventTime,
-    /// What is kept of its first click.
+    /// The attributes of its first click.
     pub attributes: Attributes,
-    /// What there is to tell.
+    /// Its new status.
     pub status: Status,
 }
 
-/// What a boundary tells of its session.
+/// A session's status as published in its boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It started, its start moved, or it goes on after all.
+    /// It started, its start moved, or a late click reopened it.
     Open,
-    /// The next session has started; its summary so far.
+    /// The user's next session has started. Carries the summary so far.
     Closed {
         /// Event time of its last click.
         end: EventTime,
@@ -102,11 +102,11 @@ pub struct Applied {
     pub sessions: UserSessions,
     /// Where the click was placed.
     pub placement: Placement,
-    /// The sessions there is something new to tell of, at most two.
+    /// The sessions with a new boundary to publish, at most two.
     pub touched: Vec<TouchedSession>,
 }
 
-/// Applies one click to a user's sessions; `None` for a user who never clicked.
+/// Applies one click to a user's sessions; `None` for a new user.
 #[must_use]
 pub fn apply(sessions: Option<UserSessions>, click: &Click, gap: SessionGap) -> Applied {
     let Some(mut user) = sessions else {
@@ -136,7 +136,7 @@ impl UserSessions {
         vec![closed_boundary, self.current_opened()]
     }
 
-    /// Rules 4 to 6: the click is older than the current session's start.
+    /// Rules 4 to 6: the click is before the start of the current session.
     fn apply_late(&mut self, click: &Click, gap: SessionGap) -> (Placement, Vec<TouchedSession>) {
         let reaches_current = self.current.start.ms_since(click.time) < gap.0;
         let reaches_previous = |previous: &Session| click.time.ms_since(previous.end) < gap.0;
@@ -151,10 +151,10 @@ impl UserSessions {
                 (Placement::PreviousExtended, touched)
             }
             previous => {
-                // After a merge the session before the current one exists but is no longer known.
-                let nothing_unknown_before = previous.is_some() || self.ordinal == 0;
+                // After a merge, the state no longer contains the session before the current one.
+                let previous_is_known = previous.is_some() || self.ordinal == 0;
                 self.previous = previous;
-                if reaches_current && nothing_unknown_before {
+                if reaches_current && previous_is_known {
                     self.current.begin_earlier(click);
                     (Placement::StartMoved, vec![self.current_opened()])
                 } else {
@@ -164,7 +164,7 @@ impl UserSessions {
         }
     }
 
-    /// The click between `previous` and the current session makes them one, under the previous ordinal.
+    /// Merges the current session, and the click that joins the two, into `previous` under the previous ordinal.
     fn merge_into(&mut self, previous: Session) -> Vec<TouchedSession> {
         let retracted = TouchedSession {
             ordinal: self.ordinal,
@@ -191,13 +191,13 @@ impl Session {
         Self { start: click.time, end: click.time, event_count: 1, attributes: click.attributes.clone() }
     }
 
-    /// A click that is not before the start.
+    /// Adds a click that is not before the start.
     fn take(&mut self, click: &Click) {
         self.end = self.end.max(click.time);
         self.event_count += 1;
     }
 
-    /// A click before the start.
+    /// Adds a click before the start.
     fn begin_earlier(&mut self, click: &Click) {
         self.start = click.time;
         self.attributes = click.attributes.clone();

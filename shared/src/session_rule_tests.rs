@@ -1,4 +1,4 @@
-//! Each rule alone, then all of them together against sorting.
+//! Tests each rule alone, then all of them against a sorted stream.
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +19,7 @@ fn named_click(ms: u64, name: &str) -> Click {
     Click { user_id: UserId::new("u").expect("a valid id"), time: at(ms), attributes }
 }
 
-/// Applies clicks at these times; gives the state and what the last one did.
+/// Applies clicks at these times; returns the state and the effect of the last click.
 fn apply_all(times: &[u64]) -> Applied {
     let mut sessions = None;
     let mut last = None;
@@ -162,17 +162,17 @@ fn clicks_that_would_renumber_published_sessions_are_late_and_change_nothing() {
     };
     unchanged_by(&[100_000], 90_000); // a gap before the first session
     unchanged_by(&[100_000, 130_000], 99_999); // before the previous session
-    unchanged_by(&[100_000, 150_000], 115_000); // in the middle of nowhere
+    unchanged_by(&[100_000, 150_000], 115_000); // more than a gap away from both sessions
     unchanged_by(&[100_000, 150_000], 110_000); // exactly a gap after the previous session
-    unchanged_by(&[50_000, 100_000, 112_000, 105_000], 95_000); // after a merge, the one before is not known
+    unchanged_by(&[50_000, 100_000, 112_000, 105_000], 95_000); // after a merge, the session before is unknown
 }
 
 #[test]
-fn first_session_may_still_begin_earlier_after_a_merge_into_it() {
+fn start_of_the_first_session_can_still_move_after_a_merge() {
     assert_eq!(apply_all(&[100_000, 112_000, 105_000, 95_000]).placement, Placement::StartMoved);
 }
 
-/// What sorting gives: start, end and count of each session.
+/// The sessions of the sorted stream: start, end and count of each.
 fn sessions_of_sorted(mut times: Vec<u64>) -> Vec<(u64, u64, u64)> {
     times.sort_unstable();
     let mut sessions: Vec<(u64, u64, u64)> = Vec::new();
@@ -185,7 +185,7 @@ fn sessions_of_sorted(mut times: Vec<u64>) -> Vec<(u64, u64, u64)> {
     sessions
 }
 
-/// What a table holds that took every touched session: by ordinal, less what was retracted.
+/// The table after storing every touched session: by ordinal, without retracted sessions.
 fn table_of(times: &[u64]) -> std::collections::BTreeMap<u64, TouchedSession> {
     let mut table = std::collections::BTreeMap::new();
     let mut sessions = None;
@@ -203,7 +203,7 @@ fn table_of(times: &[u64]) -> std::collections::BTreeMap<u64, TouchedSession> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// The promise of design section 4, for disorder below the gap.
+    /// The guarantee of design section 4 for disorder below the gap.
     #[test]
     fn disorder_below_the_gap_gives_the_sessions_of_the_sorted_stream(
         steps in prop::collection::vec((prop_oneof![0..3_000_u64, 8_000..12_000_u64, 0..40_000_u64], 0..GAP.0), 1..60)
@@ -213,7 +213,7 @@ proptest! {
         let mut times = Vec::new();
         for (step, delay) in steps {
             now += step;
-            // Never more than the gap behind the newest click that has arrived.
+            // Always less than the gap behind the newest click so far.
             let time = (now - delay).max((newest + 1_u64).saturating_sub(GAP.0));
             newest = newest.max(time);
             times.push(time);
@@ -229,7 +229,7 @@ proptest! {
         }
     }
 
-    /// Whatever comes, sessions stay a gap apart and every click is in one or late.
+    /// In any order, sessions stay a gap apart, and each click is in a session or late.
     #[test]
     fn any_order_keeps_sessions_apart_and_loses_no_click(times in prop::collection::vec(0..120_000_u64, 1..60)) {
         let mut sessions: Option<UserSessions> = None;

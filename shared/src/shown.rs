@@ -1,4 +1,4 @@
-//! Parts of a record as a message repeats them: as JSON, on one line, cut short.
+//! Quotes parts of a record in messages: as JSON, on one line, truncated.
 //!
 //! Such messages belong in the rejected-records table, never in logs.
 
@@ -6,27 +6,27 @@ use std::fmt::Write;
 
 use crate::limits::MAX_VALUE_IN_MESSAGE_CHARS;
 
-/// Most bytes shown on either side of a place in a record.
+/// Most bytes shown on either side of an offset: enough to find the place in a record, and to fit on a line.
 const EXCERPT_BYTES: usize = 24;
 
-/// The string `text` as JSON, cut to [`MAX_VALUE_IN_MESSAGE_CHARS`] characters.
+/// The string `text` as JSON, truncated to [`MAX_VALUE_IN_MESSAGE_CHARS`] characters.
 #[must_use]
 pub fn string(text: &str) -> String {
     cut(text, MAX_VALUE_IN_MESSAGE_CHARS, quoted)
 }
 
-/// An object's key as JSON, cut to `max_chars` characters.
+/// An object's key as JSON, truncated to `max_chars` characters.
 #[must_use]
 pub fn key(name: &str, max_chars: usize) -> String {
     cut(name, max_chars, quoted)
 }
 
-/// `json` as it stands in the record, cut to [`MAX_VALUE_IN_MESSAGE_CHARS`] characters.
+/// Raw `json` from a record, truncated to [`MAX_VALUE_IN_MESSAGE_CHARS`] characters.
 pub(crate) fn json(json: &str) -> String {
     cut(json, MAX_VALUE_IN_MESSAGE_CHARS, on_one_line)
 }
 
-/// The characters of `text` around the byte at `offset`.
+/// The part of `text` around the byte at `offset`.
 pub(crate) fn excerpt(text: &str, offset: usize) -> String {
     let begin = text.floor_char_boundary(offset.saturating_sub(EXCERPT_BYTES));
     let end = text.floor_char_boundary(offset.saturating_add(EXCERPT_BYTES));
@@ -60,11 +60,11 @@ fn on_one_line(json: &str) -> String {
     shown
 }
 
-/// Appends `char`, escaped where it would act on a terminal instead of being shown.
+/// Appends `char`, escaped if it would control a terminal or reorder text instead of being shown.
 fn push(shown: &mut String, char: char) {
-    let acts = char.is_control()
+    let is_unsafe = char.is_control()
         || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    if acts {
+    if is_unsafe {
         let _ = write!(shown, "\\u{:04x}", u32::from(char)); // writing into a String cannot fail
     } else {
         shown.push(char);
@@ -76,14 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_shown_as_json_and_cut() {
+    fn strings_are_shown_as_json_and_truncated() {
         assert_eq!(string("a\"b\\é\n\u{202e}"), r#""a\"b\\é\u000a\u202e""#);
         assert_eq!(string(&"é".repeat(65)), format!("\"{}\"… (130 bytes)", "é".repeat(64)));
         assert_eq!(key("abcd", 3), "\"abc\"… (4 bytes)");
     }
 
     #[test]
-    fn json_is_shown_as_it_stands_but_on_one_line() {
+    fn json_is_shown_verbatim_on_one_line() {
         assert_eq!(json("4711.0"), "4711.0");
         assert_eq!(json("[\n\t\"\\ud83d\"]"), r#"[  "\ud83d"]"#);
     }

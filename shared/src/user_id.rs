@@ -1,4 +1,4 @@
-//! Who clicked: the key of a user's state and the partition key of their boundaries.
+//! The user's id: the key of their state and the partition key of their boundaries.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use crate::limits::{MAX_RECORD_KEY_BYTES, MAX_USER_ID_CHARS};
 
-/// What producers write when they have no user. Each would merge unrelated people into one user.
+/// Strings that producers send when they have no user. Accepting one would merge unrelated people into one user.
 const PLACEHOLDERS: [&str; 5] = ["undefined", "null", "NaN", "None", "[object Object]"];
 
 /// A user's id: 1 to [`MAX_USER_ID_CHARS`] Unicode characters.
@@ -23,26 +23,26 @@ pub enum InvalidUserId {
 }
 
 impl UserId {
-    /// Takes `text` as a user id.
+    /// Validates `text` as a user id.
     ///
     /// # Errors
-    /// When it is empty or longer than [`MAX_USER_ID_CHARS`] characters.
+    /// If it is empty or longer than [`MAX_USER_ID_CHARS`] characters.
     pub fn new(text: impl Into<SmolStr>) -> Result<Self, InvalidUserId> {
         let text = text.into();
-        // Bytes bound characters from above, so only long texts are counted.
         if text.is_empty() {
             return Err(InvalidUserId::Empty);
         }
+        // A string has at most as many characters as bytes, so only long ones are counted.
         if text.len() > MAX_USER_ID_CHARS && text.chars().nth(MAX_USER_ID_CHARS).is_some() {
             return Err(InvalidUserId::TooLong(text.into()));
         }
         Ok(Self(text))
     }
 
-    /// Whether it stands for no user: it is blank, or what a language prints for no value.
+    /// Whether the id stands for no user: blank, or the string some language prints for a missing value.
     #[must_use]
     pub fn is_placeholder(&self) -> bool {
-        // The information separators are white space in Unicode's bidirectional algorithm and so to Python.
+        // U+001C to U+001F are white space to Python's `str.isspace`, though not to Rust.
         let is_blank = |char: char| char.is_whitespace() || matches!(char, '\u{1c}'..='\u{1f}');
         self.0.chars().all(is_blank) || PLACEHOLDERS.contains(&self.as_str())
     }
@@ -53,10 +53,10 @@ impl UserId {
         &self.0
     }
 
-    /// The partition key of the user's records: the id, or as much of it as any reading of Kinesis' limit takes.
+    /// The partition key of the user's records: the id, cut to [`MAX_RECORD_KEY_BYTES`].
     ///
-    /// Kinesis speaks of 256 characters, and servers count characters, UTF-16 units or bytes. A key that one refuses would
-    /// hold up its shard for ever; users that share a key only share a shard.
+    /// Kinesis documents 256 characters, but servers count characters, UTF-16 units or bytes. A refused key would block
+    /// its shard forever; users whose keys collide merely share a shard.
     #[must_use]
     pub fn partition_key(&self) -> &str {
         let end = self.0.floor_char_boundary(MAX_RECORD_KEY_BYTES);
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn partition_key_is_the_id_as_far_as_256_bytes_reach() {
+    fn partition_key_is_the_id_cut_to_256_bytes() {
         let key = |text: &str| UserId::new(text).unwrap().partition_key().to_owned();
         assert_eq!(key("user1"), "user1");
         assert_eq!(key(&"x".repeat(256)), "x".repeat(256));

@@ -1,12 +1,12 @@
-//! Decimal numbers whose fraction is zero, read exactly.
+//! Parses decimal numbers whose fraction is zero, exactly.
 //!
-//! Never by way of a floating-point number: those round near the limits. The work is linear in the text's length,
-//! whatever its exponent.
+//! Avoids floating point, which rounds near the limits. The work is linear in the length of the text, whatever its
+//! exponent.
 
-/// What a number with no fraction is worth.
+/// The value of a number without a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WholeNumber {
-    /// This much.
+    /// A value that fits.
     Value(u64),
     /// Less than zero, or more than a `u64` holds.
     OutOfRange,
@@ -15,8 +15,8 @@ pub(crate) enum WholeNumber {
 /// Most decimal digits of a `u64`.
 const MAX_U64_DIGITS: i64 = 20;
 
-/// The value of `text`, a number in JSON's notation, leading zeros allowed. `None` when it has a fraction other than
-/// zero or is no number at all.
+/// The value of `text`, a number in JSON's notation with leading zeros allowed. `None` if it is not a number or has a
+/// nonzero fraction.
 pub(crate) fn whole_number(text: &str) -> Option<WholeNumber> {
     let (is_negative, magnitude) = text.strip_prefix('-').map_or((false, text), |magnitude| (true, magnitude));
     let (mantissa, exponent) = magnitude.split_once(['e', 'E']).unwrap_or((magnitude, "0"));
@@ -26,7 +26,7 @@ pub(crate) fn whole_number(text: &str) -> Option<WholeNumber> {
         return None;
     }
 
-    // The number is its significant digits times a power of ten.
+    // Reduce the number to significant digits times a power of ten.
     let fraction = fraction.trim_end_matches('0');
     let (integer, power) = if fraction.is_empty() {
         let significant = integer.trim_end_matches('0');
@@ -39,7 +39,7 @@ pub(crate) fn whole_number(text: &str) -> Option<WholeNumber> {
     if count == 0 {
         return Some(WholeNumber::Value(0));
     }
-    let power = u32::try_from(power).ok()?; // negative: digits remain behind the point
+    let power = u32::try_from(power).ok()?; // negative: nonzero digits remain after the decimal point
     if is_negative || count.saturating_add(power.into()) > MAX_U64_DIGITS {
         return Some(WholeNumber::OutOfRange);
     }
@@ -48,7 +48,7 @@ pub(crate) fn whole_number(text: &str) -> Option<WholeNumber> {
     Some(value.map_or(WholeNumber::OutOfRange, WholeNumber::Value))
 }
 
-/// The exponent `text`; beyond an `i32` only its sign matters, because no record has as many digits.
+/// The exponent `text`, clamped to an `i32`: no record has enough digits for a larger one to make a difference.
 fn exponent_of(text: &str) -> Option<i64> {
     let (is_negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),

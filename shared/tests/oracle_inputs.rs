@@ -1,7 +1,7 @@
-//! Odd records, each with the click that an independent reader written in Python takes it for, or none.
+//! Odd records, each with the click that an independent decoder in Python reads from it, or none.
 //!
-//! The records were made at random from values at the edges of the contract. Where Python rounds (a fraction lost in a
-//! double) the file has no record, because the contract does not.
+//! The records were generated at random from values at the edges of the contract. Records whose numbers Python rounds
+//! (a fraction lost in a double) are left out, because the contract does not round.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -29,7 +29,7 @@ fn decoded(record: &str) -> Option<Expected> {
 }
 
 #[test]
-fn odd_records_are_the_clicks_that_the_oracle_takes_them_for() {
+fn odd_records_decode_to_the_clicks_of_the_oracle() {
     let inputs: Vec<Input> = INPUTS.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let clicks = inputs.iter().filter(|input| input.click.is_some()).count();
     assert!(clicks > 100 && inputs.len() - clicks > 100, "{clicks} clicks of {}", inputs.len());

@@ -1,6 +1,6 @@
 //! A batch of records, decoded one by one and reduced to the newest boundary of each session.
 //!
-//! What cannot be decoded is set aside with its reason. Nothing is compared with the table here.
+//! Unreadable records are separated, with their reasons. Nothing here compares boundaries with the table.
 
 use std::collections::HashMap;
 
@@ -13,21 +13,21 @@ use shared::boundary::Boundary;
 pub struct Newest {
     /// The boundary.
     pub boundary: Boundary,
-    /// The places in the batch, from 0, of this boundary and of those it makes superfluous.
+    /// The indexes in the batch, from 0, of this boundary and of those it supersedes.
     pub indexes: Vec<usize>,
 }
 
-/// What a batch holds.
+/// A decoded batch.
 #[derive(Debug, Default)]
 pub struct Batch<'r> {
     /// One boundary per session, in the order in which the sessions appear.
     pub sessions: Vec<Newest>,
-    /// What could not be read.
+    /// The unreadable records.
     pub rejected: Vec<RejectedRecord<'r>>,
 }
 
 impl<'r> Batch<'r> {
-    /// Decodes `records`. Of boundaries of one session and the same version the first one counts, as in the table.
+    /// Decodes `records`. Among boundaries of a session with the same version, the first one wins, as in the table.
     #[must_use]
     pub fn decode(records: &'r Records) -> Self {
         let mut batch = Self::default();

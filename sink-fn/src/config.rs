@@ -10,8 +10,8 @@ pub struct Config {
     pub sessions_table: String,
     /// `REJECTED_TABLE` and `REJECTED_RETENTION_DAYS`: the table of rejected records.
     pub rejected: RejectedTableConfig,
-    /// `SESSION_RETENTION_DAYS`: how long a session is kept after its last change, up to 3,650 days; default 0, for
-    /// ever.
+    /// `SESSION_RETENTION_DAYS`: how long a session is kept after its last change, up to 3,650 days; default 0,
+    /// forever.
     pub session_retention_days: u64,
 }
 
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_missing_and_wrong_variable_is_named_at_once() {
+    fn every_missing_or_invalid_variable_is_reported_at_once() {
         let wrong = [("REJECTED_RETENTION_DAYS", "0"), ("SESSION_RETENTION_DAYS", "3651")];
         let wrong = wrong.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let text = Config::from_variables(wrong).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! One invocation: rounds over the sessions of the batch until each is stored, superseded, or given up.
+//! One invocation: rounds over the sessions of the batch until each is stored, superseded, rejected or given up.
 //!
 //! Idempotent and independent of order: a redelivered or older boundary is superseded.
 
@@ -17,14 +17,14 @@ use crate::report::Report;
 use crate::session_item::SessionItemError;
 use crate::sessions_table::{Attempt, SessionsTable, Stored};
 
-/// The sink with its client; one for the life of an execution environment.
+/// The sink with its client, created once per execution environment.
 #[derive(Clone, Debug)]
 pub struct Sink {
     sessions: SessionsTable,
     rejected: RejectedTable,
 }
 
-/// A batch: its sessions that are not written yet, and what was counted so far.
+/// A batch in progress: the sessions not written yet, and the counts so far.
 #[derive(Debug)]
 pub struct SinkWork {
     sessions: Vec<Newest>,
@@ -96,7 +96,8 @@ impl Handler for Sink {
                     }
                 }
             }
-            // Two results may contradict each other: if no session made progress, asking again at once will not help.
+            // Results may contradict each other from one attempt to the next. If no session made progress, an immediate
+            // retry would not help.
             if throttled || again.len() == tried {
                 backoff.pause().await;
             } else {
@@ -116,14 +117,15 @@ impl Handler for Sink {
     }
 }
 
-/// The records of a session whose key in the table belongs to an item that the sink has not written.
+/// The rejected records of a session whose key belongs to an item that the sink did not write.
 fn rejected<'r>(
     newest: &Newest,
     records: &'r Records,
     error: &SessionItemError,
 ) -> impl Iterator<Item = RejectedRecord<'r>> {
     let message = format!(
-        "the table holds an item under session_id {} that this sink has not written ({error}): move it away, then redrive",
+        "the sessions table already contains an item with session_id {} that the sink did not write ({error}); move or \
+         delete that item, then redrive this record",
         shown::string(&newest.boundary.session_id)
     );
     let rejection = Rejection::of_record(Reason::SessionItemForeign, message);

@@ -1,8 +1,8 @@
-//! The sink: session boundaries in, one item per session out, the highest version of a session winning.
+//! The sink: stores session boundaries as one item per session; the highest version of a session wins.
 //!
 //! In the order in which data flows: a batch is decoded and reduced to one boundary per session ([`batch`]), each is
-//! put into the form of its item ([`session_item`]) and written under the condition that it is newer than what is
-//! stored ([`sessions_table`]). [`handler`] drives the rounds; [`config`] says with which settings.
+//! encoded as an item ([`session_item`]) and written on the condition that it is newer than the stored one
+//! ([`sessions_table`]). [`handler`] drives the rounds, with the settings of [`config`].
 
 pub mod config;
 

@@ -1,13 +1,13 @@
-//! What one invocation did, in numbers.
+//! The counts of one invocation.
 
 use std::ops::AddAssign;
 
-/// Counts of one invocation.
+/// The counts of one invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Sessions written.
     pub written: u64,
-    /// Sessions of which the table already held this version or a newer one.
+    /// Sessions whose stored version was the same or newer.
     pub superseded: u64,
 }
 

@@ -1,6 +1,6 @@
-//! A session as an item of the sessions table, and back: the boundary's fields, one attribute each.
+//! Encodes a session as an item of the sessions table, and decodes it: one attribute for each of the boundary's fields.
 //!
-//! The only place that knows the item's form. A text that the boundary does not have is no attribute of the item.
+//! The only place that defines the item's form. Fields that the boundary lacks are left out of the item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use kinesis_function::limits::SECONDS_PER_DAY;
@@ -20,13 +20,13 @@ pub const KEY: &str = "session_id";
 /// The name of the attribute that conditions compare.
 pub const VERSION: &str = "version";
 
-/// The name of the attribute that DynamoDB's TTL looks at.
+/// The name of DynamoDB's TTL attribute.
 const EXPIRES_AT: &str = "expires_at";
 
-/// The attributes besides the key, each with its value; without one where it must not be in the item.
+/// The attributes besides the key with their values; `None` if the item must not have the attribute.
 ///
-/// Written at `now_ms`, the item expires after `retention_days` days, or never when that is 0. A tombstone is kept for
-/// a day in any case.
+/// Written at `now_ms`, the item expires after `retention_days` days, or never if that is 0. A tombstone always expires
+/// after [`TOMBSTONE_SECONDS`].
 #[must_use]
 pub fn encode(boundary: &Boundary, now_ms: u64, retention_days: u64) -> [(&'static str, Option<AttributeValue>); 12] {
     let closed = match boundary.status {
@@ -55,33 +55,33 @@ pub fn encode(boundary: &Boundary, now_ms: u64, retention_days: u64) -> [(&'stat
     ]
 }
 
-/// The version of the session that `item` holds.
+/// The version of the session in `item`.
 ///
 /// # Errors
-/// When it has none, as an item of somebody else's.
+/// If `item` has no version, because something else wrote it.
 pub fn version(item: &Item) -> Result<Version, SessionItemError> {
     Ok(Version::new(required_number(item, VERSION)?))
 }
 
-/// An item that is no session.
+/// An item that is not a session.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("attribute {name} is missing or not what a session has")]
+#[error("attribute {name} is missing or invalid")]
 pub struct SessionItemError {
     name: &'static str,
 }
 
 impl SessionItemError {
-    /// An item without a version that could be compared.
+    /// An item without a version to compare.
     #[must_use]
     pub fn no_version() -> Self {
         Self { name: VERSION }
     }
 }
 
-/// The session that `item` holds, as its newest boundary.
+/// Decodes the session in `item` as its newest boundary.
 ///
 /// # Errors
-/// When an attribute is missing or of another form than [`encode`] gives it.
+/// If an attribute is missing or differs in type from what [`encode`] writes.
 pub fn decode(item: &Item) -> Result<Boundary, SessionItemError> {
     let status = match optional_text(item, "status")?.as_deref() {
         None => None,

@@ -1,7 +1,7 @@
-//! The sessions table: writes a boundary when the table has no newer one of its session.
+//! The sessions table: writes a boundary unless the table contains the same or a newer version of its session.
 //!
-//! One pass over what it is given, each boundary in the way that most probably fits: `INSERT` for one that opens a
-//! session, `UPDATE … WHERE version < ?` for any other. What the result means for the next try is returned, not done.
+//! Each call makes a single pass. A boundary that opens a session is tried as an `INSERT`, any other as an
+//! `UPDATE … WHERE version < ?`. The result says what to try next; the caller decides when.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ use shared::session_rule::Status;
 
 use crate::session_item::{self, KEY, SessionItemError, VERSION};
 
-/// How many requests are under way at once, within one invocation.
+/// Concurrent requests within one invocation. A call takes a few milliseconds, so a handful keeps one vCPU busy.
 const CONCURRENT_REQUESTS: usize = 8;
 
 /// How to write a boundary.
@@ -24,28 +24,28 @@ const CONCURRENT_REQUESTS: usize = 8;
 pub enum Attempt {
     /// As a new item.
     Insert,
-    /// Over an older one, which may be missing.
+    /// Over an older version, which may not exist.
     Update,
-    /// Over an older one, after an `INSERT` found an item that DynamoDB did not return.
+    /// Over an older version, after an `INSERT` failed on an item that DynamoDB did not return.
     UpdateExisting,
-    /// Not at all: it only asks whether the item has this version or a newer one, after an update of it was refused.
+    /// Writes nothing: checks that the item has the same or a newer version, after an update failed on its condition.
     Confirm,
-    /// As a new item, after the one that stood in its way had no version to compare.
+    /// As a new item, after an existing item had no version to compare.
     InsertAgain,
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug)]
 pub enum Stored {
-    /// It is written.
+    /// It was written.
     Written,
-    /// The table holds this version or a newer one.
+    /// The table contains this version or a newer one.
     Superseded,
-    /// The item was there when it should not be, or the other way round: try this instead.
+    /// Whether the item exists differs from what the attempt assumed: try this instead.
     Instead(Attempt),
-    /// The item under the session's key is not one that this sink writes: it stays as it is.
+    /// The item with the session's key was not written by the sink. It is left unchanged.
     Foreign(SessionItemError),
-    /// It failed, or it is unknown whether it was written.
+    /// It failed, or its outcome is unknown.
     Failed(CallError),
 }
 
@@ -58,7 +58,7 @@ pub struct SessionsTable {
 }
 
 impl Attempt {
-    /// What most probably fits `boundary`: what opens is new, what closes or is retracted is not.
+    /// The attempt most likely to succeed for `boundary`: an opened session is probably new, any other is not.
     #[must_use]
     pub fn first_for(boundary: &Boundary) -> Self {
         match boundary.status {
@@ -69,23 +69,23 @@ impl Attempt {
 }
 
 impl SessionsTable {
-    /// The table called `name`, whose sessions expire `retention_days` days after their last change; never when
-    /// that is 0.
+    /// The table called `name`, whose sessions expire `retention_days` days after their last change, or never if that
+    /// is 0.
     #[must_use]
     pub fn new(client: Client, name: impl Into<String>, retention_days: u64) -> Self {
         Self { client, name: name.into(), retention_days }
     }
 
-    /// Updates no session, so that the connection and all that a first call makes are there for the next one. It is of the
-    /// only kind of call that this function may make of the table: an update whose condition never holds.
+    /// Makes a call that changes nothing, so that the next one finds an open connection and an initialized client. The
+    /// function has permission only to write to the table, so this is an update whose condition never holds.
     pub async fn warm_up(&self) {
         let text = format!("UPDATE \"{}\" SET \"{VERSION}\" = ? WHERE \"{KEY}\" = ? AND \"{VERSION}\" < ?", self.name);
         let zero = AttributeValue::N("0".to_owned());
         let parameters = vec![zero.clone(), AttributeValue::S("warm-up".to_owned()), zero];
-        let _ = statements::execute(&self.client, vec![Statement { text, parameters }]).await; // its condition fails
+        let _ = statements::execute(&self.client, vec![Statement { text, parameters }]).await; // always fails on its condition
     }
 
-    /// Tries once to write each boundary, each of another session, at `now_ms`. The results are in their order.
+    /// Tries once to write each of `boundaries`, at most one per session, at `now_ms`. Returns their results in order.
     pub async fn write(&self, boundaries: &[(&Boundary, Attempt)], now_ms: u64) -> Vec<Stored> {
         let calls =
             boundaries.chunks(MAX_STATEMENTS_PER_REQUEST).map(|chunk| self.write_chunk(chunk, now_ms)).collect();
@@ -116,15 +116,15 @@ impl SessionsTable {
         Statement { text, parameters }
     }
 
-    /// Succeeds if the item has this version or a newer one, and changes nothing: it removes an attribute that no session
-    /// has.
+    /// A statement that succeeds if the item has this version or a newer one. It changes nothing, because it removes an
+    /// attribute that no session has.
     fn confirm(&self, boundary: &Boundary) -> Statement {
         let text = format!("UPDATE \"{}\" REMOVE \"confirmed\" WHERE \"{KEY}\" = ? AND \"{VERSION}\" >= ?", self.name);
         let key = AttributeValue::S(boundary.session_id.clone());
         Statement { text, parameters: vec![key, AttributeValue::N(boundary.version.number().to_string())] }
     }
 
-    /// Replaces the item: an attribute that the boundary does not have is removed.
+    /// A statement that replaces the item: it removes attributes that the boundary lacks.
     fn update(&self, boundary: &Boundary, now_ms: u64) -> Statement {
         let (mut sets, mut removes) = (String::new(), String::new());
         let mut parameters = Vec::new();
@@ -135,7 +135,7 @@ impl SessionsTable {
                     parameters.push(value);
                 }
                 None => {
-                    let _ = write!(removes, " REMOVE \"{name}\""); // nor here
+                    let _ = write!(removes, " REMOVE \"{name}\""); // writing to a String cannot fail
                 }
             }
         }
@@ -150,9 +150,9 @@ fn stored(boundary: &Boundary, attempt: Attempt, result: StatementResult) -> Sto
     match result {
         StatementResult::Written if attempt == Attempt::Confirm => Stored::Superseded,
         StatementResult::Written => Stored::Written,
-        // No item: it is missing, or DynamoDB does not return it. An INSERT fails only over an item. If an UPDATE fails
-        // after that, the item has a version that is not lower (which is then confirmed), or it has been deleted
-        // since, or it is foreign and has none.
+        // Without an item in the answer, it does not exist or DynamoDB did not return it. An INSERT fails only if the
+        // item exists. If the UPDATE after it also fails, the item has the same or a newer version (which Confirm
+        // checks), was deleted meanwhile, or is foreign and has no version.
         StatementResult::ConditionFailed(None) => match attempt {
             Attempt::Insert => Stored::Instead(Attempt::UpdateExisting),
             Attempt::Update => Stored::Instead(Attempt::Insert),

@@ -1,5 +1,5 @@
-//! The contract of [`StateStore`], checked against every store: in memory, over the embedded DynamoDB, and through
-//! clients whose calls are throttled, lose their replies and leave out items.
+//! Checks the contract of [`StateStore`] for every implementation: in memory, on the embedded DynamoDB, and through
+//! clients that throttle calls, lose replies and leave out items.
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -24,24 +24,24 @@ use crate::step::{NextStep, Rule, next_step};
 
 const RULE: Rule = Rule { gap: SessionGap::from_ms(10_000), first_session: FirstSession::Emit };
 
-/// Far more than any of the faults below takes in a row.
+/// Far more attempts than the faults below ever require in a row.
 const MAX_ATTEMPTS: usize = 64;
 
-/// More than one request to DynamoDB takes, of keys and of statements.
+/// More keys, and more statements, than fit into one DynamoDB request.
 const MANY: usize = 120;
 
 fn user(name: &str) -> UserId {
     UserId::new(name).unwrap()
 }
 
-/// The commit of a click over `stored`; `number` makes it differ from others.
+/// The commit of a click over `stored`; a different `number` makes a different commit.
 fn commit_over(stored: Option<&UserState>, number: u64) -> ProposedCommit {
     let click = BatchClick {
         index: 0,
         cursor_key: CursorKey::new("stream/shard"),
         sequence_number: SequenceNumber::parse(number.to_string()).unwrap(),
         click: Click {
-            user_id: user("whoever"),
+            user_id: user("anyone"),
             time: EventTime::from_ms(200_000 + 20_000 * number).unwrap(),
             attributes: Default::default(),
         },
@@ -58,7 +58,7 @@ async fn try_commit(store: &impl StateStore, user_id: &UserId, commit: &Proposed
     results.remove(0)
 }
 
-/// The state as the first read that does not fail gives it.
+/// The state returned by the first successful read.
 async fn read(store: &impl StateStore, user_id: &UserId) -> Option<UserState> {
     for _ in 0..MAX_ATTEMPTS {
         if let Ok(stored) = store.read(&[user_id]).await.remove(0) {
@@ -76,12 +76,12 @@ fn state_of(stored: StoredState) -> Option<UserState> {
     }
 }
 
-/// Commits until the answer is known; gives whether the commit took effect.
+/// Retries until the outcome is known; returns whether the commit took effect.
 async fn took_effect(store: &impl StateStore, user_id: &UserId, commit: &ProposedCommit) -> bool {
     took_effect_after(false, store, user_id, commit).await
 }
 
-/// The same where `is_unknown` says that an earlier attempt failed.
+/// The same; `is_unknown` if an earlier attempt may have taken effect.
 async fn took_effect_after(
     mut is_unknown: bool,
     store: &impl StateStore,
@@ -98,15 +98,15 @@ async fn took_effect_after(
             CommitResult::LostRace(shown) => {
                 let stored = read(store, user_id).await;
                 let shown = shown.map(state_of);
-                assert!(shown.is_none_or(|shown| shown == stored), "a lost race showed another state than a read");
+                assert!(shown.is_none_or(|shown| shown == stored), "a lost race returned another state than a read");
                 let is_own = stored.as_ref() == Some(&commit.state);
-                assert!(is_unknown || !is_own, "the condition failed although the commit took effect with it");
+                assert!(is_unknown || !is_own, "a commit took effect although its condition failed");
                 return is_own;
             }
             CommitResult::Failed(returned, _) => {
-                assert_eq!(returned.state, commit.state, "a failed commit is handed back");
+                assert_eq!(returned.state, commit.state, "a failed commit is returned");
                 let stored = read(store, user_id).await;
-                assert!(stored == before || stored.as_ref() == Some(&commit.state), "a part of a commit took effect");
+                assert!(stored == before || stored.as_ref() == Some(&commit.state), "part of a commit took effect");
                 is_unknown = true;
             }
         }
@@ -169,7 +169,7 @@ async fn one_commit_of_those_that_expect_the_same_version_takes_effect(store: &i
     }
 }
 
-/// Polls `future` so many times, then drops it.
+/// Polls `future` `polls` times, then drops it.
 async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut polled = 0;
@@ -239,7 +239,7 @@ async fn results_are_in_order_and_users_do_not_affect_each_other(store: &impl St
     }
 }
 
-/// The whole contract, with users of its own.
+/// Checks the whole contract, with separate users for each part.
 async fn keeps_the_contract(store: &impl StateStore) {
     read_sees_the_commit_answered_before_it(store).await;
     commit_takes_effect_under_the_expected_version_only(store).await;
@@ -254,7 +254,7 @@ async fn memory_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn memory_keeps_the_contract_whatever_fails() {
+async fn memory_keeps_the_contract_under_faults() {
     for seed in 0..100 {
         let memory = Memory::default();
         keeps_the_contract(&&memory.faulty_client(Rng::with_seed(seed))).await;
@@ -274,7 +274,7 @@ async fn dynamodb_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn dynamodb_keeps_the_contract_whatever_fails() {
+async fn dynamodb_keeps_the_contract_under_faults() {
     let local_aws = local_aws().await;
     let config = local_aws.client_config();
     let plan = |call: &Call| {

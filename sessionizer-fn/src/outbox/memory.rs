@@ -1,8 +1,8 @@
-//! A table and a stream in memory, for tests: they keep the contracts of [`StateStore`] and [`Publisher`] and use all the
-//! freedom these leave.
+//! A table and a stream in memory, for tests. They keep the contracts of [`StateStore`] and [`Publisher`], and exercise
+//! all the freedom these allow.
 //!
-//! Each client has faults of its own, drawn from a seed. Every call pauses before it takes effect, between its parts and
-//! before it answers: there a scheduler may let others act, or drop the caller.
+//! Each client draws its faults from a seed. Every call yields before it takes effect, between its parts and before it
+//! returns, where a scheduler may run others or drop the caller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
@@ -20,24 +20,24 @@ use crate::outbox::permit::{Message, Publisher};
 use crate::outbox::state_store::{CommitResult, ProposedCommit, StateStore, StoredState};
 use crate::state::UserState;
 
-/// What all clients share.
+/// The contents shared by all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     contents: Mutex<Contents>,
 }
 
-/// Table and stream.
+/// The contents of table and stream.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     /// The table.
     pub(crate) states: BTreeMap<UserId, UserState>,
-    /// Every state that was ever stored, in the order of the commits.
+    /// Every state ever stored, in commit order.
     pub(crate) commits: Vec<(UserId, UserState)>,
-    /// The data of every message, each once however often it was put: the order is the sink's to shuffle.
+    /// The distinct messages. Tests shuffle their order.
     pub(crate) stream: BTreeSet<Vec<u8>>,
 }
 
-/// How a client's calls go.
+/// A client, which may inject faults.
 #[derive(Debug)]
 pub(crate) struct MemoryClient<'m> {
     memory: &'m Memory,
@@ -47,29 +47,29 @@ pub(crate) struct MemoryClient<'m> {
 #[derive(Debug)]
 struct Faults {
     rng: Rng,
-    /// What the caller is held to, if anything.
+    /// What the caller knows, if its behavior is checked.
     caller: Option<Caller>,
     was_denied: bool,
 }
 
-/// What a caller has been told of each user. It must pause before it tries a failed call again, and must not propose a
-/// commit over a version that it knows to be superseded.
+/// What a caller knows about each user. It must pause before it retries a failed call, and must not propose a commit
+/// over a version that it knows to be superseded.
 #[derive(Debug, Default)]
 struct Caller {
     failed_at: BTreeMap<String, Instant>,
     superseded: BTreeMap<String, Option<Version>>,
 }
 
-/// What happens to a call.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It takes effect and is answered; single parts may still be throttled, and shown items left out.
+    /// It takes effect and is answered; parts may still be throttled, and returned items left out.
     Answered,
     /// It takes no effect.
     NotSent,
     /// It takes effect, and the answer is lost.
     ReplyLost,
-    /// It takes no effect, and trying again would not help.
+    /// It takes no effect, and a retry would not help.
     Denied,
 }
 
@@ -116,12 +116,12 @@ impl Memory {
         MemoryClient { memory: self, faults: None }
     }
 
-    /// A client whose calls fail as `rng` has it.
+    /// A client whose calls fail at random.
     pub(crate) fn faulty_client(&self, rng: Rng) -> MemoryClient<'_> {
         MemoryClient { memory: self, faults: Some(Mutex::new(Faults { rng, caller: None, was_denied: false })) }
     }
 
-    /// The same, and its caller is held to what it has been told.
+    /// A client whose calls fail at random, and which checks that its caller respects the results.
     pub(crate) fn strict_client(&self, rng: Rng) -> MemoryClient<'_> {
         MemoryClient {
             memory: self,
@@ -129,7 +129,7 @@ impl Memory {
         }
     }
 
-    /// What is left at the end.
+    /// The final contents.
     pub(crate) fn into_contents(self) -> Contents {
         self.contents.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,18 +140,18 @@ impl MemoryClient<'_> {
         self.faults.as_ref().map(|faults| draw(&mut faults.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Whether a call was refused for good.
+    /// Whether a call was denied.
     pub(crate) fn was_denied(&self) -> bool {
         self.with(|faults| faults.was_denied).unwrap_or(false)
     }
 
-    /// The fate of a call for `users`.
+    /// Draws the fate of a call for `users`.
     fn fate<'u>(&self, users: impl Iterator<Item = &'u str>) -> Fate {
         let draw = |faults: &mut Faults| {
             if let Some(caller) = &faults.caller {
                 for user in users {
                     let has_paused = caller.failed_at.get(user).is_none_or(|at| *at < Instant::now());
-                    assert!(has_paused, "a failed call is tried again without a pause");
+                    assert!(has_paused, "a failed call is retried without a pause");
                 }
             }
             match faults.rng.u8(..32) {
@@ -167,24 +167,24 @@ impl MemoryClient<'_> {
         self.with(draw).unwrap_or(Fate::Answered)
     }
 
-    /// Whether this happens, once in `times`.
+    /// True at random, once in `times`.
     fn once_in(&self, times: u8) -> bool {
         self.with(|faults| faults.rng.u8(..times) == 0).unwrap_or(false)
     }
 
-    /// Whether a commit for `user` over `expected` was answered as a lost race before.
+    /// Whether the caller knows that a commit for `user` over `expected` lost a race.
     fn is_known_to_be_superseded(&self, user: &str, expected: Option<Version>) -> bool {
         self.with(|faults| faults.caller.as_ref()?.superseded.get(user).copied()).flatten() == Some(expected)
     }
 
-    /// Tells the caller, if it is held to that.
-    fn tell(&self, tell: impl FnOnce(&mut Caller)) {
-        self.with(|faults| faults.caller.as_mut().map(tell));
+    /// Records what the caller learns, if its behavior is checked.
+    fn inform(&self, inform: impl FnOnce(&mut Caller)) {
+        self.with(|faults| faults.caller.as_mut().map(inform));
     }
 
-    /// Tells the caller that a call for `user` failed.
-    fn tell_failed(&self, user: &str) {
-        self.tell(|caller| _ = caller.failed_at.insert(user.to_owned(), Instant::now()));
+    /// Records that the caller learns of a failed call for `user`.
+    fn inform_failed(&self, user: &str) {
+        self.inform(|caller| _ = caller.failed_at.insert(user.to_owned(), Instant::now()));
     }
 
     fn try_commit(&self, user_id: UserId, commit: Box<ProposedCommit>) -> CommitResult {
@@ -213,7 +213,7 @@ impl StateStore for &MemoryClient<'_> {
         pause().await;
         let read = |user: &&UserId| match fate.error().or_else(|| self.once_in(16).then(throttled)) {
             Some(error) => {
-                self.tell_failed(user.as_str());
+                self.inform_failed(user.as_str());
                 Err(error)
             }
             None => Ok(shown(user, self.memory.lock().states.get(*user))),
@@ -245,9 +245,9 @@ impl StateStore for &MemoryClient<'_> {
             match &result {
                 CommitResult::Committed(_) => {}
                 CommitResult::LostRace(_) => {
-                    self.tell(|caller| _ = caller.superseded.insert(user.as_str().to_owned(), expected));
+                    self.inform(|caller| _ = caller.superseded.insert(user.as_str().to_owned(), expected));
                 }
-                CommitResult::Failed(..) => self.tell_failed(user.as_str()),
+                CommitResult::Failed(..) => self.inform_failed(user.as_str()),
             }
             results.push(result);
         }
@@ -271,7 +271,7 @@ impl Publisher for &MemoryClient<'_> {
             }
             let error = fate.error().or(refused);
             if error.is_some() {
-                self.tell_failed(message.partition_key());
+                self.inform_failed(message.partition_key());
             }
             results.push(error.map_or(Ok(()), Err));
         }

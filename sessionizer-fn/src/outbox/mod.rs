@@ -1,21 +1,21 @@
-//! Commit, then publish: the transactional outbox, in types.
+//! Commit, then publish: a transactional outbox whose order is enforced by types.
 //!
-//! A commit writes a user's state and the boundaries it owes in one conditional write. What is published comes out of a
-//! committed state and from nowhere else. Each step of that order hands over a value that only this module can make and
-//! that the next step asks for:
+//! A commit stores a user's state together with the boundaries to publish, in one conditional write. Only boundaries of
+//! a committed state can be published. Each step returns a value that only this module can create and that the next
+//! step requires:
 //!
-//! | step | takes | gives |
+//! | step | takes | returns |
 //! |---|---|---|
 //! | [`StateStore::read`], strongly consistent | | [`CommittedState`] |
 //! | [`StateStore::commit`] | [`ProposedCommit`] | [`Committed`], only if the write took effect |
 //! | [`Committed::permit`], [`CommittedState::permit`] | | [`PublishPermit`] for outboxes of that state |
-//! | [`publish`] | [`PublishPermit`] | the same permit, less what the stream has taken |
+//! | [`publish`] | [`PublishPermit`] | the same permit, without the accepted messages |
 //! | [`PublishPermit::into_receipt`] | a permit with nothing left to publish | [`PublishReceipt`] |
 //! | [`Published::record`], marking records as done | [`PublishReceipt`] | |
 //!
-//! So these mistakes do not compile outside this module: publishing what was proposed but not committed; publishing
-//! boundaries of a lost race, or any that no outbox holds; marking records as done, or an outbox as published, before
-//! the stream has taken all of it; using a permit or a receipt twice.
+//! These mistakes therefore do not compile outside this module: publishing a proposal that was not committed;
+//! publishing boundaries of a lost race, or any that are not in an outbox; marking records as done, or an outbox as
+//! published, before the stream has accepted all of it; using a permit or a receipt twice.
 //!
 //! The right order compiles:
 //! ```
@@ -30,7 +30,7 @@
 //!     }
 //! }
 //! ```
-//! A state that was only proposed gives no permit:
+//! A proposed state has no permit:
 //! ```compile_fail
 //! use sessionizer_fn::outbox::{ProposedCommit, PublishPermit};
 //! use sessionizer_fn::state::OutboxId;
@@ -39,7 +39,7 @@
 //!     proposed.permit(outboxes).ok()
 //! }
 //! ```
-//! And a permit is no receipt:
+//! A permit is not a receipt:
 //! ```compile_fail
 //! use sessionizer_fn::outbox::{Published, PublishPermit};
 //!
@@ -48,7 +48,7 @@
 //! }
 //! ```
 //!
-//! What this module does not do: decide what to commit or when to try again.
+//! This module does not decide what to commit or when to retry.
 
 mod committed;
 mod permit;

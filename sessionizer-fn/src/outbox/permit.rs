@@ -1,4 +1,4 @@
-//! Permission to publish, and the receipt for having done so.
+//! Permission to publish, and the receipt for a completed publication.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use crate::state::{OutboxEntry, OutboxId, UserState};
 
 /// Puts boundaries into session-stream.
 pub trait Publisher: Sync {
-    /// Tries once to put each of `messages` and says, in their order, which the stream has taken.
+    /// Tries once to put each of `messages`, and returns in order whether the stream accepted it.
     ///
-    /// A message that failed may have been taken nevertheless. Messages may arrive in any order and more than once: each
-    /// carries a version, and of a session's versions the highest wins.
+    /// A failed message may have been accepted nevertheless. Messages may arrive in any order and more than once: each
+    /// carries a version, and the highest version of a session wins.
     fn put(&self, messages: &[&Message]) -> impl Future<Output = Vec<Result<(), CallError>>> + Send;
 }
 
@@ -43,27 +43,27 @@ impl Message {
     }
 }
 
-/// Permission to publish what outboxes of one committed state hold.
+/// Permission to publish the contents of some outboxes of one committed state.
 ///
-/// Made by a committed state only; it cannot be copied.
+/// Only a committed state can create one, and it cannot be copied.
 #[derive(Debug)]
-#[must_use = "what a commit owes must be published"]
+#[must_use = "a committed outbox must be published"]
 pub struct PublishPermit {
     unpublished: Vec<Message>,
     outboxes: Vec<OutboxId>,
     settles: usize,
 }
 
-/// What one pass over a permit came to.
+/// The outcome of one pass over a permit.
 #[derive(Debug)]
 pub struct Pass {
-    /// Messages that the stream has taken.
+    /// The number of messages that the stream accepted.
     pub published: u64,
-    /// Why messages are left, if any are: a lasting failure before a transient one.
+    /// Why messages are left, if any: a permanent failure takes precedence over a transient one.
     pub failure: Option<CallError>,
 }
 
-/// Proof that the stream has taken all that a permit was for.
+/// Proof that the stream accepted every message of a permit.
 #[derive(Debug)]
 #[must_use = "records are done once their receipt is recorded"]
 pub struct PublishReceipt {
@@ -71,11 +71,11 @@ pub struct PublishReceipt {
     settles: usize,
 }
 
-/// Outboxes of one user that this invocation has published.
+/// The outboxes of one user that this invocation has published.
 #[derive(Debug, Default)]
 pub struct Published(HashSet<OutboxId>);
 
-/// Makes one pass over `permits`, each message tried once; the passes are in their order.
+/// Tries once to publish each message of `permits`. Returns the outcomes in order.
 pub async fn publish(publisher: &impl Publisher, permits: &mut [&mut PublishPermit]) -> Vec<Pass> {
     let messages: Vec<&Message> = permits.iter().flat_map(|permit| &permit.unpublished).collect();
     let mut results = publisher.put(&messages).await.into_iter();
@@ -94,7 +94,7 @@ impl PublishPermit {
         Ok(Self { unpublished, outboxes, settles })
     }
 
-    /// Takes note of one result for each message; a message without one has not been taken.
+    /// Applies one result per message; a message without a result counts as not accepted.
     fn note(&mut self, results: &mut impl Iterator<Item = Result<(), CallError>>) -> Pass {
         let (before, mut failure) = (self.unpublished.len(), None::<CallError>);
         self.unpublished.retain(|_| match results.next() {
@@ -113,7 +113,7 @@ impl PublishPermit {
         Pass { published: (before - self.unpublished.len()) as u64, failure }
     }
 
-    /// The receipt, once the stream has taken every message.
+    /// The receipt, once the stream has accepted every message.
     ///
     /// # Errors
     /// The permit itself, while messages are left.
@@ -127,7 +127,7 @@ impl PublishPermit {
 }
 
 impl Published {
-    /// Records a receipt; gives how many of the user's clicks it settles, from the first unsettled one on.
+    /// Records a receipt; returns how many of the user's unsettled clicks it settles, starting with the first.
     pub fn record(&mut self, receipt: PublishReceipt) -> usize {
         self.0.extend(receipt.outboxes);
         receipt.settles
@@ -142,7 +142,7 @@ impl Published {
 
 #[cfg(test)]
 impl Published {
-    /// As if a receipt for `outboxes` had been recorded.
+    /// Pretends that a receipt for `outboxes` was recorded.
     pub(crate) fn assumed(outboxes: Vec<OutboxId>) -> Self {
         Self(outboxes.into_iter().collect())
     }

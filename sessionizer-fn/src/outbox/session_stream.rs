@@ -1,7 +1,7 @@
-//! Session-stream: Kinesis as a [`Publisher`], up to 500 boundaries to a request.
+//! Session-stream: Kinesis as a [`Publisher`], up to 500 boundaries per request.
 //!
-//! A request that succeeds may still have refused some of its records: that is the normal form of a throttle. When to
-//! try those again is the caller's decision.
+//! A successful request may still contain refused records; that is how Kinesis usually throttles. The caller decides
+//! when to retry them.
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
@@ -14,7 +14,8 @@ use crate::outbox::permit::{Message, Publisher};
 
 const OPERATION: &str = "PutRecords";
 
-/// How many requests are under way at once: the order in which boundaries arrive does not matter.
+/// Concurrent requests of one round. They may overtake each other, because the order in which boundaries arrive does
+/// not matter. A round has at most 500 users, whose boundaries rarely fill more than a few requests.
 const CONCURRENT_REQUESTS: usize = 4;
 
 /// The stream of session boundaries.
@@ -31,10 +32,10 @@ impl SessionStream {
         Self { client, stream: stream.into() }
     }
 
-    /// Puts no records, which Kinesis refuses, so that the first real call finds an open connection.
+    /// Sends an empty request, which Kinesis refuses, so that the first real call finds an open connection.
     pub async fn warm_up(&self) {
         let request = self.client.put_records().stream_name(&self.stream).set_records(Some(Vec::new()));
-        let _ = request.send().await; // a real put will report what is wrong
+        let _ = request.send().await; // errors are ignored: the first real put reports them
     }
 
     async fn put_request(&self, messages: &[&Message]) -> Vec<Result<(), CallError>> {
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_partition_key_counts_towards_the_size_of_a_request() {
+    fn partition_key_counts_towards_the_size_of_a_request() {
         assert_eq!(bytes_of(&&Message::assumed(UserId::new("u").unwrap(), vec![0; 99])), 100);
     }
 }

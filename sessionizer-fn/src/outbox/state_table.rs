@@ -1,6 +1,6 @@
 //! The session-state table: DynamoDB as a [`StateStore`], one item per user.
 //!
-//! Reads are consistent BatchGetItems, commits are conditional statements under the condition of the item's version.
+//! Reads are consistent BatchGetItems. Commits are statements conditional on the item's version.
 
 use std::collections::HashMap;
 
@@ -16,11 +16,11 @@ use crate::outbox::committed::{Committed, CommittedState};
 use crate::outbox::state_store::{CommitResult, ProposedCommit, StateStore, StoredState};
 use crate::state_item::{self, ATTRIBUTES, KEY, VERSION};
 
-/// How many requests are under way at once, within one invocation. A call takes a few milliseconds, so a handful
-/// keeps one vCPU busy.
+/// Concurrent requests of one round. A call takes a few milliseconds, so a handful keeps one vCPU busy; 16 gained
+/// nothing measurable (docs/performance.md).
 const CONCURRENT_REQUESTS: usize = 8;
 
-/// A user id that is read to warm up; harmless if a user has it.
+/// The user id that the warm-up reads; harmless if it exists.
 const NOBODY: &str = "warm-up";
 
 /// The table of users' states.
@@ -47,10 +47,10 @@ impl StateTable {
         }
     }
 
-    /// Reads a state that nobody needs, so that the first real call finds an open connection.
+    /// Reads an arbitrary state, so that the first real call finds an open connection.
     pub async fn warm_up(&self) {
         if let Ok(nobody) = UserId::new(NOBODY) {
-            let _ = self.read(&[&nobody]).await; // a real read will report what is wrong
+            let _ = self.read(&[&nobody]).await; // errors are ignored: the first real read reports them
         }
     }
 
@@ -76,7 +76,7 @@ impl StateTable {
             Some(item) => Ok(stored(user, &item)),
             None if unread.iter().any(|key| key.as_str() == user.as_str()) => Err(CallError::incomplete_answer(
                 OPERATION,
-                "the key is among UnprocessedKeys, as it is under a throttle",
+                "the key is in UnprocessedKeys, probably because of a throttle",
             )),
             None => Ok(StoredState::Absent),
         };

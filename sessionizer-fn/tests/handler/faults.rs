@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use crate::world::{World, click, config, invoke, invoke_for, named, offline};
 
 #[tokio::test]
-async fn entries_that_a_shard_refuses_are_put_again_until_all_are_in() {
+async fn entries_that_a_shard_refuses_are_retried_until_all_are_accepted() {
     let world = World::start().await;
     let (sessionizer, http) = world.faulty(|_| Fault::None);
-    // One shard takes 1,000 records a second: of these 1,200 boundaries the server refuses a part.
+    // A shard accepts 1,000 records a second, so the server refuses some of these 1,200 boundaries.
     let clicks: Vec<_> = (0..1_200).map(|n| click(n + 1, &format!("user{n}"), 0)).collect();
     let answer = invoke_for(Duration::from_secs(60), &sessionizer, "s1", &clicks).await;
     assert_eq!((named(&answer), answer.report.published), (None, 1_200));
@@ -35,7 +35,7 @@ async fn only_the_refused_entries_are_put_again() {
 }
 
 #[tokio::test]
-async fn throttled_statement_is_tried_again_and_the_others_are_not() {
+async fn only_the_throttled_statement_is_retried() {
     let world = World::start().await;
     let (sessionizer, http) = world.faulty(|call| match (call.operation.as_str(), call.number) {
         ("BatchExecuteStatement", 0) => Fault::PartsThrottled(vec![1]),
@@ -61,7 +61,7 @@ async fn user_who_stays_throttled_is_not_done_and_everybody_else_is() {
     assert!(world.state_item("a").await.is_none());
 }
 
-/// Throttled for as long as it takes: each invocation gets one statement through and runs out of time over the others.
+/// Under permanent throttling, each invocation gets one statement through and runs out of time retrying the others.
 #[tokio::test]
 async fn under_lasting_throttles_each_invocation_goes_on_where_the_last_one_came_to() {
     let world = World::start().await;
@@ -78,13 +78,13 @@ async fn under_lasting_throttles_each_invocation_goes_on_where_the_last_one_came
             "BatchExecuteStatement" => Fault::Throttled,
             _ => Fault::None,
         });
-        // From the lowest number that was not done, as Lambda delivers it.
+        // Lambda redelivers from the lowest sequence number that is not done.
         let rest = &clicks[done - 1..];
         let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", rest).await;
         let next = (done < clicks.len()).then(|| (done + 1).to_string());
         assert_eq!(named(&answer), next.as_deref());
         assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0));
-        assert_eq!(http.calls_of("PutRecords"), 1, "what was committed is published at once");
+        assert_eq!(http.calls_of("PutRecords"), 1, "committed boundaries are published immediately");
     }
     assert_eq!(world.told().await, ["a_0", "b_0", "c_0", "d_0"].map(|id| (id.to_owned(), "open")), "each once");
 }
@@ -122,7 +122,7 @@ async fn commit_whose_reply_was_lost_is_not_made_twice_and_is_published() {
 }
 
 #[tokio::test]
-async fn nothing_is_published_that_was_not_committed() {
+async fn uncommitted_boundaries_are_not_published() {
     let world = World::start().await;
     let (sessionizer, http) = world.faulty(|call| match call.operation.as_str() {
         "BatchExecuteStatement" => Fault::AccessDenied,
@@ -131,7 +131,7 @@ async fn nothing_is_published_that_was_not_committed() {
     let answer = invoke(&sessionizer, "s1", &[click(1, "a", 100_000)]).await;
     assert_eq!((named(&answer), answer.report.applied), (Some("1"), 0));
     assert_eq!(http.calls_of("PutRecords"), 0);
-    assert_eq!(http.calls_of("BatchExecuteStatement"), 1, "a missing permission does not come by asking again");
+    assert_eq!(http.calls_of("BatchExecuteStatement"), 1, "a missing permission is not retried");
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn answer_comes_in_time_when_nothing_answers() {
     assert_eq!((named(&answer), answer.records.undone), (Some("1"), 2));
 }
 
-/// Without sockets, so that the runtime's paused clock goes on only when everything waits.
+/// Uses no sockets, so that the paused clock advances only when every task is waiting.
 #[tokio::test(start_paused = true)]
 async fn throttled_call_is_attempted_with_growing_pauses_until_the_time_is_up() {
     let attempts: Arc<Mutex<Vec<Instant>>> = Arc::default();
@@ -161,10 +161,11 @@ async fn throttled_call_is_attempted_with_growing_pauses_until_the_time_is_up() 
 
     let attempts = attempts.lock().unwrap();
     let pauses: Vec<_> = attempts.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
-    // Doubling from 25 ms to 2 s, each cut by up to a half at random: one attempt by the SDK, the rest by the handler.
+    // Pauses double from 25 ms to 2 s, each shortened at random by up to half. Shorter ones would be retries of the
+    // SDK.
     let longest = (0..).map(|n| (25_u128 << n.min(10)).min(2_000));
     for (pause, longest) in pauses.iter().zip(longest) {
-        // The clock counts whole milliseconds, and rounds up.
+        // The clock rounds up to whole milliseconds.
         assert!((longest / 2..=longest + 1).contains(pause), "{pauses:?}");
     }
     assert!((33..=66).contains(&attempts.len()), "{} attempts: {pauses:?}", attempts.len());

@@ -1,4 +1,4 @@
-//! A producer gone wrong: thousands of records that cannot be read, between clicks that can.
+//! A broken producer: thousands of unreadable records among good clicks.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::world::{Sent, World, click, invoke, invoke_for, named};
 
-/// What no log line may ever hold.
+/// Content that must never appear in a log line.
 const CONTENT: &str = "hunter2";
 
-/// `count` records that cannot be read, from `first` on: the even ones are not JSON, the odd ones no objects.
+/// `count` unreadable records, starting at `first`: even ones are not JSON, odd ones are not objects.
 fn poison(first: u64, count: u64) -> Vec<Sent> {
     let record = |number: u64| {
         let text = if number.is_multiple_of(2) { format!("{{{CONTENT}") } else { format!("[\"{CONTENT}\"]") };
@@ -32,7 +32,7 @@ fn is_write_of_rejected(call: &Call) -> bool {
 }
 
 #[tokio::test]
-async fn flood_is_logged_in_a_line_per_reason_without_content() {
+async fn flood_is_logged_as_one_line_per_reason_without_content() {
     let world = World::start().await;
     let (sessionizer, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
         ("BatchWriteItem", 0..10) => Fault::PartsThrottled(vec![0, 24]),
@@ -60,7 +60,7 @@ async fn flood_is_logged_in_a_line_per_reason_without_content() {
 }
 
 #[tokio::test]
-async fn missing_permission_is_found_out_once_and_logged_in_one_line() {
+async fn missing_permission_is_not_retried_and_is_logged_as_one_line() {
     let world = World::start().await;
     let (denied, http) =
         world.faulty(|call| if is_write_of_rejected(call) { Fault::AccessDenied } else { Fault::None });
@@ -77,7 +77,7 @@ async fn missing_permission_is_found_out_once_and_logged_in_one_line() {
 }
 
 #[tokio::test]
-async fn good_clicks_are_published_while_the_table_of_rejected_records_takes_nothing() {
+async fn good_clicks_are_published_while_the_rejected_records_table_is_throttled() {
     let world = World::start().await;
     let (sessionizer, _) = world.faulty(|call| if is_write_of_rejected(call) { Fault::Throttled } else { Fault::None });
     let logs = CapturedLogs::start();
@@ -94,7 +94,7 @@ async fn good_clicks_are_published_while_the_table_of_rejected_records_takes_not
     assert!(fields["retried"].as_u64().unwrap() >= 500, "{fields}");
     assert!(fields["error"].as_str().unwrap().contains("ThrottlingException"), "{fields}");
 
-    // Once the table takes items again, the redelivered rest of the batch applies nothing twice.
+    // Once the table accepts items again, the redelivered rest of the batch applies nothing twice.
     let answer = invoke(&world.sessionizer(), "s1", &records[1..]).await;
     let counts = answer.records;
     assert_eq!((named(&answer), answer.report.already_applied, counts.rejected, counts.undone), (None, 1, 500, 0));
@@ -103,7 +103,7 @@ async fn good_clicks_are_published_while_the_table_of_rejected_records_takes_not
 }
 
 #[tokio::test]
-async fn record_that_stays_throttled_holds_up_no_other() {
+async fn record_that_stays_throttled_blocks_no_other() {
     let world = World::start().await;
     let stuck = "click-stream/s1/7";
     let (sessionizer, _) = world.faulty(move |call| {
@@ -121,20 +121,20 @@ async fn record_that_stays_throttled_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn write_that_hangs_holds_up_no_other() {
+async fn write_that_hangs_blocks_no_other() {
     let world = World::start().await;
     let (sessionizer, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
         ("BatchWriteItem", 0) => Fault::NoAnswer,
         _ => Fault::None,
     });
     let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", &poison(1, 300)).await;
-    // It took effect, which nobody knows.
+    // The hanging write took effect, but the function cannot know that.
     assert_eq!((named(&answer), answer.records.rejected, answer.records.undone), (Some("1"), 275, 25));
     assert_eq!(world.rejected().await.len(), 300);
 }
 
-/// Good clicks between records that cannot be read, while the first call of `operation` hangs: waits until `happened`, and
-/// lets the call go on.
+/// Invokes the handler with a good click and unreadable records while the first call of `operation` is held, waits
+/// until `happened` completes, then releases the call.
 async fn invoke_while_held(world: &World, operation: &'static str, happened: impl Future<Output = ()>) {
     let (hold, is_there, let_go) = Hold::new();
     let mut hold = Some(Fault::Held(hold));
@@ -203,9 +203,9 @@ async fn rejected_records_get_one_request_at_a_time_until_the_good_clicks_are_do
     assert_eq!((named(&answer), answer.report.applied, answer.records.rejected), (None, 1, 300));
 }
 
-/// Each invocation gets one request through, as far as it can tell, and the next one goes on behind it.
+/// Each invocation gets one request through, and the next invocation continues after it.
 #[tokio::test]
-async fn under_lasting_throttles_each_invocation_keeps_some_records_and_the_next_goes_on_there() {
+async fn under_lasting_throttles_each_invocation_writes_some_records_and_the_next_continues_there() {
     let world = World::start().await;
     let records = poison(1, 100);
     let mut rest = &records[..];
@@ -225,7 +225,7 @@ async fn under_lasting_throttles_each_invocation_keeps_some_records_and_the_next
     assert_eq!(kept, (1..=100).collect::<Vec<_>>());
 }
 
-/// What is written is an item that a person can look up by the position in the log line.
+/// An operator can look up the item by the position in the log line.
 #[tokio::test]
 async fn position_in_the_log_is_the_key_of_the_item() {
     let world = World::start().await;

@@ -5,15 +5,15 @@ use shared::limits::{END_OF_EVENT_TIME_MS, MAX_ATTRIBUTE_BYTES, MAX_USER_ID_CHAR
 
 use crate::world::{ARRIVAL_MS, BEGIN_MS, Sent, World, click_at, invoke, named};
 
-/// More sessions with the largest attributes than an outbox holds.
+/// More sessions with the largest attributes than fit into an outbox.
 const SESSIONS_PER_SHARD: u64 = 25;
 
-/// The longest user id there is: 256 characters of 4 bytes.
+/// The longest possible user id: 256 characters of 4 bytes.
 fn longest_user_id() -> String {
     "🦀".repeat(MAX_USER_ID_CHARS)
 }
 
-/// A click with the largest attributes there are, `ms` milliseconds after [`BEGIN_MS`].
+/// A click with the largest possible attributes, `ms` milliseconds after [`BEGIN_MS`].
 fn largest_click(sequence_number: u64, user: &str, ms: u64) -> Sent {
     let ms = BEGIN_MS + ms;
     let text = "x".repeat(MAX_ATTRIBUTE_BYTES);
@@ -24,7 +24,7 @@ fn largest_click(sequence_number: u64, user: &str, ms: u64) -> Sent {
 }
 
 #[tokio::test]
-async fn longest_user_with_the_largest_attributes_on_the_most_shards_is_committed_and_published() {
+async fn longest_user_id_with_the_largest_attributes_on_the_most_shards_is_committed_and_published() {
     let (world, user) = (World::start().await, longest_user_id());
     let sessionizer = world.sessionizer();
     for shard in 0..=MAX_CURSORS as u64 {
@@ -60,9 +60,9 @@ async fn click_from_beyond_the_clock_skew_does_not_freeze_its_user() {
     assert_eq!(world.published().await[0].session_time, "1973-03-03 09:46:40");
 }
 
-/// 5 records of 900 KiB are 6 MB as base64: what Lambda gives a function at most.
+/// Five records of 900 KiB are 6 MB in base64, Lambda's largest event.
 #[tokio::test]
-async fn event_of_six_megabytes_is_processed_whatever_its_records_hold() {
+async fn event_of_six_megabytes_is_processed_whatever_its_records_contain() {
     let world = World::start().await;
     let filling = 900 * 1_024;
     let user = |n| format!("user{n}");

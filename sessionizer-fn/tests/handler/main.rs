@@ -1,4 +1,4 @@
-//! The sessionizer's handler over real SDK clients and embedded servers: what design section 5 asks of one handler.
+//! The sessionizer's handler with real SDK clients and embedded servers: what design section 5 requires of a handler.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! Invocations at the same time, on one shard or on several.
+//! Concurrent invocations, on one shard or several.
 
 use std::pin::pin;
 
@@ -29,7 +29,7 @@ impl Slow {
         Self { sessionizer, http, is_there, let_go }
     }
 
-    /// Invokes it on shard `s1` and has `others` act between its decision and its commit.
+    /// Invokes it on shard `s1` and runs `others` between its decision and its commit.
     async fn invoke_while(self, others: impl Future<Output = ()>, clicks: &[Sent]) -> HandlerOutput<Report> {
         let mut invocation = pin!(invoke(&self.sessionizer, "s1", clicks));
         tokio::select! {
@@ -43,7 +43,7 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn lost_race_is_computed_again_over_the_winners_state() {
+async fn loser_of_a_race_decides_again_over_the_winners_state() {
     let world = World::start().await;
     invoke(&world.sessionizer(), "s0", &[click(1, "a", 100_000)]).await;
     let slow = Slow::of(&world);
@@ -53,18 +53,18 @@ async fn lost_race_is_computed_again_over_the_winners_state() {
     };
     let answer = slow.invoke_while(winner, &[click(1, "a", 115_000)]).await;
     assert_eq!((named(&answer), answer.report.lost_races, answer.report.applied), (None, 1, 1));
-    assert_eq!(http.calls_of("BatchGetItem"), 1, "the failed condition brings the current item along");
+    assert_eq!(http.calls_of("BatchGetItem"), 1, "the failed condition returns the current item");
     let state = world.state("a").await;
     assert_eq!((state.sessions.ordinal, state.sessions.current.start.ms()), (1, BEGIN_MS + 115_000));
     assert_eq!(state.sessions.previous.unwrap().event_count, 2);
-    // Over the state that was read first, 115 000 would have closed session 0 with one click.
+    // Over the state read first, the click at 115 000 would have closed session 0 with one click.
     assert!(world.published().await.iter().all(|boundary| {
         !matches!(boundary.status, Some(shared::session_rule::Status::Closed { event_count: 1, .. }))
     }));
 }
 
 #[tokio::test]
-async fn two_invocations_that_both_find_a_new_user_make_one_state() {
+async fn two_invocations_with_the_same_new_user_create_one_state() {
     let world = World::start().await;
     let winner = async {
         invoke(&world.sessionizer(), "s2", &[click(1, "a", 100_000)]).await;
@@ -77,7 +77,7 @@ async fn two_invocations_that_both_find_a_new_user_make_one_state() {
 }
 
 #[tokio::test]
-async fn copy_of_a_batch_that_outlives_its_successor_changes_nothing() {
+async fn invocation_that_outlives_its_successors_changes_nothing() {
     let world = World::start().await;
     let clicks = [click(1, "a", 100_000), click(2, "a", 120_000), click(3, "a", 121_000)];
     let successors = async {
@@ -91,7 +91,7 @@ async fn copy_of_a_batch_that_outlives_its_successor_changes_nothing() {
 }
 
 #[tokio::test]
-async fn user_on_two_shards_at_once_loses_no_click() {
+async fn user_on_two_shards_concurrently_loses_no_click() {
     let world = World::start().await;
     let (one, two) = (world.sessionizer(), world.sessionizer());
     let shard = async |sessionizer, name: &str, offset: u64| {
@@ -118,7 +118,7 @@ async fn concurrent_batches_of_one_shard_keep_a_cursor_for_each_partition_key_th
         let (number, _, data) = click(n, "a", ms);
         (number, key.to_owned(), data)
     };
-    // With several batches of a shard at once, the one with the higher numbers may well come first.
+    // With concurrent batches of a shard, the one with the higher sequence numbers may finish first.
     invoke(&sessionizer, "s1", &[keyed(5, "device-1", 100_000)]).await;
     let answer = invoke(&sessionizer, "s1", &[keyed(3, "device-2", 101_000)]).await;
     assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0));
@@ -146,7 +146,7 @@ async fn lost_race_reads_the_state_again_where_the_service_shows_no_items() {
     let mut hold = Some(hold);
     let (loser, http) = world.faulty(move |call: &Call| match (call.operation.as_str(), call.number) {
         ("BatchExecuteStatement", _) => Fault::ItemsLeftOut,
-        // Held after it was read, so that the winner commits between the loser's read and its commit.
+        // Held after the read took place, so that the winner commits between the loser's read and its commit.
         ("BatchGetItem", 0) => hold.take().map_or(Fault::None, Fault::ReplyHeld),
         _ => Fault::None,
     });

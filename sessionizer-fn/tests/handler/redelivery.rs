@@ -1,4 +1,4 @@
-//! Batches that come again, whole or cut elsewhere.
+//! Redelivered batches, whole or split differently.
 
 use local_aws::faults::Fault;
 
@@ -18,7 +18,7 @@ async fn redelivered_batch_changes_nothing_and_publishes_its_outbox_again() {
 }
 
 #[tokio::test]
-async fn what_was_committed_but_not_published_is_published_when_the_batch_comes_again() {
+async fn committed_but_unpublished_boundaries_are_published_when_the_batch_is_redelivered() {
     let world = World::start().await;
     let (dying, _) = world.faulty(|call| match call.operation.as_str() {
         "PutRecords" => Fault::AccessDenied,
@@ -35,7 +35,7 @@ async fn what_was_committed_but_not_published_is_published_when_the_batch_comes_
 }
 
 #[tokio::test]
-async fn redelivered_batch_that_brings_new_records_publishes_the_old_outbox_and_the_new_one() {
+async fn redelivered_batch_with_new_records_publishes_the_old_outbox_and_the_new_one() {
     let world = World::start().await;
     let (dying, _) = world.faulty(|call| match call.operation.as_str() {
         "PutRecords" => Fault::AccessDenied,
@@ -50,7 +50,7 @@ async fn redelivered_batch_that_brings_new_records_publishes_the_old_outbox_and_
 }
 
 #[tokio::test]
-async fn batch_cut_elsewhere_applies_each_click_once() {
+async fn overlapping_redeliveries_apply_each_click_once() {
     let world = World::start().await;
     let clicks: Vec<_> = (0..10).map(|n| click(n + 1, ["a", "b"][n as usize % 2], 100_000 + 3_000 * n)).collect();
     let sessionizer = world.sessionizer();
@@ -63,7 +63,7 @@ async fn batch_cut_elsewhere_applies_each_click_once() {
 }
 
 #[tokio::test]
-async fn record_given_twice_in_one_batch_counts_once() {
+async fn record_duplicated_within_a_batch_counts_once() {
     let world = World::start().await;
     let clicks = [click(1, "a", 100_000), click(1, "a", 100_000), click(2, "a", 101_000)];
     invoke(&world.sessionizer(), "s1", &clicks).await;
@@ -80,7 +80,7 @@ async fn late_click_is_counted_once() {
 }
 
 #[tokio::test]
-async fn shard_of_the_same_name_in_another_stream_has_a_cursor_of_its_own() {
+async fn shard_of_the_same_name_in_another_stream_has_its_own_cursor() {
     let world = World::start().await;
     let sessionizer = world.sessionizer();
     invoke(&sessionizer, "one/shardId-000000000000", &[click(100, "a", 100_000)]).await;

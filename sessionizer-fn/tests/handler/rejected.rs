@@ -1,4 +1,4 @@
-//! Records that cannot be read, and states that must not be touched.
+//! Unreadable records, and states that must not be touched.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn poison(sequence_number: u64, bytes: &[u8]) -> Sent {
 }
 
 #[tokio::test]
-async fn rejected_record_is_kept_with_its_reason_and_holds_up_nobody() {
+async fn rejected_record_is_kept_with_its_reason_and_blocks_no_other() {
     let world = World::start().await;
     let records = [click(1, "a", 100_000), poison(2, b"\xff\x00{"), click(3, "a", 101_000)];
     for _delivery in 0..2 {
@@ -34,7 +34,7 @@ async fn rejected_record_is_kept_with_its_reason_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn rejected_record_larger_than_an_item_is_cut_and_its_length_kept() {
+async fn rejected_record_larger_than_an_item_is_truncated_and_its_length_kept() {
     let world = World::start().await;
     let records: Vec<_> = (1..=3).map(|n| poison(n, &vec![b'x'; 1_000_000])).collect();
     assert_eq!(named(&invoke(&world.sessionizer(), "s1", &records).await), None);
@@ -45,7 +45,7 @@ async fn rejected_record_larger_than_an_item_is_cut_and_its_length_kept() {
 }
 
 #[tokio::test]
-async fn more_rejected_records_than_one_request_takes_are_all_kept_even_when_throttled() {
+async fn rejected_records_beyond_one_request_are_all_kept_even_when_throttled() {
     let world = World::start().await;
     let (throttled, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
         ("BatchWriteItem", 0) => Fault::PartsThrottled(vec![0, 7, 24]),
@@ -58,7 +58,7 @@ async fn more_rejected_records_than_one_request_takes_are_all_kept_even_when_thr
 }
 
 #[tokio::test]
-async fn rejected_record_that_cannot_be_kept_is_not_done() {
+async fn rejected_record_that_cannot_be_written_is_not_done() {
     let world = World::start().await;
     let (denied, _) = world.faulty(|call| match call.operation.as_str() {
         "BatchWriteItem" => Fault::AccessDenied,
@@ -70,7 +70,7 @@ async fn rejected_record_that_cannot_be_kept_is_not_done() {
 }
 
 #[tokio::test]
-async fn state_of_an_unknown_schema_fails_closed_and_is_left_as_it_is() {
+async fn state_with_an_unknown_schema_fails_closed_and_is_left_unchanged() {
     let world = World::start().await;
     let strange = AttributeValue::N("2".to_owned());
     let put = world.embedded.dynamodb().put_item().table_name("session-state");

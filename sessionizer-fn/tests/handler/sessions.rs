@@ -1,4 +1,4 @@
-//! Nothing goes wrong here.
+//! Processing without faults.
 
 use crate::world::{BEGIN_MS, World, click, invoke, named};
 
@@ -32,7 +32,7 @@ async fn boundaries_carry_the_version_of_the_state_they_come_from() {
 }
 
 #[tokio::test]
-async fn every_session_of_a_user_is_published_however_many_a_batch_has() {
+async fn every_session_of_a_user_is_published_even_if_a_batch_has_hundreds() {
     let world = World::start().await;
     let clicks: Vec<_> = (0..400).map(|n| click(n + 1, "a", 100_000 + 20_000 * n)).collect();
     let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
@@ -45,7 +45,7 @@ async fn every_session_of_a_user_is_published_however_many_a_batch_has() {
 }
 
 #[tokio::test]
-async fn more_users_than_one_request_takes_are_all_done() {
+async fn users_beyond_one_request_are_all_done() {
     let world = World::start().await;
     let clicks: Vec<_> = (0..260).map(|n| click(n + 1, &format!("user{n}"), 100_000 + n)).collect();
     let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
@@ -54,7 +54,7 @@ async fn more_users_than_one_request_takes_are_all_done() {
 }
 
 #[tokio::test]
-async fn first_session_is_left_out_when_it_is_to_be_skipped() {
+async fn first_session_is_left_out_if_configured() {
     let world = World::start().await;
     let sessionizer = world.sessionizer_with(&[("FIRST_SESSION", "skip")]);
     invoke(&sessionizer, "s1", &[click(1, "a", 100_000), click(2, "a", 120_000), click(3, "b", 120_000)]).await;
@@ -62,7 +62,7 @@ async fn first_session_is_left_out_when_it_is_to_be_skipped() {
 }
 
 #[tokio::test]
-async fn odd_attributes_never_cost_a_click_and_are_counted() {
+async fn bad_attributes_never_reject_a_click_and_are_counted() {
     let world = World::start().await;
     let json = format!(
         r#"{{"user_id":"a","event_timestamp":{BEGIN_MS}.0,"event_name":404,"event_type":"{}","device_type":["mobile"]}}"#,
@@ -78,7 +78,7 @@ async fn odd_attributes_never_cost_a_click_and_are_counted() {
 }
 
 #[tokio::test]
-async fn event_that_is_not_lambdas_is_an_error() {
+async fn event_without_a_valid_sequence_number_is_an_error() {
     let world = World::start().await;
     let event = serde_json::json!({"Records": [{"kinesis": {"data": "", "approximateArrivalTimestamp": 1.0, "sequenceNumber": "x"}, "eventID": "s:1", "eventSourceARN": "arn:aws:kinesis:r:1:stream/s"}]});
     let time = kinesis_function::time_budget::TimeBudget::until(u64::MAX / 2_000);

@@ -1,4 +1,4 @@
-//! Streams and tables of the template, handlers over them, and a look at what they left behind.
+//! The template's streams and tables, sessionizers that use them, and access to the results.
 
 use kinesis_function::config::Settings;
 use std::collections::BTreeMap;
@@ -22,7 +22,8 @@ use shared::boundary::Boundary;
 pub const ARRIVAL_MS: i64 = 1_721_390_500_000;
 pub const NOW_MS: u64 = 1_721_390_600_000;
 
-/// From where most tests count, in Unix milliseconds: a day before the records arrive, so that none is from the future.
+/// The origin of most tests' times, in Unix milliseconds: a day before the records arrive, so that none is in the
+/// future.
 pub const BEGIN_MS: u64 = ARRIVAL_MS.unsigned_abs() - 86_400_000;
 
 pub struct World {
@@ -33,12 +34,12 @@ pub struct World {
 /// A record of click-stream: sequence number, partition key, bytes.
 pub type Sent = (u64, String, Vec<u8>);
 
-/// A click of `user`, `ms` milliseconds after [`BEGIN_MS`], its partition key the user.
+/// A click of `user`, `ms` milliseconds after [`BEGIN_MS`], with the user as its partition key.
 pub fn click(sequence_number: u64, user: &str, ms: u64) -> Sent {
     click_at(sequence_number, user, BEGIN_MS + ms)
 }
 
-/// A click of `user` at `ms` in Unix milliseconds, its partition key the user.
+/// A click of `user` at `ms` (Unix milliseconds), with the user as its partition key.
 pub fn click_at(sequence_number: u64, user: &str, ms: u64) -> Sent {
     let json = format!(r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"e{sequence_number}"}}"#);
     (sequence_number, user.to_owned(), json.into_bytes())
@@ -57,12 +58,12 @@ impl World {
         self.sessionizer_with(&[])
     }
 
-    /// A sessionizer with these variables in place of the template's.
+    /// A sessionizer with these variables overriding the template's.
     pub fn sessionizer_with(&self, variables: &[(&str, &str)]) -> Sessionizer {
         Sessionizer::new(self.config(variables), &self.embedded.dynamodb(), &self.embedded.kinesis())
     }
 
-    /// A sessionizer whose calls go as `plan` has it.
+    /// A sessionizer whose calls fail according to `plan`.
     pub fn faulty(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> (Sessionizer, FaultyHttpClient) {
         let config = self.embedded.client_config();
         let http = FaultyHttpClient::new(config.http_client().unwrap(), plan);
@@ -121,7 +122,7 @@ impl World {
     }
 }
 
-/// The deployed configuration of clients, for a `plan` that lets no call through.
+/// The deployed client configuration, for a `plan` that lets no call through.
 pub fn offline(plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
     let variables =
         ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name.to_owned(), "x".to_owned()));
@@ -136,12 +137,12 @@ pub fn config() -> Config {
     Config::from_variables(template.function("SessionizerFunction").unwrap().environment.clone()).unwrap()
 }
 
-/// Invokes the handler with `records` of `shard` and ten seconds' time.
+/// Invokes the handler with `records` of `shard` and a budget of ten seconds.
 pub async fn invoke(sessionizer: &Sessionizer, shard: &str, records: &[Sent]) -> HandlerOutput<Report> {
     invoke_for(Duration::from_secs(10), sessionizer, shard, records).await
 }
 
-/// Invokes the handler, which must answer after `time` at the latest.
+/// Invokes the handler with a budget of `time`.
 pub async fn invoke_for(
     time: Duration,
     sessionizer: &Sessionizer,

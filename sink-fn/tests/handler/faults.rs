@@ -1,4 +1,4 @@
-//! Throttles, lost replies, refusals and what cannot be read.
+//! Throttles, lost replies, refusals, unreadable records and foreign items.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use local_aws::faults::Fault;
 use crate::world::{OPEN, World, boundary, bytes, closed, invoke, invoke_for, named};
 
 #[tokio::test]
-async fn throttled_statements_are_tried_again_and_the_others_are_not() {
+async fn only_throttled_statements_are_retried() {
     let world = World::start().await;
     let (sink, http) = world.faulty(|call| match call.number {
         0 => Fault::PartsThrottled(vec![0, 24]),
@@ -17,7 +17,7 @@ async fn throttled_statements_are_tried_again_and_the_others_are_not() {
     let boundaries: Vec<_> = (0..30).map(|ordinal| boundary(ordinal, OPEN, 1)).collect();
     let answer = invoke(&sink, &bytes(&boundaries)).await;
     assert_eq!((named(&answer), answer.report.written, answer.report.superseded), (None, 30, 0));
-    assert_eq!(http.calls_of("BatchExecuteStatement"), 4, "25, 5, the throttled two, and those again");
+    assert_eq!(http.calls_of("BatchExecuteStatement"), 4, "25, then 5, then the throttled two, twice");
     assert_eq!(world.table().await.len(), 30);
 }
 
@@ -32,7 +32,7 @@ async fn session_that_stays_throttled_is_not_done_and_all_others_are() {
 }
 
 #[tokio::test]
-async fn write_whose_reply_was_lost_is_found_done() {
+async fn retry_after_a_lost_reply_finds_the_write_done() {
     let world = World::start().await;
     let (sink, _) = world.faulty(|call| if call.number == 0 { Fault::ReplyLost } else { Fault::None });
     let boundaries = [boundary(0, closed(101_000, 2), 3), boundary(1, OPEN, 3)];
@@ -42,7 +42,7 @@ async fn write_whose_reply_was_lost_is_found_done() {
 }
 
 #[tokio::test]
-async fn refused_write_is_not_done_and_not_asked_for_again() {
+async fn refused_write_is_neither_done_nor_retried() {
     let world = World::start().await;
     let (sink, http) = world.faulty(|call| match call.operation.as_str() {
         "BatchExecuteStatement" => Fault::AccessDenied,
@@ -53,7 +53,7 @@ async fn refused_write_is_not_done_and_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn boundary_whose_place_a_foreign_item_takes_is_rejected_and_blocks_nothing() {
+async fn boundary_whose_key_a_foreign_item_has_is_rejected_and_blocks_nothing() {
     for (version, shows_items) in [(None, true), (Some("new"), true), (None, false), (Some("new"), false)] {
         let world = World::start().await;
         let (sink, _) = world.faulty(move |_| if shows_items { Fault::None } else { Fault::ItemsLeftOut });
@@ -71,7 +71,7 @@ async fn boundary_whose_place_a_foreign_item_takes_is_rejected_and_blocks_nothin
         let answer = invoke(&sink, &bytes(&boundaries)).await;
         assert_eq!((named(&answer), answer.report.written, answer.records.rejected), (None, 1, 2));
         assert_eq!(answer.report.superseded, 0);
-        assert_eq!(world.item("u_0").await, before, "it stays as it is");
+        assert_eq!(world.item("u_0").await, before, "the foreign item is unchanged");
         let rejected = world.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap();
         let rejected = rejected.items.unwrap();
         assert_eq!(rejected.len(), 2, "both records of that session");
@@ -97,7 +97,7 @@ async fn refusals_of_a_thousand_sessions_are_one_log_line_without_a_user() {
 }
 
 #[tokio::test]
-async fn rejected_record_is_kept_and_holds_up_nobody() {
+async fn rejected_record_is_kept_and_blocks_no_other() {
     let world = World::start().await;
     let mut records = bytes(&[boundary(0, OPEN, 1), boundary(1, OPEN, 1)]);
     records.insert(1, br#"{"user_id":"u","session_id":"u_9"}"#.to_vec());
@@ -110,7 +110,7 @@ async fn rejected_record_is_kept_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn rejected_record_that_cannot_be_kept_is_not_done() {
+async fn rejected_record_that_cannot_be_written_is_not_done() {
     let world = World::start().await;
     let (sink, _) = world.faulty(|call| match call.operation.as_str() {
         "BatchWriteItem" => Fault::AccessDenied,
@@ -133,7 +133,7 @@ async fn rejected_table_that_stays_throttled_blocks_no_session_beside_a_foreign_
     let key = aws_sdk_dynamodb::types::AttributeValue::S("u_0".to_owned());
     world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", key).send().await.unwrap();
     let logs = local_aws::CapturedLogs::start();
-    // The second one takes two rounds: an update first, then an insert.
+    // The second boundary takes two rounds: an update, then an insert.
     let boundaries = [boundary(0, OPEN, 1), boundary(1, closed(101_000, 2), 1)];
     let answer = invoke_for(Duration::from_secs(2), &sink, &bytes(&boundaries)).await;
     assert_eq!((named(&answer), answer.report.written, answer.records.rejected), (Some("1"), 1, 0));

@@ -1,4 +1,4 @@
-//! The sink's handler over a real SDK client and an embedded DynamoDB: idempotent, indifferent to order, nothing lost.
+//! The sink's handler with a real SDK client and an embedded DynamoDB: idempotent, independent of order, lossless.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 

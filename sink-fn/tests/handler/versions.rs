@@ -1,4 +1,4 @@
-//! The highest version of a session wins, whatever the order.
+//! The highest version of a session wins, in any order.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use shared::session_rule::Status;
 use crate::world::{NOW_MS, OPEN, World, boundary, bytes, closed, invoke, named};
 
 #[tokio::test]
-async fn boundarys_fields_become_one_attribute_each() {
+async fn each_field_of_a_boundary_becomes_an_attribute() {
     let world = World::start().await;
     let answer = invoke(&world.sink(), &bytes(&[boundary(0, closed(103_000, 4), 7)])).await;
     assert_eq!((named(&answer), answer.report.written), (None, 1));
@@ -36,7 +36,7 @@ async fn boundarys_fields_become_one_attribute_each() {
 }
 
 #[tokio::test]
-async fn newest_boundary_of_a_batch_is_written_and_the_others_are_done_with_it() {
+async fn newest_boundary_of_a_batch_is_written_and_settles_the_others() {
     let world = World::start().await;
     let boundaries = [boundary(0, OPEN, 5), boundary(0, closed(101_000, 2), 9), boundary(0, OPEN, 7)];
     let answer = invoke(&world.sink(), &bytes(&boundaries)).await;
@@ -56,7 +56,7 @@ async fn redelivered_batch_writes_nothing() {
 }
 
 #[tokio::test]
-async fn session_that_goes_on_after_all_loses_its_summary() {
+async fn reopened_session_loses_its_summary() {
     let world = World::start().await;
     invoke(&world.sink(), &bytes(&[boundary(0, closed(101_000, 2), 5)])).await;
     invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 6)])).await;
@@ -68,7 +68,7 @@ async fn session_that_goes_on_after_all_loses_its_summary() {
 }
 
 #[tokio::test]
-async fn retracted_session_stays_as_a_tombstone_for_a_day_so_that_no_straggler_brings_it_back() {
+async fn tombstone_of_a_retracted_session_outlasts_stragglers_for_a_day() {
     let world = World::start().await;
     invoke(&world.sink(), &bytes(&[boundary(1, Status::Retracted, 8)])).await;
     let expires_at = AttributeValue::N((NOW_MS / 1_000 + 86_400).to_string());
@@ -79,7 +79,7 @@ async fn retracted_session_stays_as_a_tombstone_for_a_day_so_that_no_straggler_b
 }
 
 #[tokio::test]
-async fn session_begun_anew_under_a_retracted_ordinal_does_not_expire() {
+async fn new_session_with_a_retracted_ordinal_does_not_expire() {
     let world = World::start().await;
     invoke(&world.sink(), &bytes(&[boundary(1, Status::Retracted, 8)])).await;
     invoke(&world.sink(), &bytes(&[boundary(1, OPEN, 9)])).await;
@@ -88,7 +88,7 @@ async fn session_begun_anew_under_a_retracted_ordinal_does_not_expire() {
 }
 
 #[tokio::test]
-async fn flink_jobs_boundary_is_taken_as_it_is_and_gives_way_to_any_version() {
+async fn boundary_of_the_flink_job_is_accepted_and_superseded_by_any_version() {
     let world = World::start().await;
     let flink = |time: u64| {
         format!(r#"{{"user_id":"u","session_timestamp":{time},"session_time":"2024-07-19 12:00:13","session_id":"u_0","event_type":"click","device_type":null}}"#).into_bytes()
@@ -97,7 +97,7 @@ async fn flink_jobs_boundary_is_taken_as_it_is_and_gives_way_to_any_version() {
     let item = world.item("u_0").await.unwrap();
     assert_eq!(item["version"], AttributeValue::N("0".to_owned()));
     assert!(!item.contains_key("status") && !item.contains_key("device_type"));
-    assert_eq!(invoke(&world.sink(), &[flink(1)]).await.report.superseded, 1, "of equal versions the first one stays");
+    assert_eq!(invoke(&world.sink(), &[flink(1)]).await.report.superseded, 1, "of equal versions, the first one wins");
     invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 1)])).await;
     assert_eq!(world.session("u_0").await, boundary(0, OPEN, 1));
 }
@@ -113,7 +113,7 @@ async fn sessions_of_a_user_are_found_by_the_index() {
     assert_eq!(found.count, 2);
 }
 
-/// Boundaries of three sessions, each version once and in any order.
+/// Boundaries of three sessions with distinct versions, in any order.
 fn shuffled_boundaries() -> impl Strategy<Value = Vec<Boundary>> {
     let status = prop_oneof![
         Just(OPEN),
@@ -162,7 +162,7 @@ fn boundaries_in_any_order_cut_anywhere_and_repeated_leave_the_highest_version_o
 }
 
 #[tokio::test]
-async fn session_expires_so_many_days_after_its_last_change_where_a_retention_is_set() {
+async fn session_expires_after_the_retention_counted_from_its_last_change() {
     let world = World::start().await;
     let expires_at = async |session: &str| world.item(session).await.unwrap().remove("expires_at");
     let after_days = |days: u64| Some(AttributeValue::N((NOW_MS / 1_000 + days * 86_400).to_string()));
@@ -171,9 +171,9 @@ async fn session_expires_so_many_days_after_its_last_change_where_a_retention_is
     assert_eq!(expires_at("u_0").await, after_days(90), "inserted");
     invoke(&sink, &bytes(&[boundary(0, closed(101_000, 2), 6), boundary(1, Status::Retracted, 6)])).await;
     assert_eq!(expires_at("u_0").await, after_days(90), "updated");
-    assert_eq!(expires_at("u_1").await, after_days(1), "a tombstone has its own time");
+    assert_eq!(expires_at("u_1").await, after_days(1), "a tombstone has its own retention");
     invoke(&world.sink(), &bytes(&[boundary(0, OPEN, 7)])).await;
-    assert_eq!(expires_at("u_0").await, None, "kept for ever");
+    assert_eq!(expires_at("u_0").await, None, "kept forever");
 }
 
 /// DynamoDB Local leaves the item of a failed condition out of its answer.
@@ -189,7 +189,7 @@ async fn superseded_boundary_is_done_although_the_service_shows_no_items() {
     let after = world.table().await;
     assert_eq!((after["u_0"].clone(), after["u_1"].clone()), (before["u_0"].clone(), before["u_1"].clone()));
     assert_eq!(after["u_2"], older[2]);
-    assert_eq!(http.calls_of("BatchExecuteStatement"), 4, "insert or update, the other, update again, confirm");
+    assert_eq!(http.calls_of("BatchExecuteStatement"), 4, "insert or update, the other one, update again, confirm");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tables of the template, handlers over them, and a look at what they left behind.
+//! The template's tables, sinks that use them, and access to the results.
 
 use kinesis_function::config::Settings;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub fn closed(end_ms: u64, event_count: u64) -> Status {
     Status::Closed { end: EventTime::from_ms(end_ms).unwrap(), event_count }
 }
 
-/// Session `ordinal` of user `u`, begun at 100 000, as it stood at `version`.
+/// Session `ordinal` of user `u`, started at 100 000 ms, at `version`.
 pub fn boundary(ordinal: u64, status: Status, version: u64) -> Boundary {
     let attributes = Attributes { event_name: Some(format!("at {version}").into()), ..Attributes::default() };
     let start = EventTime::from_ms(100_000).unwrap();
@@ -65,7 +65,7 @@ impl World {
         Sink::new(config, &self.embedded.dynamodb())
     }
 
-    /// A sink whose calls go as `plan` has it.
+    /// A sink whose calls fail according to `plan`.
     pub fn faulty(&self, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> (Sink, FaultyHttpClient) {
         let config = self.embedded.client_config();
         let http = FaultyHttpClient::new(config.http_client().unwrap(), plan);
@@ -91,12 +91,12 @@ impl World {
     }
 }
 
-/// Invokes the handler with these records and ten seconds' time.
+/// Invokes the handler with these records and a budget of ten seconds.
 pub async fn invoke(sink: &Sink, records: &[Vec<u8>]) -> HandlerOutput<Report> {
     invoke_for(Duration::from_secs(10), sink, records).await
 }
 
-/// Invokes the handler, which must answer after `time` at the latest. Sequence numbers count from 1.
+/// Invokes the handler with a budget of `time`. Sequence numbers count from 1.
 pub async fn invoke_for(time: Duration, sink: &Sink, records: &[Vec<u8>]) -> HandlerOutput<Report> {
     let records = records.iter().enumerate().map(|(index, data)| HandMadeRecord {
         sequence_number: (index + 1).to_string(),
