@@ -17,7 +17,8 @@ pub fn boundary_line(data: &[u8]) -> String {
     match boundary.status {
         Some(Status::Closed { end, event_count }) => {
             let seconds = end.ms_since(boundary.session_timestamp) / 1_000;
-            format!("  {session_id:<9} closed   {event_count} clicks in {seconds} s")
+            let clicks = if event_count == 1 { "click" } else { "clicks" };
+            format!("  {session_id:<9} closed   {event_count} {clicks} in {seconds} s")
         }
         Some(Status::Retracted) => format!("  {session_id:<9} merged into the previous session"),
         _ => format!("  {session_id:<9} started  {session_time}  {event} on {device}"),
