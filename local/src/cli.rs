@@ -18,7 +18,7 @@ Exit status:
 
 /// Sessionizes clicks locally: both Lambda functions, with embedded streams and tables, in one process.
 ///
-/// It never calls an AWS account. Without a command, it runs a walkthrough: a few minutes of generated clicks in a few
+/// It never calls an AWS account. Without a command, it runs a demo: a few minutes of generated clicks in 15
 /// seconds.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = EXIT_STATUS)]

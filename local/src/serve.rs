@@ -66,8 +66,8 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
 }
 
 const NEXT: &str = "\
-echo '{\"user_id\":\"user7\",\"event_timestamp\":\"1721390000000\",\"event_name\":\"search\"}' |
-    aws kinesis put-record --stream-name click-stream --partition-key user7 --data fileb:///dev/stdin
+echo '{\"user_id\":\"user0\",\"event_timestamp\":\"1721390000000\",\"event_name\":\"search\"}' |
+    aws kinesis put-record --stream-name click-stream --partition-key user0 --data fileb:///dev/stdin
 cargo lambda watch                # compiles on the first call; then, in a third terminal with the same exports:
 cargo lambda invoke sessionizer-fn --data-file events/clicks.json
 cargo run -p ops -- tables

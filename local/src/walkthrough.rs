@@ -1,4 +1,4 @@
-//! The walkthrough: three users click through a shop for a few minutes of event time, in a few seconds.
+//! The demo: three users click through a shop for a few minutes of event time, in 15 seconds.
 //!
 //! Prints boundaries as they are published to session-stream, and the sessions table at the end.
 

@@ -96,6 +96,22 @@ fn text_is_what_the_documentation_says() {
     assert_eq!(state_text::write(&state), expected);
 }
 
+/// States in this form are stored: a change of the form needs a new schema version, and code that reads the old one.
+#[test]
+fn stored_state_of_schema_version_1_can_be_read() {
+    let text = "ordinal 4 current 50000 51000 3 6:search - - cursor 8:shop/s 1 4959 8 closed 7 3 5 6 2 6:search - -";
+    let number = |value: &str| AttributeValue::N(value.to_owned());
+    let item = [
+        ("user_id", AttributeValue::S("user1".to_owned())),
+        ("version", number("8")),
+        ("schema_version", number("1")),
+        ("state", AttributeValue::S(text.to_owned())),
+    ];
+    let state = decode(&item.map(|(name, value)| (name.to_owned(), value)).into()).expect("schema version 1");
+    assert_eq!((state.version.number(), state.sessions.ordinal, state.sessions.current.event_count), (8, 4, 3));
+    assert_eq!(state.cursors.len(), 1);
+}
+
 #[test]
 fn texts_may_hold_anything_and_grow_by_nothing_but_their_length() {
     let mut state = state();

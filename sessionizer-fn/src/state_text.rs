@@ -83,9 +83,10 @@ fn write_entry(entry: &OutboxEntry, text: &mut String) -> fmt::Result {
 }
 
 fn write_attributes(attributes: &Attributes, text: &mut String) -> fmt::Result {
-    write_text(attributes.event_name.as_deref(), text)?;
-    write_text(attributes.event_type.as_deref(), text)?;
-    write_text(attributes.device_type.as_deref(), text)
+    let Attributes { event_name, event_type, device_type } = attributes;
+    write_text(event_name.as_deref(), text)?;
+    write_text(event_type.as_deref(), text)?;
+    write_text(device_type.as_deref(), text)
 }
 
 fn write_text(value: Option<&str>, text: &mut String) -> fmt::Result {

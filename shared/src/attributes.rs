@@ -19,6 +19,7 @@ impl Attributes {
     /// Total length of the three attributes, in bytes of UTF-8.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
-        [&self.event_name, &self.event_type, &self.device_type].into_iter().flatten().map(SmolStr::len).sum()
+        let Self { event_name, event_type, device_type } = self;
+        [event_name, event_type, device_type].into_iter().flatten().map(SmolStr::len).sum()
     }
 }

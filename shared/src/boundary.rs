@@ -96,14 +96,15 @@ impl Boundary {
             Some(Status::Closed { end, event_count }) => (Some(end), Some(event_count)),
             _ => (None, None),
         };
+        let Attributes { event_name, event_type, device_type } = &self.attributes;
         BoundaryRow {
             user_id: self.user_id.as_str(),
             session_timestamp: self.session_timestamp.ms(),
             session_time: &self.session_time,
             session_id: &self.session_id,
-            event_type: self.attributes.event_type.as_deref(),
-            device_type: self.attributes.device_type.as_deref(),
-            event_name: self.attributes.event_name.as_deref(),
+            event_type: event_type.as_deref(),
+            device_type: device_type.as_deref(),
+            event_name: event_name.as_deref(),
             status: self.status.map(Status::word),
             session_end: session_end.map(EventTime::ms),
             duration_ms: session_end.map(|end| end.ms_since(self.session_timestamp)),

@@ -2,7 +2,11 @@
 use super::*;
 
 fn attributes() -> Attributes {
-    Attributes { event_name: Some("search".into()), event_type: Some("click".into()), device_type: None }
+    Attributes {
+        event_name: Some("search".into()),
+        event_type: Some("click".into()),
+        device_type: Some("desktop".into()),
+    }
 }
 
 fn boundary(status: Status) -> Boundary {
@@ -27,11 +31,11 @@ fn code(json: &str) -> String {
 fn keys_are_in_the_order_of_the_contract() {
     assert_eq!(
         text(&boundary(Status::Open)),
-        r#"{"user_id":"user1","session_timestamp":1721390012345,"session_time":"2024-07-19 11:53:32","session_id":"user1_1","event_type":"click","device_type":null,"event_name":"search","status":"open","version":7}"#
+        r#"{"user_id":"user1","session_timestamp":1721390012345,"session_time":"2024-07-19 11:53:32","session_id":"user1_1","event_type":"click","device_type":"desktop","event_name":"search","status":"open","version":7}"#
     );
     assert_eq!(
         text(&boundary(closed())),
-        r#"{"user_id":"user1","session_timestamp":1721390012345,"session_time":"2024-07-19 11:53:32","session_id":"user1_1","event_type":"click","device_type":null,"event_name":"search","status":"closed","session_end":1721390013345,"duration_ms":1000,"event_count":3,"version":7}"#
+        r#"{"user_id":"user1","session_timestamp":1721390012345,"session_time":"2024-07-19 11:53:32","session_id":"user1_1","event_type":"click","device_type":"desktop","event_name":"search","status":"closed","session_end":1721390013345,"duration_ms":1000,"event_count":3,"version":7}"#
     );
 }
 
@@ -89,8 +93,11 @@ fn bad_attributes_never_reject_a_session() {
     let full = text(&boundary(Status::Open));
     let adjusted = |json: &str| Boundary::decode(json.as_bytes()).expect("a boundary").attributes;
     let long = full.replace("search", &"é".repeat(200)).replace("\"click\"", "404");
-    let expected =
-        Attributes { event_name: Some("é".repeat(128).into()), event_type: Some("404".into()), device_type: None };
+    let expected = Attributes {
+        event_name: Some("é".repeat(128).into()),
+        event_type: Some("404".into()),
+        device_type: Some("desktop".into()),
+    };
     assert_eq!(adjusted(&long), expected);
     assert_eq!(adjusted(&full.replace("null", "[\"mobile\"]")), attributes());
 }

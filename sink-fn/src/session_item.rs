@@ -38,14 +38,14 @@ pub fn encode(boundary: &Boundary, now_ms: u64, retention_days: u64) -> [(&'stat
         _ => (retention_days > 0).then_some(retention_days * SECONDS_PER_DAY),
     };
     let expires_at = kept_seconds.map(|seconds| now_ms / 1_000 + seconds);
-    let attributes = &boundary.attributes;
+    let Attributes { event_name, event_type, device_type } = &boundary.attributes;
     [
         ("user_id", text(Some(boundary.user_id.as_str()))),
         ("session_timestamp", number(Some(boundary.session_timestamp.ms()))),
         ("session_time", text(Some(&boundary.session_time))),
-        ("event_type", text(attributes.event_type.as_deref())),
-        ("device_type", text(attributes.device_type.as_deref())),
-        ("event_name", text(attributes.event_name.as_deref())),
+        ("event_type", text(event_type.as_deref())),
+        ("device_type", text(device_type.as_deref())),
+        ("event_name", text(event_name.as_deref())),
         ("status", text(boundary.status.map(Status::word))),
         ("session_end", number(closed.map(|(end, _)| end.ms()))),
         ("duration_ms", number(closed.map(|(end, _)| end.ms_since(boundary.session_timestamp)))),
