@@ -16,21 +16,10 @@ pub trait Settings: Sized {
     /// # Errors
     /// Names every missing or invalid variable.
     fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        from_variables(variables, Self::read)
+        let mut variables = Variables::new(variables);
+        let settings = Self::read(&mut variables);
+        variables.finish(settings)
     }
-}
-
-/// Applies `read` to `variables`, usually `std::env::vars()`.
-///
-/// # Errors
-/// Names every missing or invalid variable.
-pub fn from_variables<C>(
-    variables: impl IntoIterator<Item = (String, String)>,
-    read: impl FnOnce(&mut Variables) -> C,
-) -> Result<C, ConfigError> {
-    let mut variables = Variables::new(variables);
-    let config = read(&mut variables);
-    variables.finish(config)
 }
 
 /// Variables being read. Faults are collected, so that all of them can be reported at once.

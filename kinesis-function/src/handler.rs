@@ -17,7 +17,7 @@ use crate::time_budget::Timing;
 /// A function with its clients, created once per execution environment.
 ///
 /// A new function is a type that implements this trait, and a `main` on a `current_thread` runtime that awaits
-/// `kinesis_function::runtime::run(Config::read, |config, sdk| MyFunction::new(config, sdk))`:
+/// `kinesis_function::runtime::run(|config: Config, sdk| MyFunction::new(config, sdk))`:
 ///
 /// 1. [`decode`](Self::decode) turns the records into work, and separates those that cannot be decoded.
 /// 2. [`work`](Self::work) does the work. It calls `invocation.done.set_done(index)` for a record once its effects are

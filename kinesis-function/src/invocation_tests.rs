@@ -7,7 +7,7 @@ use shared::rejection::{Reason, Rejection};
 use super::*;
 use crate::logs::captured;
 use crate::rejected_records::RejectedRecord;
-use crate::rejected_table::RejectedTableConfig;
+use crate::rejected_table::{RejectedTable, RejectedTableConfig};
 
 struct Counter {
     rejected: RejectedTable,

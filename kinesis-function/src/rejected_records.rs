@@ -4,7 +4,7 @@
 //! writes, however many records there are, and none quotes a record.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -58,8 +58,8 @@ impl<'r> RejectedRecords<'r> {
         Self { records, room: Semaphore::new(REQUESTS_BESIDE_GOOD_RECORDS), refusals: Mutex::default() }
     }
 
-    /// Records that the work rejected. The work waits for them, so all requests may run concurrently from the start.
-    pub(crate) fn instead_of_work(records: Vec<RejectedRecord<'r>>) -> Self {
+    /// Records that the work rejected. The good ones are done by then, so all requests may run concurrently.
+    pub(crate) fn after_good_records(records: Vec<RejectedRecord<'r>>) -> Self {
         let rejected = Self::beside_good_records(records);
         rejected.good_records_are_done();
         rejected
@@ -97,8 +97,11 @@ impl<'r> RejectedRecords<'r> {
 /// or retried. Call it once, after the writes have ended or were dropped.
 ///
 /// Returns the number of records written.
-pub(crate) fn log(rejected: &[Arc<RejectedRecords<'_>>], done: &DoneRecords) -> u64 {
-    let records = rejected.iter().flat_map(|rejected| rejected.records());
+pub(crate) fn log<'i, 'r: 'i>(
+    rejected: impl Iterator<Item = &'i RejectedRecords<'r>> + Clone,
+    done: &DoneRecords,
+) -> u64 {
+    let records = rejected.clone().flat_map(|rejected| rejected.records());
     let (written, unwritten): (Vec<_>, Vec<_>) = records.partition(|rejected| done.is_done(rejected.index));
     let mut by_reason: BTreeMap<Reason, Vec<&RejectedRecord<'_>>> = BTreeMap::new();
     for rejected in &written {

@@ -20,7 +20,7 @@ use serde::de::IgnoredAny;
 use tokio::time::timeout;
 
 use crate::aws::sdk_config;
-use crate::config::{self, ConfigError, Variables};
+use crate::config::{ConfigError, Settings};
 use crate::event::Event;
 use crate::event_error::EventError;
 use crate::handler::Handler;
@@ -36,17 +36,13 @@ const NOTHING: &[u8] = b"null";
 /// unresponsive service must not delay the first batch.
 const WARM_UP_TIME: Duration = Duration::from_millis(500);
 
-/// Runs a function until its execution environment ends. `read` reads its settings from the environment variables;
-/// `make` builds its handler from the settings and the client configuration.
+/// Runs a function until its execution environment ends. Its settings come from the environment variables; `make` builds
+/// its handler from the settings and the client configuration.
 ///
 /// Logs every error as one line before it returns.
-pub async fn run<C, H: Handler>(
-    read: impl FnOnce(&mut Variables) -> C,
-    make: impl FnOnce(C, &SdkConfig) -> H,
-) -> ExitCode {
+pub async fn run<C: Settings, H: Handler>(make: impl FnOnce(C, &SdkConfig) -> H) -> ExitCode {
     logs::init();
-    let config = config::from_variables(env::vars(), read);
-    let (config, sdk) = match ConfigError::both(config, sdk_config(env::vars())) {
+    let (config, sdk) = match ConfigError::both(C::from_variables(env::vars()), sdk_config(env::vars())) {
         Ok(both) => both,
         Err(error) => {
             tracing::error!(%error, "cannot start");

@@ -82,9 +82,9 @@ impl fmt::Debug for LimitedConnector {
 
 impl HttpConnector for LimitedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (inner, verdict) = (self.inner.clone(), self.shared.verdict(&request, Instant::now()));
+        let (inner, decision) = (self.inner.clone(), self.shared.decide(&request, Instant::now()));
         HttpConnectorFuture::new(async move {
-            match verdict {
+            match decision {
                 Decision::Taken => inner.call(request).await,
                 Decision::Refused => Ok(error(400, PUT_THROTTLED, "The level of configured throughput was exceeded")),
                 Decision::PartsRefused(parts) => refuse_parts(&inner, request, &parts, PUT_THROTTLED).await,
@@ -103,7 +103,7 @@ enum Decision {
 }
 
 impl Shared {
-    fn verdict(&self, request: &HttpRequest, now: Instant) -> Decision {
+    fn decide(&self, request: &HttpRequest, now: Instant) -> Decision {
         let operation = operation(request).to_owned();
         if !matches!(operation.as_str(), "BatchWriteItem" | "BatchExecuteStatement") {
             return Decision::Taken;

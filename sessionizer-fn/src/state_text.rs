@@ -9,7 +9,7 @@
 //! * In an outbox `open` and `retracted`: version, ordinal, start, attributes; `closed` has end and event count after
 //!   start.
 //!
-//! A text from outside, an attribute or a key, has its length in bytes before it, or is `-` where there is none:
+//! A text from outside, an attribute or a key, has its length in bytes before it, or is `-` if absent:
 //! nothing in it needs to be escaped, so none can make an item larger than its limits add up to. Reading takes what
 //! writing gives, and nothing else.
 

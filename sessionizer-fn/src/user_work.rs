@@ -34,7 +34,7 @@ pub struct UserWork {
 enum UserPhase {
     /// The state is to be read.
     Unread,
-    /// The next step is to be decided over the stored state; `None` where there is none.
+    /// The next step is to be decided over the stored state; `None` if the user has no state.
     Undecided(Option<Box<CommittedState>>),
     /// A commit is to be tried.
     Committing(Box<ProposedCommit>),
