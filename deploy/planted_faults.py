@@ -22,6 +22,17 @@ FAULTS = {
         "- {AttributeName: user_id, KeyType: HASH}\n\n", "- {AttributeName: user, KeyType: HASH}\n\n", "KeySchema"),
     "a wildcard in a policy": (
         "Resource: !GetAtt RejectedRecords.Arn", 'Resource: "*"', "every resource"),
+    "a grace as short as the batching window": (
+        '["5", "10", "15", "30", "60"]', '["5", "10", "15", "30"]',
+        "accept a CloseGraceSeconds of 60 with a ClickBatchingWindowSeconds of 60"),
+    "a batching window without a rule": (
+        "AllowedValues: [1, 2, 5, 10,", "AllowedValues: [1, 2, 5, 6, 10,", "with a ClickBatchingWindowSeconds of 6"),
+    "a schedule with the role of a function": (
+        "OmitName: true", "OmitName: true\n            RoleArn: !GetAtt SinkRole.Arn", "does not allow exactly to invoke"),
+    "a schedule whose event the function does not know": (
+        """Input: '{"sweep":{}}'""", """Input: '{"sweeps":{}}'""", "its input is not"),
+    "a schedule that retries": (
+        "RetryPolicy: {MaximumRetryAttempts: 0,", "RetryPolicy: {MaximumRetryAttempts: 9,", "it retries"),
     "a dashboard that is not JSON": (
         '"widgets": [', '"widgets": [,', "cannot parse its body"),
     "a dashboard with an undefined reference": (

@@ -23,7 +23,8 @@ SESSIONS = PROJECT / "testdata" / "walk.sessions.ndjson"
 
 STACK = "sessionizer"  # stack_name in samconfig.toml
 EXISTING = "shop-clicks"  # a stream that does not belong to the stack
-TABLES = ["SessionsTableName", "SessionStateTableName", "RejectedRecordsTableName"]  # the outputs with their names
+# The outputs with the names of the tables.
+TABLES = ["SessionsTableName", "StateLogTableName", "SessionStateTableName", "RejectedRecordsTableName"]
 RECORDS_PER_PUT = 500  # the limit of PutRecords
 DONE_WITHIN_SECONDS = 180
 OTHER_GAP_SECONDS = 3600

@@ -33,11 +33,16 @@ OTHERWISE = {
     "SessionRetentionDays": "365",
     "AlarmEmail": "on-call@example.com",
     "NoClicksAlarmMinutes": "0",
+    "SweepState": "DISABLED",
     "LogLevel": "DEBUG",
 }
 
 # The only actions that policies can allow on every resource: they do not support resource-level permissions.
 WITHOUT_RESOURCES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+SWEEP = '{"sweep":{}}'  # the event that the sessionizer knows
+
+FEW_SECONDS = 3  # by which the grace must exceed the batching window: an invocation, and clicks that arrive unevenly
 
 MAX_ALARM_DESCRIPTION = 1024  # characters, the limit of PutMetricAlarm
 DASHBOARD_WIDTH = 24  # units
@@ -76,9 +81,48 @@ def linted(template):
 def own_rules(template):
     """Faults that the linters do not look for, each as a sentence."""
     resources = template["Resources"]
+    yield from grace_rule(template)
     yield from wildcards(resources)
+    yield from schedules(resources)
     yield from alarms(resources)
     yield from dashboards(resources)
+
+
+def grace_rule(template):
+    """Pairs of values that the rules wrongly accept or refuse: the grace must exceed the window by a few seconds."""
+    window, grace = "ClickBatchingWindowSeconds", "CloseGraceSeconds"
+    parameters = template["Parameters"]
+    defaults = {name: str(parameter["Default"]) for name, parameter in parameters.items()}
+    assertions = [assertion["Assert"] for rule in template["Rules"].values() if "RuleCondition" not in rule
+                  for assertion in rule["Assertions"]]
+    for seconds in parameters[window]["AllowedValues"]:
+        for allowed in parameters[grace]["AllowedValues"]:
+            values = {**defaults, window: str(seconds), grace: str(allowed)}
+            accepted = all(holds(assertion, values) for assertion in assertions)
+            if accepted != (allowed - seconds >= FEW_SECONDS):
+                verdict = "accept" if accepted else "refuse"
+                yield f"the rules {verdict} a {grace} of {allowed} with a {window} of {seconds}"
+
+
+def holds(condition, values):
+    """Whether a rule's condition is true for these values of the parameters."""
+    [(function, argument)] = condition.items()
+    match function:
+        case "Fn::And":
+            return all(holds(part, values) for part in argument)
+        case "Fn::Or":
+            return any(holds(part, values) for part in argument)
+        case "Fn::Not":
+            return not holds(argument[0], values)
+        case "Fn::Equals":
+            return len({value_of(part, values) for part in argument}) == 1
+        case "Fn::Contains":
+            return value_of(argument[1], values) in [value_of(part, values) for part in argument[0]]
+    raise ValueError(f"this check does not support {function}")
+
+
+def value_of(part, values):
+    return values[part["Ref"]] if isinstance(part, dict) else str(part)
 
 
 def wildcards(resources):
@@ -95,6 +139,27 @@ def wildcards(resources):
                     yield f"{name}: {statement['Sid']} allows its actions on every resource"
 
 
+def schedules(resources):
+    """Schedules that do not invoke a function of this template with a sweep, once, and with permission for only that."""
+    for name, resource in of_type(resources, "AWS::Scheduler::Schedule"):
+        target = resource["Properties"]["Target"]
+        function = target["Arn"].get("Fn::GetAtt", [None])[0]
+        if resources.get(function, {}).get("Type") != "AWS::Lambda::Function":
+            yield f"{name}: its target is not a function of this template"
+        if target.get("Input") != SWEEP:
+            yield f"{name}: its input is not {SWEEP}"
+        if target.get("RetryPolicy", {}).get("MaximumRetryAttempts") != 0:
+            yield f"{name}: it retries, although the next sweep makes up for one that fails"
+        role = resources[target["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
+        trusted = [as_list(statement["Principal"]["Service"]) for statement in role["AssumeRolePolicyDocument"]["Statement"]]
+        if trusted != [["scheduler.amazonaws.com"]]:
+            yield f"{name}: its role trusts {trusted}"
+        allowed = [(as_list(statement["Action"]), statement["Resource"]) for policy in role.get("Policies", [])
+                   for statement in policy["PolicyDocument"]["Statement"]]
+        if allowed != [(["lambda:InvokeFunction"], target["Arn"])]:
+            yield f"{name}: its role does not allow exactly to invoke its target"
+
+
 def alarms(resources):
     """Alarms without TreatMissingData or a valid description, or that refer to a metric they do not define."""
     for name, resource in of_type(resources, "AWS::CloudWatch::Alarm"):
@@ -105,7 +170,9 @@ def alarms(resources):
             yield f"{name}: its description is missing or longer than {MAX_ALARM_DESCRIPTION} characters"
         metrics = {metric["Id"]: metric for metric in properties.get("Metrics", [])}
         for metric in metrics.values():
-            yield from (f"{name}: {it}" for it in unknown_ids(metric.get("Expression", ""), metrics))
+            expression = metric.get("Expression", "")
+            expression = expression.get("Fn::Sub") if isinstance(expression, dict) else expression
+            yield from (f"{name}: {it}" for it in unknown_ids(expression, metrics))
         if metrics and sum(metric.get("ReturnData", True) for metric in metrics.values()) != 1:
             yield f"{name}: must return data for exactly one of its metrics"
 

@@ -2,9 +2,12 @@
 
 use kinesis_function::event::Event;
 use local_aws::{HandMadeRecord, hand_made_event};
+use sessionizer_fn::bucket::id::bucket_of;
 use shared::boundary::Boundary;
+use shared::user_id::UserId;
 
 use crate::error::BenchError;
+use crate::services::SHARDS;
 use crate::workload::SimulatedClick;
 
 /// The shard of all records.
@@ -16,10 +19,12 @@ const SEQUENCE_NUMBER_PREFIX: &str = "49590338271490256608559692538361571095";
 const EVENT_NAMES: [&str; 6] = ["search", "category", "detail", "add_to_cart", "cart", "checkout"];
 const DEVICE_TYPES: [&str; 3] = ["desktop", "mobile", "tablet"];
 
-/// A user id of typical length.
+/// A user id of typical length, in the first of [`SHARDS`] buckets, since all users click in the first shard.
 #[must_use]
 pub fn user_id(user: usize) -> String {
-    format!("user{user:07}")
+    let ids = (0_u32..).map(|suffix| format!("user{user:06}-{suffix}"));
+    let is_of_first = |id: &String| UserId::new(id.as_str()).is_ok_and(|user_id| bucket_of(&user_id, SHARDS) == 0);
+    ids.into_iter().find(is_of_first).unwrap_or_default()
 }
 
 /// The attributes of a user's clicks: event name, event type, device type.

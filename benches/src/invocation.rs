@@ -8,18 +8,22 @@ use kinesis_function::config::Settings;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use futures_util::stream::{self, TryStreamExt};
 use kinesis_function::invocation::handle;
 use kinesis_function::time_budget::TimeBudget;
 use local_aws::faults::{Fault, FaultyHttpClient};
 use serde::{Deserialize, Serialize};
+use sessionizer_fn::bucket::bounds::SLOTS;
+use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
-use sessionizer_fn::state_item;
+use sessionizer_fn::ring_log::ring::Ring;
+use sessionizer_fn::store::log_store::{LogStore, WriteResult};
+use sessionizer_fn::store::log_table::LogTable;
+use sessionizer_fn::store::rest_store::{RestResult, RestStore};
+use sessionizer_fn::store::rest_table::RestTable;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
-use shared::session_rule::{Status, TouchedSession};
+use shared::session::{Status, TouchedSession};
 use shared::user_id::UserId;
 use sink_fn::handler::Sink;
 use tokio::process::Command;
@@ -44,7 +48,7 @@ pub struct Job {
     pub spacing_ms: u64,
     /// The batching window in milliseconds; only for the sessionizer.
     pub window_ms: u64,
-    /// Users of the shard with a stored state; 0 means twice the active ones.
+    /// Users of the shard, in the log or at rest; 0 means twice the active ones.
     pub users: usize,
     /// Measured invocations, after one that is not measured.
     pub invocations: u32,
@@ -67,7 +71,7 @@ pub enum FunctionName {
 /// The result of a measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Figures {
-    /// Users with a stored state.
+    /// Users in the log or at rest.
     pub users: usize,
     /// Records in all events.
     pub records: u64,
@@ -141,11 +145,11 @@ pub async fn measure(job: &Job) -> Result<Figures, BenchError> {
 
 async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
     let (meter, dynamodb, kinesis) = clients(job)?;
-    let config = sessionizer_fn::config::Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
+    let config = Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
     let workload = job.workload();
     let users = if job.users == 0 { 2 * workload.users_of_full_batches() } else { job.users };
     let mut shard = Shard::new(workload, users, 17);
-    store_states(&dynamodb, &config.state_table, workload, &shard).await?;
+    store_state(&dynamodb, &config, workload, &shard).await?;
     let sessionizer = Sessionizer::new(config, &dynamodb, &kinesis);
 
     let mut figures = Figures::none(users);
@@ -153,10 +157,11 @@ async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
     for round in 0..=job.invocations {
         let clicks = shard.next_batch();
         let json = click_event(&clicks, place)?;
+        let now_ms = clicks.last().map_or(BEGIN_MS, |click| click.ms);
         place += clicks.len() as u64;
         let _ = meter.take();
         let (cpu, began) = (process_cpu(), Instant::now());
-        let answer = handle(&sessionizer, parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
+        let answer = handle(&sessionizer, parse(&json)?, time_enough(now_ms)).await.map_err(BenchError::failed)?;
         let response = serde_json::to_vec(&answer.response)?;
         let (cpu, wall) = (process_cpu() - cpu, began.elapsed());
         check(answer.records.undone, answer.report.applied, clicks.len(), &response)?;
@@ -181,7 +186,7 @@ async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
         place += boundaries.len() as u64;
         let _ = meter.take();
         let (cpu, began) = (process_cpu(), Instant::now());
-        let answer = handle(&sink, parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
+        let answer = handle(&sink, parse(&json)?, time_enough(BEGIN_MS)).await.map_err(BenchError::failed)?;
         let response = serde_json::to_vec(&answer.response)?;
         let (cpu, wall) = (process_cpu() - cpu, began.elapsed());
         check(answer.records.undone, answer.report.written, boundaries.len(), &response)?;
@@ -237,37 +242,37 @@ fn clients(job: &Job) -> Result<(Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesi
     Ok((meter, aws_sdk_dynamodb::Client::from_conf(dynamodb), aws_sdk_kinesis::Client::from_conf(kinesis)))
 }
 
-async fn store_states(
+/// Puts the state of the users of `shard` into the tables.
+async fn store_state(
     dynamodb: &aws_sdk_dynamodb::Client,
-    table: &str,
+    config: &Config,
     workload: Workload,
     shard: &Shard,
 ) -> Result<(), BenchError> {
-    let put = |(user, before)| -> Result<WriteRequest, BenchError> {
-        let state = stored::state(workload, user, before)?;
-        let key = (state_item::KEY.to_owned(), AttributeValue::S(user_id(user)));
-        let values = state_item::ATTRIBUTES.into_iter().map(str::to_owned).zip(state_item::encode(&state));
-        let item = values.chain([key]).collect();
-        let put = PutRequest::builder().set_item(Some(item)).build().map_err(BenchError::failed)?;
-        Ok(WriteRequest::builder().put_request(put).build())
-    };
-    let users: Vec<_> = shard.before().iter().copied().enumerate().collect();
-    let chunks = users.chunks(kinesis_function::limits::MAX_PUTS_PER_REQUEST).map(Ok::<_, BenchError>);
-    stream::iter(chunks)
-        .try_for_each_concurrent(8, |chunk| async move {
-            let puts = chunk.iter().copied().map(put).collect::<Result<Vec<_>, _>>()?;
-            let answer = dynamodb.batch_write_item().request_items(table, puts).send().await;
-            let left = answer.map_err(BenchError::failed)?.unprocessed_items.unwrap_or_default();
-            if left.is_empty() { Ok(()) } else { Err(BenchError::failed("states that were not stored")) }
-        })
-        .await
+    let state = stored::state(workload, shard)?;
+    let settings = stored::settings(config.state_buckets);
+    let log = LogTable::new(dynamodb.clone(), &config.state_log_table, SLOTS);
+    log.make_settings(settings).await.map_err(BenchError::failed)?;
+    let ring = Ring::new(settings.slots, settings.first_commit);
+    for commit in &state.log {
+        let (slot, expected) = (ring.slot_of(commit.number), ring.expected(commit.number));
+        match log.write(0, slot, expected, commit).await {
+            WriteResult::Written => {}
+            other => return Err(BenchError::failed(format!("a commit was not stored: {other:?}"))),
+        }
+    }
+    let rest = RestTable::new(dynamodb.clone(), &config.state_table);
+    for users in state.at_rest.chunks(1_000) {
+        match rest.write(users).await.into_iter().find(|result| !matches!(result, RestResult::Written)) {
+            None => {}
+            Some(other) => return Err(BenchError::failed(format!("a user was not stored: {other:?}"))),
+        }
+    }
+    Ok(())
 }
 
-/// A time budget that starts now.
-pub(crate) fn time_enough() -> TimeBudget {
-    // The versions of commits come from the clock, which is ahead of the stored versions.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+/// A time budget that starts at `now_ms`, a simulated time in Unix milliseconds.
+pub(crate) fn time_enough(now_ms: u64) -> TimeBudget {
     TimeBudget::lasting(now_ms, Duration::from_secs(600))
 }
 

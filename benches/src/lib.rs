@@ -1,19 +1,22 @@
 //! Reproducible measurements of both functions: the cost of a click and the duration of a cold start.
 //!
 //! Times are CPU times where possible, because a busy machine hardly affects them. The embedded services run in their
-//! own process, which separates their cost from the functions'. In order of use: the clicks ([`workload`]), as events
-//! ([`event`]) and as stored states ([`stored`]); the services ([`services`]) and the calls to them ([`meter`]); the
-//! measurements ([`records`], [`invocation`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend on
-//! this crate.
+//! own process, which separates their cost from the functions'. In order of use: the clicks of a batch ([`workload`]) and
+//! of hours ([`population`]), as events ([`event`]) and as stored state ([`stored`]); the services ([`services`]), the
+//! calls to them ([`meter`]), and tables that count what they would cost ([`counting_tables`]); the measurements
+//! ([`records`], [`invocation`], [`units`] with [`simulation`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend
+//! on this crate.
 
 pub mod cpu;
 pub mod error;
 pub mod table;
 
 pub mod event;
+pub mod population;
 pub mod stored;
 pub mod workload;
 
+pub mod counting_tables;
 pub mod meter;
 pub mod runtime_api;
 pub mod services;
@@ -23,3 +26,5 @@ pub mod invocation;
 pub mod latency;
 pub mod poison;
 pub mod records;
+pub mod simulation;
+pub mod units;

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 
 use benches::coldstart::{self, BINARIES};
 use benches::error::BenchError;
-use benches::invocation::{self, Figures, Job};
+use benches::invocation::{self, Figures, FunctionName, Job};
 use benches::poison::{self, PartitionedBy, Stream};
 use benches::records::{Input, STAGES};
+use benches::simulation::Load;
 use benches::table::{Table, median, quantile};
 use benches::workload::{WORKLOADS, Workload};
-use benches::{latency, services};
+use benches::{latency, services, units};
 use clap::{Parser, Subcommand};
+use sessionizer_fn::bucket::bounds::SLOTS;
 
 /// Measures the cost of a click and the duration of a cold start. Every command prints a table.
 #[derive(Debug, Parser)]
@@ -31,8 +33,8 @@ enum Command {
     },
     /// CPU, calls and memory of whole invocations of both functions on full events.
     Invocation(Workloads),
-    /// Calls, capacity units and bytes per 1,000 clicks, as reported by DynamoDB.
-    Units(Workloads),
+    /// Capacity units and bytes per 1,000 clicks in the long run, from hours of simulated arrivals; and the sink's.
+    Units(Units),
     /// Time from spawn to the first event, first and later invocations, size and memory of the release binaries.
     Coldstart {
         /// Folder with the binaries [default: that of this program].
@@ -75,7 +77,7 @@ struct Workloads {
     /// Workloads by their number in the list, 1 to 6 [default: all].
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=6))]
     only: Vec<u8>,
-    /// Users of a shard with a stored state; one run per number [default: twice the active users].
+    /// Users of a shard, in the log or at rest; one run per number [default: twice the active users].
     #[arg(long, value_delimiter = ',')]
     users: Vec<usize>,
     /// Measured invocations of each.
@@ -87,17 +89,11 @@ struct Workloads {
 }
 
 impl Workloads {
-    fn chosen(&self) -> Vec<Workload> {
-        let is_chosen =
-            |place: usize| self.only.is_empty() || self.only.iter().any(|only| usize::from(*only) == place + 1);
-        WORKLOADS.into_iter().enumerate().filter(|(place, _)| is_chosen(*place)).map(|(_, workload)| workload).collect()
-    }
-
     /// The named measurements: the sessionizer under each workload, and the sink.
     fn jobs(&self) -> Vec<(String, Job)> {
         let users = if self.users.is_empty() { vec![0] } else { self.users.clone() };
         let mut jobs = Vec::new();
-        for workload in self.chosen() {
+        for workload in chosen(&self.only) {
             for users in &users {
                 jobs.push((workload.to_string(), Job::sessionizer(workload, *users, self.invocations)));
             }
@@ -108,6 +104,54 @@ impl Workloads {
         }
         jobs
     }
+}
+
+/// What is simulated. Several values make several runs of each workload.
+#[derive(Clone, Debug, clap::Args)]
+struct Units {
+    /// Workloads by their number in the list, 1 to 6 [default: all].
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=6))]
+    only: Vec<u8>,
+    /// Clicks a day in all buckets.
+    #[arg(long, value_delimiter = ',', default_value = "1000000,10000000,100000000")]
+    clicks_per_day: Vec<u64>,
+    /// Time from the end of a user's session to the next one, in seconds.
+    #[arg(long, default_value_t = 86_400)]
+    return_after: u64,
+    /// Shards that write to each bucket: 1 with the user as partition key.
+    #[arg(long, default_value_t = 1)]
+    shards: usize,
+    /// Execution environments; each batch takes any of them.
+    #[arg(long, default_value_t = 1)]
+    environments: usize,
+    /// Slots of the ring.
+    #[arg(long, default_value_t = SLOTS)]
+    slots: u64,
+    /// Least length of user ids, in bytes.
+    #[arg(long, default_value_t = 0)]
+    id_bytes: usize,
+}
+
+impl Units {
+    fn loads(&self) -> Vec<Load> {
+        let Self { only, clicks_per_day, return_after, shards, environments, slots, id_bytes } = self.clone();
+        let load = |workload, clicks_per_day| Load {
+            return_after_ms: return_after * 1_000,
+            shards,
+            environments,
+            slots,
+            id_bytes,
+            ..Load::new(workload, clicks_per_day)
+        };
+        let workloads = chosen(&only).into_iter();
+        workloads.flat_map(|workload| clicks_per_day.iter().map(move |clicks| load(workload, *clicks))).collect()
+    }
+}
+
+/// The workloads with these numbers, from 1; all of them without numbers.
+fn chosen(only: &[u8]) -> Vec<Workload> {
+    let is_chosen = |place: usize| only.is_empty() || only.iter().any(|only| usize::from(*only) == place + 1);
+    WORKLOADS.into_iter().enumerate().filter(|(place, _)| is_chosen(*place)).map(|(_, workload)| workload).collect()
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -125,7 +169,7 @@ async fn run(command: Command) -> Result<(), BenchError> {
     match command {
         Command::Records { rounds } => records(rounds),
         Command::Invocation(workloads) => invocations(&workloads).await,
-        Command::Units(workloads) => units(&workloads).await,
+        Command::Units(args) => units(&args).await,
         Command::Coldstart { folder, starts } => cold_starts(folder, starts).await,
         Command::Latency { clicks } => latencies(clicks).await,
         Command::Poison { rounds } => poison(rounds).await,
@@ -168,7 +212,7 @@ async fn invocations(workloads: &Workloads) -> Result<(), BenchError> {
         "CPU µs/record",
         "wall µs/record",
         "reads/1,000",
-        "commits/1,000",
+        "writes/1,000",
         "puts/1,000",
         "peak MiB",
     ]);
@@ -183,7 +227,7 @@ async fn invocations(workloads: &Workloads) -> Result<(), BenchError> {
             format!("{:.2}", figures.per_record(figures.cpu_us)),
             format!("{:.1}", figures.per_record(figures.wall_us)),
             calls("BatchGetItem"),
-            calls("BatchExecuteStatement"),
+            calls(if job.function == FunctionName::Sink { "BatchExecuteStatement" } else { "PutItem" }),
             calls("PutRecords"),
             format!("{:.1}", figures.peak_mib),
         ]);
@@ -192,39 +236,22 @@ async fn invocations(workloads: &Workloads) -> Result<(), BenchError> {
     Ok(())
 }
 
-#[allow(clippy::cast_precision_loss)]
-async fn units(workloads: &Workloads) -> Result<(), BenchError> {
-    let mut table = Table::new(&[
-        "per 1,000 records",
-        "users",
-        "keys",
-        "write units",
-        "read units",
-        "calls",
-        "calls at best",
-        "boundaries",
-        "put KiB",
-        "write KiB",
-    ]);
-    for (name, mut job) in workloads.jobs() {
-        job.with_capacity = true;
-        let figures = invocation::run(&job, None).await?;
-        let per_thousand = |amount: f64| format!("{:.1}", 1_000.0 * amount);
-        let calls = ["BatchGetItem", "BatchExecuteStatement", "PutRecords"].map(|operation| figures.calls(operation));
-        table.row([
-            name,
-            figures.users.to_string(),
-            per_thousand(figures.keys_per_record),
-            per_thousand(figures.units("BatchExecuteStatement")),
-            per_thousand(figures.units("BatchGetItem")),
-            per_thousand(calls.iter().sum()),
-            per_thousand(figures.keys_per_record / 20.0 + figures.keys_per_record / 80.0),
-            per_thousand(figures.per_record(figures.published as f64)),
-            per_thousand(figures.bytes("PutRecords") / 1_024.0),
-            per_thousand(figures.bytes("BatchExecuteStatement") / 1_024.0),
-        ]);
+async fn units(args: &Units) -> Result<(), BenchError> {
+    let mut table = Table::new(&units::TITLES);
+    for load in args.loads() {
+        let row = units::measure(load).await?;
+        eprintln!("{}", row.join("  "));
+        table.row(row);
     }
-    println!("{table}");
+    println!("per 1,000 clicks\n{table}");
+    if args.only.is_empty() {
+        let mut table = Table::new(&["sink, per 1,000 boundaries", "write units", "calls"]);
+        let figures = invocation::run(&Job { with_capacity: true, ..Job::sink(4) }, None).await?;
+        let per_thousand = |amount: f64| format!("{:.1}", 1_000.0 * amount);
+        let [units, calls] = [figures.units("BatchExecuteStatement"), figures.calls("BatchExecuteStatement")];
+        table.row(["half closes, half opens".to_owned(), per_thousand(units), per_thousand(calls)]);
+        println!("{table}");
+    }
     Ok(())
 }
 

@@ -13,8 +13,7 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::batch_execute_statement::BatchExecuteStatementOutput;
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
-use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemOutput;
-
+use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 use aws_smithy_types::body::SdkBody;
 use serde::{Deserialize, Serialize};
@@ -98,8 +97,8 @@ impl Intercept for Meter {
             ("BatchExecuteStatement", output.consumed_capacity())
         } else if let Some(output) = output.downcast_ref::<BatchGetItemOutput>() {
             ("BatchGetItem", output.consumed_capacity())
-        } else if let Some(output) = output.downcast_ref::<BatchWriteItemOutput>() {
-            ("BatchWriteItem", output.consumed_capacity())
+        } else if let Some(output) = output.downcast_ref::<PutItemOutput>() {
+            ("PutItem", output.consumed_capacity().map(std::slice::from_ref).unwrap_or_default())
         } else {
             return Ok(());
         };

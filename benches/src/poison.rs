@@ -105,7 +105,7 @@ pub async fn measure(stream: Stream, partitioned_by: PartitionedBy) -> Result<Fi
     for batch in batches {
         let json = event(&batch)?;
         let began = Instant::now();
-        let answer = handle(&sessionizer, parse(&json)?, time_enough()).await.map_err(BenchError::failed)?;
+        let answer = handle(&sessionizer, parse(&json)?, time_enough(BEGIN_MS)).await.map_err(BenchError::failed)?;
         let (began_first, now) = (*began_first.get_or_insert(began), Instant::now());
         if answer.records.undone > 0 {
             return Err(BenchError::failed(format!("{} records of a batch were not done", answer.records.undone)));

@@ -1,55 +1,94 @@
-//! The states after earlier batches: each user's state as in the middle of a long run.
+//! The state after earlier batches, as in the middle of a long run: active users in the log, all others at rest.
 
-use std::collections::BTreeMap;
-
-use sessionizer_fn::batch::CursorKey;
-use sessionizer_fn::state::{Cursor, OutboxEntry, UserState};
+use sessionizer_fn::bucket::bounds::SLOTS;
+use sessionizer_fn::state_log_entry::{LogKey, LogValue, UserEntry};
+use sessionizer_fn::store::log_store::LogCommit;
+use sessionizer_fn::store::rest_store::RestingUser;
+use sessionizer_fn::store::settings::{FORMAT, Settings};
 use shared::attributes::Attributes;
 use shared::boundary::Version;
 use shared::event_time::EventTime;
-use shared::sequence_number::SequenceNumber;
-use shared::session_rule::{Session, Status, TouchedSession, UserSessions};
+use shared::session::Session;
+use shared::session_window::SessionWindow;
+use shared::user_id::UserId;
 
 use crate::error::BenchError;
-use crate::event::{SHARD, attributes, sequence_number};
-use crate::workload::{BEGIN_MS, Before, CLICKS_PER_SESSION, Workload};
+use crate::event::{attributes, user_id};
+use crate::workload::{BEGIN_MS, Before, CLICKS_PER_SESSION, Shard, Workload};
 
-/// Sessions of a user before the previous one.
+/// Sessions of a user before the current one.
 const ORDINAL: u64 = 17;
 
-/// The state of `user`, given their activity `before` the batch.
+/// The number of the log's first commit.
+pub const FIRST_COMMIT: u64 = BEGIN_MS - 3_600_000;
+
+/// Users of one commit: a batch of this many takes two thirds of what a commit may change.
+const USERS_PER_COMMIT: usize = 2_000;
+
+/// The state of a bucket.
+#[derive(Debug)]
+pub struct State {
+    /// The log, in which active users are. Nothing of it is due to be repeated.
+    pub log: Vec<LogCommit>,
+    /// All others.
+    pub at_rest: Vec<RestingUser>,
+}
+
+/// The settings of tables with this many buckets.
+#[must_use]
+pub fn settings(buckets: u32) -> Settings {
+    Settings { format: FORMAT, buckets: buckets.into(), slots: SLOTS, first_commit: FIRST_COMMIT }
+}
+
+/// The state of the users of `shard`, which has not had a batch yet.
 ///
 /// # Errors
-/// None in practice: its times are before the year 10000 and its sequence number has digits.
-pub fn state(workload: Workload, user: usize, before: Before) -> Result<UserState, BenchError> {
-    let at = |ms| EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"));
-    let [name, kind, device] = attributes(user, before.last_ms).map(|text| Some(text.into()));
-    let attributes = Attributes { event_name: name, event_type: kind, device_type: device };
-    let session = |start, end, event_count| -> Result<Session, BenchError> {
-        Ok(Session { start: at(start)?, end: at(end)?, event_count, attributes: attributes.clone() })
-    };
-    let length = |clicks: u32| u64::from(clicks - 1) * workload.spacing_ms;
-    let start = before.last_ms - length(before.clicks);
-    let previous_end = start - 2 * workload.gap_ms;
-    let previous = session(previous_end - length(CLICKS_PER_SESSION), previous_end, u64::from(CLICKS_PER_SESSION))?;
-    let current = session(start, before.last_ms, u64::from(before.clicks))?;
-
-    // Only the commit of a session's first click publishes boundaries.
-    let version = Version::new(BEGIN_MS);
-    let mut outbox = Vec::new();
-    if before.clicks == 1 {
-        let entry = |ordinal, of: &Session, status| OutboxEntry {
-            version,
-            session: TouchedSession { ordinal, start: of.start, attributes: of.attributes.clone(), status },
-        };
-        let closed = Status::Closed { end: previous.end, event_count: previous.event_count };
-        outbox = vec![entry(ORDINAL - 1, &previous, closed), entry(ORDINAL, &current, Status::Open)];
+/// If the active users fill more than half of the log.
+pub fn state(workload: Workload, shard: &Shard) -> Result<State, BenchError> {
+    let (mut active, mut at_rest) = (Vec::new(), Vec::new());
+    for (user, before) in shard.before().iter().enumerate() {
+        let user_id = UserId::new(user_id(user)).map_err(|_| BenchError::failed("an invalid user id"))?;
+        let entry = entry(workload, user, *before)?;
+        if entry.window.told_closed {
+            // As long as it is not stored, there is no item.
+            at_rest.push(RestingUser { user_id, entry: UserEntry { has_item: false, ..entry }, commit: FIRST_COMMIT });
+        } else {
+            active.push((LogKey::User(user_id), LogValue::User(entry)));
+        }
     }
-    let sequence_number = SequenceNumber::parse(sequence_number(0)).map_err(BenchError::failed)?;
-    let key = CursorKey::new(format!("click-stream/{SHARD}"));
-    Ok(UserState {
-        version,
-        sessions: UserSessions { ordinal: ORDINAL, current, previous: Some(previous) },
-        cursors: BTreeMap::from([(key, Cursor { sequence_number, version, outbox })]),
+    let commit = |(entries, number): (&[(LogKey, LogValue)], u64)| LogCommit {
+        number,
+        tail: FIRST_COMMIT,
+        version: Version::new(number),
+        made_ms: BEGIN_MS,
+        entries: entries.to_vec(),
+    };
+    let log: Vec<LogCommit> = active.chunks(USERS_PER_COMMIT).zip(FIRST_COMMIT..).map(commit).collect();
+    if log.len() as u64 >= SLOTS / 2 {
+        return Err(BenchError::failed(format!("{} active users fill more than half of the log", active.len())));
+    }
+    Ok(State { log, at_rest })
+}
+
+/// The entry of `user`, given their activity `before` the batch. Earlier sessions were left behind.
+fn entry(workload: Workload, user: usize, before: Before) -> Result<UserEntry, BenchError> {
+    let at = |ms| EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"));
+    let [event_name, event_type, device_type] = attributes(user, before.last_ms).map(|text| Some(text.into()));
+    let start_ms = before.last_ms - u64::from(before.clicks - 1) * workload.spacing_ms;
+    let session = Session {
+        start: at(start_ms)?,
+        end: at(before.last_ms)?,
+        event_count: before.clicks.into(),
+        attributes: Attributes { event_name, event_type, device_type },
+    };
+    Ok(UserEntry {
+        window: SessionWindow {
+            first_ordinal: ORDINAL,
+            sessions: vec![session],
+            left_behind_until_ms: Some(start_ms - 86_400_000),
+            told_closed: before.clicks == CLICKS_PER_SESSION,
+        },
+        arrival_ms: before.last_ms,
+        has_item: true,
     })
 }

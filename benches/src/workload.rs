@@ -53,6 +53,17 @@ impl Workload {
         CLICKS_PER_BATCH * usize::try_from(self.spacing_ms / self.window_ms).unwrap_or(usize::MAX).max(1)
             / usize::try_from(self.window_ms.div_ceil(self.spacing_ms)).unwrap_or(1)
     }
+
+    /// Time until the next click of a session, in milliseconds: exponentially distributed, always less than the gap.
+    pub fn wait(&self, rng: &mut Rng) -> u64 {
+        loop {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+            let wait = (-(1.0 - rng.f64()).ln() * self.spacing_ms as f64) as u64;
+            if wait + 1 < self.gap_ms {
+                return wait;
+            }
+        }
+    }
 }
 
 /// One click.
@@ -107,7 +118,7 @@ impl Shard {
         shard.before.resize(users, Before { clicks: CLICKS_PER_SESSION, last_ms: BEGIN_MS - 2 * workload.gap_ms });
         for user in order.drain(..active) {
             let left = shard.rng.u32(1..=CLICKS_PER_SESSION);
-            let wait = shard.wait();
+            let wait = workload.wait(&mut shard.rng);
             shard.left[user] = left;
             shard.next.push(Reverse((BEGIN_MS + wait, user)));
             if left == CLICKS_PER_SESSION {
@@ -145,28 +156,17 @@ impl Shard {
         let Reverse((ms, user)) = self.next.pop()?;
         self.left[user] -= 1;
         if self.left[user] > 0 {
-            let wait = self.wait();
+            let wait = self.workload.wait(&mut self.rng);
             self.next.push(Reverse((ms + wait, user)));
         } else {
             // Another user becomes active, so that their number stays the same.
             self.idle.push_back((ms + self.workload.gap_ms, user));
             let (free_at, other) = self.idle.pop_front()?;
-            let wait = self.wait();
+            let wait = self.workload.wait(&mut self.rng);
             self.left[other] = CLICKS_PER_SESSION;
             self.next.push(Reverse((free_at.max(ms) + wait, other)));
         }
         Some(SimulatedClick { user, ms })
-    }
-
-    /// Time until the next click of a session: exponentially distributed, always less than the session gap.
-    fn wait(&mut self) -> u64 {
-        loop {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-            let wait = (-(1.0 - self.rng.f64()).ln() * self.workload.spacing_ms as f64) as u64;
-            if wait + 1 < self.workload.gap_ms {
-                return wait;
-            }
-        }
     }
 }
 

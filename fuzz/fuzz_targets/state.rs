@@ -1,33 +1,33 @@
-//! Decodes arbitrary JSON as a user's state item; every decoded state must survive a round trip.
+//! Decodes arbitrary bytes as the entries of a commit and as a user at rest; what is decoded must survive a round trip
+//! and take no more bytes than its weight.
 
 #![no_main]
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
-use sessionizer_fn::state_item::{ATTRIBUTES, decode, encode};
+use sessionizer_fn::ring_log::commit::Weight;
+use sessionizer_fn::state_log_codec::{
+    COMMIT_OVERHEAD_BYTES, decode_entries, decode_user, encode_entries, encode_user,
+};
+
+const MADE_MS: u64 = 1_721_390_400_000;
+
+/// Times farther than this from the commit's take more bytes than weights allow for: 8,900 years.
+const MAX_DISTANCE_MS: u64 = 1 << 48;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(Value::Object(object)) = serde_json::from_slice(data) else { return };
-    let item: HashMap<_, _> = object.into_iter().map(|(name, value)| (name, attribute(value))).collect();
-    if let Ok(state) = decode(&item) {
-        let names = ATTRIBUTES.iter().map(ToString::to_string);
-        let written: HashMap<_, _> = names.zip(encode(&state)).collect();
-        assert_eq!(decode(&written).as_ref(), Ok(&state));
+    if let Ok(user) = decode_user(data) {
+        let encoded = encode_user(&user).expect("a user can be encoded");
+        assert_eq!(decode_user(&encoded).as_ref(), Ok(&user));
     }
-});
+    let Ok(entries) = decode_entries(data, MADE_MS) else { return };
+    let encoded = encode_entries(&entries, MADE_MS).expect("keys and values go together");
+    assert_eq!(decode_entries(&encoded, MADE_MS).as_ref(), Ok(&entries));
 
-fn attribute(value: Value) -> AttributeValue {
-    match value {
-        Value::Null => AttributeValue::Null(true),
-        Value::Bool(value) => AttributeValue::Bool(value),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::String(text) => AttributeValue::S(text),
-        Value::Array(values) => AttributeValue::L(values.into_iter().map(attribute).collect()),
-        Value::Object(object) => {
-            AttributeValue::M(object.into_iter().map(|(name, value)| (name, attribute(value))).collect())
-        }
-    }
-}
+    let is_near = |ms: u64| ms.abs_diff(MADE_MS) < MAX_DISTANCE_MS;
+    let are_near = entries.iter().all(|(_, value)| {
+        value.user().is_none_or(|user| is_near(user.arrival_ms))
+            && value.cursor().is_none_or(|cursor| is_near(cursor.arrival_ms) && is_near(cursor.made_ms))
+    });
+    let weight: usize = entries.iter().map(|(key, value)| key.encoded_bytes() + value.encoded_bytes()).sum();
+    assert!(!are_near || encoded.len() <= COMMIT_OVERHEAD_BYTES + weight, "{} bytes, {weight}", encoded.len());
+});

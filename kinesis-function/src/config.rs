@@ -64,7 +64,7 @@ impl Variables {
         Self { values, faults: Vec::new(), asked: Vec::new() }
     }
 
-    /// The names requested so far, which the template and the documentation must list.
+    /// The names requested so far, which the template and the documentation must list. Lambda's own are left out.
     #[must_use]
     pub fn asked(&self) -> &[&'static str] {
         &self.asked
@@ -95,7 +95,25 @@ impl Variables {
 
     /// The value of `name` as a whole number within `range`, or `default` if it is missing.
     pub fn integer(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
-        let Some(value) = self.take(name) else { return default };
+        let value = self.take(name);
+        self.number(name, value, default, range)
+    }
+
+    /// The function's memory in bytes, from the variable that Lambda sets (in MB); 512 MB where nothing sets it.
+    pub fn lambda_memory_bytes(&mut self) -> u64 {
+        const NAME: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+        let value = self.values.remove(NAME);
+        self.number(NAME, value, 512, 128..=10_240) << 20 // the range is Lambda's quota
+    }
+
+    /// `STREAM_RETENTION_HOURS`: the longer retention of the two streams, 24 to 8,760 h; default 24. Both functions keep
+    /// what they need to recognize redelivered records as long as that.
+    pub fn stream_retention_hours(&mut self) -> u64 {
+        self.integer("STREAM_RETENTION_HOURS", 24, 24..=8_760)
+    }
+
+    fn number(&mut self, name: &str, value: Option<String>, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let Some(value) = value else { return default };
         match value.parse() {
             Ok(number) if range.contains(&number) => number,
             _ => {
@@ -153,6 +171,20 @@ mod tests {
         assert_eq!(variables.integer("MAX", 5, 1..=9), 9);
         assert_eq!(variables.choice("WORD", [("a", 1), ("b", 2)]), 2);
         assert!(variables.finish(()).is_ok());
+    }
+
+    #[test]
+    fn memory_is_read_in_megabytes_and_is_none_of_the_templates_variables() {
+        let memory = |value| {
+            let mut variables = variables(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", value)]);
+            let bytes = variables.lambda_memory_bytes();
+            assert!(variables.asked().is_empty());
+            variables.finish(bytes).map_err(|error| error.to_string())
+        };
+        assert_eq!(memory("1769"), Ok(1_769 * 1_024 * 1_024));
+        assert_eq!(memory(""), Ok(512 * 1_024 * 1_024));
+        let fault = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE is \"64\", expected a whole number from 128 to 10240";
+        assert_eq!(memory("64"), Err(format!("invalid configuration: {fault}")));
     }
 
     #[test]

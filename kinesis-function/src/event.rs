@@ -2,9 +2,10 @@
 //!
 //! Keeps only the needed fields, all in one buffer. Allocating an object per record, as `aws_lambda_events` does, takes
 //! more CPU than all other processing of a click. `records` validates the event; the data of the records is not decoded
-//! here.
+//! here. The event of a sweep, which a schedule sends, is recognized in the same pass.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -49,15 +50,26 @@ pub(crate) struct Origin {
     pub(crate) event_id: String,
 }
 
-impl Event {
+/// What a function is invoked with.
+#[derive(Clone, Debug)]
+pub enum FunctionEvent {
+    /// A batch of a Kinesis stream.
+    Batch(Event),
+    /// `{"sweep":{}}`: scheduled work. Members of the inner object are ignored.
+    Sweep,
+}
+
+impl FunctionEvent {
     /// Parses the event of an invocation.
     ///
     /// # Errors
-    /// [`EventError::NotKinesis`] if it is not JSON or not a Kinesis event.
+    /// [`EventError::Unknown`] if it is not JSON, or neither a Kinesis event nor a sweep.
     pub fn from_json(json: &[u8]) -> Result<Self, EventError> {
-        serde_json::from_slice(json).map_err(|error| EventError::not_kinesis(json, &error))
+        serde_json::from_slice(json).map_err(|error| EventError::unknown(json, &error))
     }
+}
 
+impl Event {
     pub(crate) fn sequence_number(&self, entry: &Entry) -> &str {
         self.text(&entry.sequence_number)
     }
@@ -116,9 +128,16 @@ fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1_000.0).round() as u64
 }
 
+/// Why an object is no event. The error shows these texts, because they quote nothing of the event.
+pub(crate) const NEITHER: &str = "missing field `Records` or `sweep`";
+pub(crate) const BOTH: &str = "both `Records` and `sweep`";
+
 /// A string, borrowed unless it contains escapes.
 #[derive(Deserialize, Default)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Not an empty struct, which serde would read from an array, too.
+type SweepJson = BTreeMap<String, IgnoredAny>;
 
 #[derive(Deserialize)]
 struct RecordJson<'a> {
@@ -142,31 +161,46 @@ struct KinesisJson<'a> {
     approximate_arrival_timestamp: f64,
 }
 
-impl<'de> Deserialize<'de> for Event {
+impl<'de> Deserialize<'de> for FunctionEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(EventVisitor)
+    }
+}
+
+/// For callers that only have batches.
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match FunctionEvent::deserialize(deserializer)? {
+            FunctionEvent::Batch(event) => Ok(event),
+            FunctionEvent::Sweep => Err(D::Error::missing_field("Records")),
+        }
     }
 }
 
 struct EventVisitor;
 
 impl<'de> Visitor<'de> for EventVisitor {
-    type Value = Event;
+    type Value = FunctionEvent;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event with Records")
+        f.write_str("an event with Records or sweep")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event, A::Error> {
-        let mut event = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FunctionEvent, A::Error> {
+        let (mut batch, mut sweep) = (None, None);
         while let Some(Text(key)) = map.next_key()? {
-            if key == "Records" {
-                event = Some(map.next_value_seed(RecordsSeed)?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            match key.as_ref() {
+                "Records" => batch = Some(map.next_value_seed(RecordsSeed)?),
+                "sweep" => sweep = Some(map.next_value::<SweepJson>()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        event.ok_or_else(|| A::Error::missing_field("Records"))
+        match (batch, sweep) {
+            (Some(event), None) => Ok(FunctionEvent::Batch(event)),
+            (None, Some(_)) => Ok(FunctionEvent::Sweep),
+            (Some(_), Some(_)) => Err(A::Error::custom(BOTH)),
+            (None, None) => Err(A::Error::custom(NEITHER)),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Errors for events that are not Kinesis events: what was expected, and what was received.
+//! Errors for events that a function does not know: what was expected, and what was received.
 //!
 //! These texts end up in the response and in logs. They name keys, positions and fields of the envelope, and never
 //! quote the data of a record.
@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::error::Category;
 use std::collections::BTreeMap;
 
+use crate::event::BOTH;
 use shared::sequence_number::InvalidSequenceNumber;
 use shared::shown;
 
@@ -18,15 +19,21 @@ const MAX_KEYS: usize = 10;
 /// Most characters of a key that the message shows.
 const MAX_KEY_CHARS: usize = 64;
 
-/// An event that is not a valid Kinesis event. Lambda redelivers the whole batch.
+/// An event that is neither a valid Kinesis event nor a sweep. Lambda redelivers the whole batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// It has another form: an event of another service, a hand-made one, or not JSON at all.
-    #[error("not a Kinesis event: expected Records, each with eventID, eventSourceARN and kinesis; got {got}")]
-    NotKinesis {
+    #[error(
+        "neither a Kinesis event nor a sweep: expected Records, each with eventID, eventSourceARN and kinesis, or \
+         {{\"sweep\":{{}}}}; got {got}"
+    )]
+    Unknown {
         /// A description of the received event.
         got: String,
     },
+    /// A sweep, sent to a function that has no scheduled work.
+    #[error("this function has no sweep: it only reads Kinesis events")]
+    NoSweep,
     /// A record has no valid `sequenceNumber`, so its redelivery could not be recognized.
     #[error("record {index} of the event: {source}")]
     SequenceNumber {
@@ -51,14 +58,14 @@ pub enum EventError {
 
 impl EventError {
     /// The error of `json`, which could not be read as an event because of `error`.
-    pub(crate) fn not_kinesis(json: &[u8], error: &serde_json::Error) -> Self {
+    pub(crate) fn unknown(json: &[u8], error: &serde_json::Error) -> Self {
         let at = format!("line {}, column {}", error.line(), error.column());
         let got = match error.classify() {
             Category::Eof => format!("JSON truncated at {at}"),
             Category::Syntax | Category::Io => format!("invalid JSON: syntax error at {at}"),
             Category::Data => format!("{} ({} at {at})", outline(json), fault(error)),
         };
-        Self::NotKinesis { got }
+        Self::Unknown { got }
     }
 }
 
@@ -96,7 +103,9 @@ fn keys(object: &BTreeMap<String, IgnoredAny>) -> String {
 fn fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.split_once(" at line ") {
-        Some((fault, _)) if fault.starts_with("missing field `") || fault.starts_with("data is not base64") => {
+        Some((fault, _))
+            if fault == BOTH || fault.starts_with("missing field `") || fault.starts_with("data is not base64") =>
+        {
             fault.to_owned()
         }
         _ => "a value of the wrong type".to_owned(),
@@ -107,7 +116,8 @@ fn fault(error: &serde_json::Error) -> String {
 impl From<EventError> for Diagnostic {
     fn from(error: EventError) -> Self {
         let error_type = match &error {
-            EventError::NotKinesis { .. } => "NotAKinesisEvent",
+            EventError::Unknown { .. } => "UnknownEvent",
+            EventError::NoSweep => "NoSweep",
             EventError::SequenceNumber { .. } => "InvalidSequenceNumber",
             EventError::Origin { .. } => "InvalidRecordOrigin",
         };
@@ -117,13 +127,13 @@ impl From<EventError> for Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use crate::event::Event;
+    use crate::event::FunctionEvent;
 
     use super::*;
 
     fn got(json: &str) -> String {
-        match Event::from_json(json.as_bytes()) {
-            Err(EventError::NotKinesis { got }) => got,
+        match FunctionEvent::from_json(json.as_bytes()) {
+            Err(EventError::Unknown { got }) => got,
             other => panic!("{json}: {other:?}"),
         }
     }
@@ -131,17 +141,19 @@ mod tests {
     #[test]
     fn error_says_what_was_expected_and_what_was_received() {
         let sqs = r#"{"Records":[{"messageId":"m","body":"secret","eventSource":"aws:sqs"}]}"#;
-        let error = Event::from_json(sqs.as_bytes()).unwrap_err();
+        let error = FunctionEvent::from_json(sqs.as_bytes()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "not a Kinesis event: expected Records, each with eventID, eventSourceARN and kinesis; got Records, the first \
-             with the keys \"body\", \"eventSource\", \"messageId\" (missing field `kinesis` at line 1, column 69)"
+            "neither a Kinesis event nor a sweep: expected Records, each with eventID, eventSourceARN and kinesis, or \
+             {\"sweep\":{}}; got Records, the first with the keys \"body\", \"eventSource\", \"messageId\" (missing field `kinesis` at line 1, column 69)"
         );
-        assert_eq!(Diagnostic::from(error).error_type, "NotAKinesisEvent");
+        assert_eq!(Diagnostic::from(error).error_type, "UnknownEvent");
 
         let event_bridge = r#"{"version":"0","detail-type":"Scheduled Event","detail":{}}"#;
         assert!(got(event_bridge).starts_with("an object with the keys \"detail\", \"detail-type\", \"version\""));
-        assert_eq!(got("{}"), "an object with no keys (missing field `Records` at line 1, column 2)");
+        assert_eq!(got("{}"), "an object with no keys (missing field `Records` or `sweep` at line 1, column 2)");
+        assert!(got(r#"{"sweep":[]}"#).contains("a value of the wrong type"));
+        assert!(got(r#"{"sweep":{},"Records":[]}"#).contains("both `Records` and `sweep`"));
         assert!(got("[1]").starts_with("a JSON value that is not an object"));
         assert_eq!(got(r#"{"Records":["#), "JSON truncated at line 1, column 12");
         assert_eq!(got("click"), "invalid JSON: syntax error at line 1, column 1");

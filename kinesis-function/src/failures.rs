@@ -25,7 +25,7 @@ pub struct Failures {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
-    /// Whether the affected records wait for redelivery.
+    /// Whether this invocation no longer tries.
     given_up: bool,
     what: &'static str,
     code: String,
@@ -84,14 +84,32 @@ impl Failures {
         }
     }
 
-    /// Logs one line per kind and clears them: at level ERROR if records wait for redelivery, otherwise WARN.
-    pub fn log(&self) {
+    /// What was given up, as one sentence: each kind with its count and its first error. `None` if nothing was.
+    #[must_use]
+    pub fn given_up_kinds(&self) -> Option<String> {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let given_up = kinds.iter().filter(|(kind, _)| kind.given_up);
+        let texts = given_up.map(|(Kind { what, code, .. }, Seen { count, first, .. })| {
+            format!("{what} ({code}), {count} times, first: {first}")
+        });
+        Some(texts.collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty())
+    }
+
+    /// Logs one line per kind and clears them: at level ERROR for what was given up, otherwise WARN. `consequence` says
+    /// what follows from giving up.
+    pub fn log(&self, consequence: &str) {
         let kinds = std::mem::take(&mut *self.kinds.lock().unwrap_or_else(PoisonError::into_inner));
         for (Kind { given_up, what, code }, Seen { count, first, positions }) in kinds {
             let sequence_numbers = positions.join(", ");
             if given_up {
-                let message = "failed permanently; the batch will be redelivered from the first affected record";
-                tracing::error!(what, code, count, sequence_numbers, error = first, "{message}");
+                tracing::error!(
+                    what,
+                    code,
+                    count,
+                    sequence_numbers,
+                    error = first,
+                    "failed permanently; {consequence}"
+                );
             } else {
                 tracing::warn!(what, code, count, error = first, "failed and retried");
             }
@@ -114,8 +132,8 @@ mod tests {
                 failures.given_up(&CallError::of_part("PutRecords", "AccessDenied", "no"), Some(&position));
                 failures.blocked("state", "unknown_schema", "version 9", Some(&position));
             }
-            failures.log();
-            failures.log();
+            failures.log("try again");
+            failures.log("try again");
         });
         let seen: Vec<_> = lines
             .iter()
@@ -125,6 +143,7 @@ mod tests {
         let expected =
             [("WARN", "InternalFailure", 1_000), ("ERROR", "AccessDenied", 1_000), ("ERROR", "unknown_schema", 1_000)];
         assert_eq!(seen, expected);
+        assert_eq!(lines[1]["fields"]["message"], "failed permanently; try again");
         assert_eq!(lines[1]["fields"]["sequence_numbers"], "1, 2, 3");
         assert_eq!(lines[1]["fields"]["error"], "PutRecords failed: AccessDenied: no");
     }
@@ -135,7 +154,7 @@ mod tests {
         for number in 0..10_000 {
             failures.retried(&CallError::of_part("PutRecords", &format!("Code{number}"), "new"));
         }
-        let lines = captured(|| failures.log());
+        let lines = captured(|| failures.log("try again"));
         assert_eq!(lines.len(), MAX_KINDS + 1);
         let total: u64 = lines.iter().map(|line| line["fields"]["count"].as_u64().unwrap()).sum();
         assert_eq!(total, 10_000);

@@ -9,9 +9,11 @@ use std::ops::AddAssign;
 use aws_lambda_events::streams::KinesisEventResponse;
 
 use crate::invocation::Invocation;
+use crate::metrics::Metric;
 use crate::records::{BatchRange, Records};
 use crate::rejected_records::RejectedRecord;
 use crate::rejected_table::RejectedTable;
+use crate::sweep::Sweep;
 use crate::time_budget::Timing;
 
 /// A function with its clients, created once per execution environment.
@@ -24,14 +26,15 @@ use crate::time_budget::Timing;
 ///    stored, records failures in `invocation.failures`, retries transient ones, and returns the records that turned out to
 ///    be unusable, to be kept with their reasons. Records that it leaves undone are redelivered.
 /// 3. [`report`](Self::report) returns the counts. They are part of [`Work`](Self::Work), so that they survive the
-///    deadline; [`counts`](Self::counts) names them for CloudWatch.
+///    deadline; [`metrics`](Self::metrics) names them for CloudWatch.
+/// 4. A function with scheduled work also implements [`begin_sweep`](Self::begin_sweep) and [`sweep`](Self::sweep).
 ///
 /// `invocation_tests.rs` contains a minimal example.
 pub trait Handler: Send + Sync {
     /// The name of the metric for the longest wait from a record's arrival to the response, in milliseconds.
     const LONGEST_WAIT: &'static str;
 
-    /// A batch in progress: the remaining work and the counts so far.
+    /// A batch or a sweep in progress: the remaining work and the counts so far.
     type Work: Send;
 
     /// The counts of one invocation.
@@ -61,8 +64,19 @@ pub trait Handler: Send + Sync {
     /// The counts of `work`.
     fn report(work: Self::Work) -> Self::Report;
 
-    /// The counts by metric name. The shell adds its [`RecordCounts`].
-    fn counts(report: &Self::Report) -> Vec<(&'static str, u64)>;
+    /// The counts as metrics. The shell adds its [`RecordCounts`].
+    fn metrics(report: &Self::Report) -> Vec<Metric>;
+
+    /// The work of a sweep; `None` if this function has no scheduled work, which makes a sweep's event an error.
+    fn begin_sweep(&self) -> Option<Self::Work> {
+        None
+    }
+
+    /// Does the scheduled work: records failures in `sweep.failures` and retries transient ones. Dropped at the
+    /// deadline; what is left is for the next sweep.
+    fn sweep(&self, _work: &mut Self::Work, _sweep: &Sweep) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// A decoded batch.
@@ -85,6 +99,8 @@ pub struct HandlerOutput<R> {
     pub timing: Timing,
     /// The outcome of the records.
     pub records: RecordCounts,
+    /// What failed permanently, as one sentence, so that records wait for redelivery; already logged.
+    pub given_up: Option<String>,
     /// The function's own counts.
     pub report: R,
 }

@@ -56,8 +56,9 @@ pub async fn handle<H: Handler>(
         })
     };
     let in_time = timeout_at(time.stop_at, everything.instrument(span.clone())).await.is_ok();
+    let given_up = invocation.failures.given_up_kinds();
     let rejected = span.in_scope(|| {
-        invocation.failures.log();
+        invocation.failures.log("the batch will be redelivered from the first affected record");
         rejected_records::log([Some(&rejected), unusable.get()].into_iter().flatten(), &invocation.done)
     });
     Ok(HandlerOutput {
@@ -68,6 +69,7 @@ pub async fn handle<H: Handler>(
         },
         response: invocation.done.response(&records),
         timing: time.timing(in_time),
+        given_up,
         report: H::report(work),
         range,
     })

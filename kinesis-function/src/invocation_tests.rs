@@ -5,7 +5,9 @@ use std::time::Duration;
 use shared::rejection::{Reason, Rejection};
 
 use super::*;
+use crate::event::FunctionEvent;
 use crate::logs::captured;
+use crate::metrics::Metric;
 use crate::rejected_records::RejectedRecord;
 use crate::rejected_table::{RejectedTable, RejectedTableConfig};
 
@@ -64,8 +66,8 @@ impl Handler for Counter {
         counted
     }
 
-    fn counts(report: &Counted) -> Vec<(&'static str, u64)> {
-        vec![("Counted", report.0)]
+    fn metrics(report: &Counted) -> Vec<Metric> {
+        vec![Metric::count("Counted", report.0)]
     }
 }
 
@@ -81,7 +83,8 @@ fn output_for(data: &[&str]) -> HandlerOutput<Counted> {
         })
     };
     let records: Vec<_> = (1..).zip(data).map(record).collect();
-    let event = Event::from_json(serde_json::json!({ "Records": records }).to_string().as_bytes()).unwrap();
+    let json = serde_json::json!({ "Records": records }).to_string();
+    let Ok(FunctionEvent::Batch(event)) = FunctionEvent::from_json(json.as_bytes()) else { panic!("a batch: {json}") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         handle(&counter(), event, TimeBudget::lasting(10_000, Duration::from_millis(200))).await.unwrap()

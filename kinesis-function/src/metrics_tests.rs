@@ -18,6 +18,7 @@ fn output() -> HandlerOutput<()> {
         range: Some(range),
         timing: Timing { began_ms: 4_000, duration_ms: 250, in_time: true },
         records: RecordCounts::default(),
+        given_up: None,
         report: (),
     }
 }
@@ -58,6 +59,17 @@ fn every_metric_has_a_definition_with_its_unit_and_a_value() {
         "ColdStarts": 1,
     });
     assert_eq!(line, expected);
+}
+
+#[test]
+fn line_of_a_sweep_has_no_position_and_its_own_message() {
+    let timing = Timing { began_ms: 4_000, duration_ms: 250, in_time: false };
+    let output = SweepOutput { timing, report: (), outcome: Ok(()) };
+    let line = InvocationLog::default().line("f", "r", &output, &[Metric::bytes("Memory", 9)]);
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["message"], &line["in_time"], &line["Memory"]), (&"sweep done".into(), &false.into(), &9.into()));
+    assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0], json!({ "Name": "Memory", "Unit": "Bytes" }));
+    assert_eq!(line.get("shard"), None);
 }
 
 #[test]

@@ -11,22 +11,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{self, Poll};
 use std::time::Duration;
 
+use aws_lambda_events::streams::KinesisEventResponse;
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::{Layer, Service};
-use lambda_runtime::{Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
+use serde::Serialize;
 use serde::de::IgnoredAny;
 use tokio::time::timeout;
 
 use crate::aws::sdk_config;
 use crate::config::{ConfigError, Settings};
-use crate::event::Event;
+use crate::event::FunctionEvent;
 use crate::event_error::EventError;
 use crate::handler::Handler;
 use crate::invocation::handle;
 use crate::logs;
 use crate::metrics::{self, InvocationLog};
+use crate::sweep::handle_sweep;
 use crate::time_budget::TimeBudget;
 
 /// The body that the runtime parses instead of the event.
@@ -70,17 +73,44 @@ pub(crate) async fn warm_up<H: Handler>(handler: &H) {
 async fn serve<H: Handler>(handler: &H) -> Result<(), Error> {
     let (taken, log) = (Taken::default(), &InvocationLog::default());
     let service = service_fn(|LambdaEvent { context, .. }: LambdaEvent<IgnoredAny>| {
-        let time = TimeBudget::until(context.deadline);
+        let event = taken.read();
         // Boxed, because the compiler has a depth limit for nested future types.
-        let output = taken.read().map(|event| Box::pin(handle(handler, event, time)));
-        async move {
-            let output = output?.await?;
-            let metrics = metrics::of::<H>(output.records, &output.report, output.longest_wait_ms());
-            println!("{}", log.line(&context.env_config.function_name, &context.request_id, &output, &metrics));
-            Ok::<_, EventError>(output.response)
-        }
+        async move { Box::pin(respond(handler, event?, &context, log)).await }
     });
     Runtime::new(service).layer(TakeBody { taken: taken.clone() }).layer(TracingLayer::new()).run().await
+}
+
+/// The response to one event.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Response {
+    Batch(KinesisEventResponse),
+    Sweep {},
+}
+
+/// Handles one event, and writes its line to standard output.
+async fn respond<H: Handler>(
+    handler: &H,
+    event: FunctionEvent,
+    context: &Context,
+    log: &InvocationLog,
+) -> Result<Response, Diagnostic> {
+    let time = TimeBudget::until(context.deadline);
+    let (function_name, request_id) = (&context.env_config.function_name, &context.request_id);
+    match event {
+        FunctionEvent::Batch(event) => {
+            let output = handle(handler, event, time).await?;
+            let metrics = metrics::of::<H>(output.records, &output.report, output.longest_wait_ms());
+            println!("{}", log.line(function_name, request_id, &output, &metrics));
+            Ok(Response::Batch(output.response))
+        }
+        FunctionEvent::Sweep => {
+            let output = handle_sweep(handler, time).await?;
+            let metrics = metrics::of_sweep::<H>(&output);
+            println!("{}", log.line(function_name, request_id, &output, &metrics));
+            Ok(output.outcome.map(|()| Response::Sweep {})?)
+        }
+    }
 }
 
 /// The body of the current invocation. There is only one at a time.
@@ -95,9 +125,9 @@ impl Taken {
     }
 
     /// Parses the event in the body and frees the body, which may be 6 MB.
-    fn read(&self) -> Result<Event, EventError> {
+    fn read(&self) -> Result<FunctionEvent, EventError> {
         let body = mem::take(&mut *self.body.lock().unwrap_or_else(PoisonError::into_inner));
-        Event::from_json(&body)
+        FunctionEvent::from_json(&body)
     }
 }
 
@@ -138,8 +168,6 @@ impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for TakingBody<S> {
 mod tests {
     use std::convert::Infallible;
 
-    use lambda_runtime::Context;
-
     use super::*;
     use crate::records::Records;
 
@@ -151,13 +179,30 @@ mod tests {
         LambdaInvocation { parts, body: Bytes::from_static(body.as_bytes()), context: Context::default() }
     }
 
+    fn records(event: FunctionEvent) -> Records {
+        let FunctionEvent::Batch(event) = event else { panic!("a batch expected: {event:?}") };
+        Records::of(event).unwrap()
+    }
+
+    #[test]
+    fn sweep_is_distinguished_from_a_batch_and_answered_with_an_empty_object() {
+        let taken = Taken::default();
+        for json in ["{\"sweep\":{}}", "{\"id\":[1],\"sweep\":{\"a\":{}}}"] {
+            taken.put(Bytes::from_static(json.as_bytes()));
+            assert!(matches!(taken.read(), Ok(FunctionEvent::Sweep)), "{json}");
+        }
+        assert_eq!(serde_json::to_string(&Response::Sweep {}).unwrap(), "{}");
+        let batch = Response::Batch(KinesisEventResponse::default());
+        assert_eq!(serde_json::to_string(&batch).unwrap(), "{\"batchItemFailures\":[]}");
+    }
+
     #[tokio::test]
     async fn runtime_parses_nothing_and_the_function_gets_the_event() {
         let taken = Taken::default();
         let body = |invocation: LambdaInvocation| async move { Ok::<_, Infallible>(invocation.body) };
         let mut service = TakeBody { taken: taken.clone() }.layer(service_fn(body));
         assert_eq!(service.call(invocation(EVENT)).await.unwrap(), NOTHING);
-        let records = Records::of(taken.read().unwrap()).unwrap();
+        let records = records(taken.read().unwrap());
         assert_eq!(records.iter().map(|record| record.arrival_ms).collect::<Vec<_>>(), [1_500]);
     }
 
@@ -170,7 +215,7 @@ mod tests {
         assert!(taken.read().is_err());
         service.call(invocation("{\"never\": \"read\"}")).await.unwrap();
         service.call(invocation(EVENT)).await.unwrap();
-        assert_eq!(Records::of(taken.read().unwrap()).unwrap().len(), 1);
+        assert_eq!(records(taken.read().unwrap()).len(), 1);
         assert!(taken.read().is_err(), "an event can be read only once");
     }
 }

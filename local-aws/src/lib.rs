@@ -4,7 +4,7 @@
 //! ones. In order of use: `template` reads the resources, `dynamodb_server` and `kinesis_server` start the services,
 //! `clients` connects to them, `resources` creates the template's resources, and `event_source_mapping` invokes a
 //! function with a stream's records. `hand_made_event`, `direct_invocation`, `failed_start`, `faults`,
-//! `partition_limits`, `scaled_time` and `captured_logs` are for tests and measurements. This crate never calls an AWS
+//! `observed`, `partition_limits`, `scaled_time` and `captured_logs` are for tests and measurements. This crate never calls an AWS
 //! account and contains no pipeline logic.
 
 mod captured_logs;
@@ -17,6 +17,7 @@ pub mod failed_start;
 pub mod faults;
 mod hand_made_event;
 pub mod kinesis_server;
+pub mod observed;
 pub mod partition_limits;
 mod resources;
 mod running_server;

@@ -6,12 +6,15 @@
 mod conditions;
 mod intrinsics;
 mod parameters;
+mod schedules;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use intrinsics::{Node, Scope};
 use saphyr::{LoadableYamlNode, Yaml};
+
+pub use schedules::ScheduleSpec;
 
 /// Shards of a new on-demand stream on AWS.
 const ON_DEMAND_SHARDS: u32 = 4;
@@ -24,7 +27,6 @@ const DEFAULT_TIMEOUT_SECONDS: u32 = 3;
 const BATCH_SIZE: RangeInclusive<u32> = 1..=10_000;
 const DEFAULT_BATCH_SIZE: u32 = 100;
 const BATCHING_WINDOW_SECONDS: RangeInclusive<u32> = 0..=300;
-const PARALLELIZATION_FACTOR: RangeInclusive<u32> = 1..=10;
 
 /// template.yaml with every parameter and reference resolved.
 #[derive(Debug, Clone)]
@@ -110,6 +112,8 @@ pub struct FunctionSpec {
     pub timeout_seconds: u32,
     /// The mapping of the stream that it reads.
     pub mapping: MappingSpec,
+    /// The schedules that invoke it, without disabled ones.
+    pub schedules: Vec<ScheduleSpec>,
 }
 
 /// An event source mapping of a Kinesis stream. It retries without limit.
@@ -121,8 +125,6 @@ pub struct MappingSpec {
     pub batch_size: u32,
     /// How long records are gathered for a batch, in seconds, 0 to 300.
     pub maximum_batching_window_seconds: u32,
-    /// Concurrent batches per shard, 1 to 10.
-    pub parallelization_factor: u32,
     /// Where reading a shard starts.
     pub starting_position: StartingPosition,
     /// Whether the function's response reports failed records; otherwise it is ignored and the whole batch counts as
@@ -357,14 +359,16 @@ fn function(resource: &Node, global: Option<&Node>) -> Result<FunctionSpec, Temp
     }
 
     let events = properties.get("Events")?;
-    let mut mappings = Vec::new();
+    let (mut mappings, mut schedules) = (Vec::new(), Vec::new());
     for (_, event) in events.entries()? {
-        if event.get("Type")?.text()? == "Kinesis" {
-            mappings.push(mapping(&event.get("Properties")?)?);
+        match event.get("Type")?.text()?.as_str() {
+            "Kinesis" => mappings.push(mapping(&event.get("Properties")?)?),
+            "ScheduleV2" => schedules.extend(schedules::schedule(&event.get("Properties")?)?),
+            _ => {}
         }
     }
     match <[MappingSpec; 1]>::try_from(mappings) {
-        Ok([mapping]) => Ok(FunctionSpec { environment, timeout_seconds, mapping }),
+        Ok([mapping]) => Ok(FunctionSpec { environment, timeout_seconds, mapping, schedules }),
         Err(mappings) => Err(events.fault(format!("expected one event of type Kinesis, found {}", mappings.len()))),
     }
 }
@@ -388,19 +392,21 @@ fn mapping(event: &Node) -> Result<MappingSpec, TemplateError> {
             }
         }
     }
-    for limit in ["MaximumRetryAttempts", "MaximumRecordAgeInSeconds"] {
-        // A local mapping retries without limit; a template with a limit would behave differently on AWS.
-        if let Some(value) = event.find(limit)?
-            && value.text()? != "-1"
+    // A local mapping retries without limit and runs one batch of a shard at a time. A template that says otherwise
+    // would behave differently on AWS.
+    for (property, only) in
+        [("MaximumRetryAttempts", "-1"), ("MaximumRecordAgeInSeconds", "-1"), ("ParallelizationFactor", "1")]
+    {
+        if let Some(value) = event.find(property)?
+            && value.text()? != only
         {
-            return Err(value.fault("only -1 (unlimited) is supported".to_owned()));
+            return Err(value.fault(format!("only {only} is supported")));
         }
     }
     Ok(MappingSpec {
         stream: event.get("Stream")?.stream_name()?,
         batch_size: number("BatchSize", BATCH_SIZE, DEFAULT_BATCH_SIZE)?,
         maximum_batching_window_seconds: number("MaximumBatchingWindowInSeconds", BATCHING_WINDOW_SECONDS, 0)?,
-        parallelization_factor: number("ParallelizationFactor", PARALLELIZATION_FACTOR, 1)?,
         starting_position,
         report_batch_item_failures,
         bisect_batch_on_function_error: event

@@ -54,14 +54,15 @@ async fn tables_have_their_keys_and_the_index_by_user() {
 async fn ttl_is_enabled_on_the_tables_that_the_template_says() {
     let embedded = embedded().await;
     let mut found = Vec::new();
-    for name in ["session-state", "sessions", "rejected-records"] {
+    for name in ["state-log", "session-state", "sessions", "rejected-records"] {
         let call = embedded.dynamodb().describe_time_to_live().table_name(name);
         let ttl = call.send().await.unwrap().time_to_live_description.unwrap();
         let enabled = ttl.time_to_live_status == Some(TimeToLiveStatus::Enabled);
         found.push((name, enabled.then_some(ttl.attribute_name).flatten()));
     }
     let expires_at = || Some("expires_at".to_owned());
-    let expected = [("session-state", None), ("sessions", expires_at()), ("rejected-records", expires_at())];
+    let expected =
+        [("state-log", None), ("session-state", None), ("sessions", expires_at()), ("rejected-records", expires_at())];
     assert_eq!(found, expected);
 }
 

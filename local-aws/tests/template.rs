@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use local_aws::template::{
-    FunctionSpec, IndexSpec, KeyAttribute, KeyKind, KeySchema, MappingSpec, StartingPosition, StreamSpec, TableSpec,
+    FunctionSpec, IndexSpec, KeyAttribute, KeyKind, KeySchema, MappingSpec, ScheduleSpec, StartingPosition, StreamSpec,
+    TableSpec,
 };
 use local_aws::{Template, TemplateError};
 
@@ -49,6 +51,7 @@ fn tables_have_the_keys_indexes_and_ttl_of_the_design() {
         key: key(text("user_id"), Some(KeyAttribute { name: "session_timestamp".to_owned(), kind: KeyKind::Number })),
     };
     let expected = [
+        TableSpec { name: "state-log".to_owned(), key: key(text("slot"), None), indexes: vec![], ttl_attribute: None },
         TableSpec {
             name: "session-state".to_owned(),
             key: key(text("user_id"), None),
@@ -72,29 +75,33 @@ fn tables_have_the_keys_indexes_and_ttl_of_the_design() {
 }
 
 #[test]
-fn the_sessionizer_has_its_variables_and_mapping() {
+fn the_sessionizer_has_its_variables_mapping_and_schedule() {
     let template = Template::of_this_project().unwrap();
     let expected = FunctionSpec {
         environment: map([
+            ("STATE_LOG_TABLE", "state-log"),
             ("STATE_TABLE", "session-state"),
             ("REJECTED_TABLE", "rejected-records"),
             ("SESSION_STREAM", "session-stream"),
             ("SESSION_GAP_SECONDS", "10"),
             ("FIRST_SESSION", "emit"),
-            ("MAX_CLOCK_SKEW_SECONDS", "3600"),
+            ("ALLOWED_LATENESS_SECONDS", "3600"),
+            ("CLOSE_GRACE_SECONDS", "10"),
+            ("MAX_CLOCK_SKEW_SECONDS", "900"),
+            ("STREAM_RETENTION_HOURS", "24"),
+            ("STATE_BUCKETS", "4"),
             ("REJECTED_RETENTION_DAYS", "30"),
-            ("PARALLELIZATION_FACTOR", "1"),
         ]),
         timeout_seconds: 60,
         mapping: MappingSpec {
             stream: "click-stream".to_owned(),
             batch_size: 10_000,
             maximum_batching_window_seconds: 1,
-            parallelization_factor: 1,
             starting_position: StartingPosition::TrimHorizon,
             report_batch_item_failures: true,
             bisect_batch_on_function_error: true,
         },
+        schedules: vec![ScheduleSpec { rate: Duration::from_secs(60), input: "{\"sweep\":{}}".to_owned() }],
     };
     assert_eq!(template.function("SessionizerFunction"), Ok(&expected));
 }
@@ -107,6 +114,7 @@ fn the_sink_has_its_variables_and_mapping() {
             ("SESSIONS_TABLE", "sessions"),
             ("REJECTED_TABLE", "rejected-records"),
             ("SESSION_RETENTION_DAYS", "0"),
+            ("STREAM_RETENTION_HOURS", "24"),
             ("REJECTED_RETENTION_DAYS", "30"),
         ]),
         timeout_seconds: 60,
@@ -114,23 +122,23 @@ fn the_sink_has_its_variables_and_mapping() {
             stream: "session-stream".to_owned(),
             batch_size: 1_000,
             maximum_batching_window_seconds: 1,
-            parallelization_factor: 1,
             starting_position: StartingPosition::TrimHorizon,
             report_batch_item_failures: true,
             bisect_batch_on_function_error: true,
         },
+        schedules: vec![],
     };
     assert_eq!(template.function("SinkFunction"), Ok(&expected));
 }
 
 #[test]
 fn a_parameter_changes_every_place_that_refers_to_it() {
-    let parameters = map([("ParallelizationFactor", "3"), ("FirstSession", "skip")]);
+    let parameters = map([("ClickBatchSize", "300"), ("FirstSession", "skip"), ("SweepState", "DISABLED")]);
     let template = Template::of_this_project_with(&parameters).unwrap();
     let sessionizer = template.function("SessionizerFunction").unwrap();
-    assert_eq!(sessionizer.environment["PARALLELIZATION_FACTOR"], "3");
-    assert_eq!(sessionizer.mapping.parallelization_factor, 3);
+    assert_eq!(sessionizer.mapping.batch_size, 300);
     assert_eq!(sessionizer.environment["FIRST_SESSION"], "skip");
+    assert_eq!(sessionizer.schedules, [], "a disabled schedule invokes nothing");
 }
 
 #[test]
@@ -205,7 +213,16 @@ fn an_error_locates_a_missing_or_malformed_property() {
     assert_eq!(
         error_after("MaximumRetryAttempts: -1", "MaximumRetryAttempts: 3"),
         "SessionizerFunction: Properties.Events.Clicks.Properties.MaximumRetryAttempts: \
-         only -1 (unlimited) is supported"
+         only -1 is supported"
+    );
+    assert_eq!(
+        error_after("rate(1 minute)", "cron(* * * * ? *)"),
+        "SessionizerFunction: Properties.Events.Sweep.Properties.ScheduleExpression: \
+         \"cron(* * * * ? *)\" is not a rate such as rate(1 minute)"
+    );
+    assert_eq!(
+        error_after("ParallelizationFactor: 1 ", "ParallelizationFactor: 2 "),
+        "SessionizerFunction: Properties.Events.Clicks.Properties.ParallelizationFactor: only 1 is supported"
     );
     assert_eq!(
         error_after("Stream: !GetAtt SessionStream.Arn", "Stream: !GetAtt Sessions.Arn"),

@@ -2,7 +2,7 @@
 
 use ops::text_table::escaped;
 use shared::boundary::Boundary;
-use shared::session_rule::Status;
+use shared::session::Status;
 
 /// Formats a record of session-stream as a line.
 #[must_use]
@@ -20,8 +20,8 @@ pub fn boundary_line(data: &[u8]) -> String {
             let clicks = if event_count == 1 { "click" } else { "clicks" };
             format!("  {session_id:<9} closed   {event_count} {clicks} in {seconds} s")
         }
-        Some(Status::Retracted) => format!("  {session_id:<9} merged into the previous session"),
-        _ => format!("  {session_id:<9} started  {session_time}  {event} on {device}"),
+        Some(Status::Retracted) => format!("  {session_id:<9} retracted: late clicks made two sessions one"),
+        _ => format!("  {session_id:<9} open     {session_time}  {event} on {device}"),
     }
 }
 
@@ -33,6 +33,6 @@ mod tests {
     fn control_characters_are_escaped_and_other_text_is_unchanged() {
         let boundary = r#"{"user_id":"u","session_timestamp":0,"session_time":"1970-01-01 00:00:00","session_id":"u_0","event_type":null,"device_type":"téléphone","event_name":"\u001b[2J\n","status":"open","version":1}"#;
         let line = boundary_line(boundary.as_bytes());
-        assert_eq!(line, r"  u_0       started  1970-01-01 00:00:00  \u{1b}[2J\n on téléphone");
+        assert_eq!(line, r"  u_0       open     1970-01-01 00:00:00  \u{1b}[2J\n on téléphone");
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use local::chaos::fault_kind::FaultKind;
 use local::pipeline::Options;
 use local::run::parameters;
-use local_aws::event_source_mapping::limits::{MAX_BATCH_RECORDS, MAX_PARALLELIZATION_FACTOR};
+use local_aws::event_source_mapping::limits::MAX_BATCH_RECORDS;
 use shared::limits::MAX_SESSION_GAP_SECONDS;
 
 const EXIT_STATUS: &str = "\
@@ -52,6 +52,9 @@ pub(crate) struct RunArgs {
     /// Write the rejected records here as NDJSON, in input order. `-` writes to standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) rejected: Option<PathBuf>,
+    /// Close all sessions at the end, as if the users stayed inactive [default: the last one of each stays open].
+    #[arg(long)]
+    pub(crate) close: bool,
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
 }
@@ -71,9 +74,6 @@ pub(crate) struct PipelineArgs {
     /// Maximum clicks per batch, 1 to 10000 [default: as in template.yaml].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_BATCH_RECORDS as i64))]
     batch_size: Option<u32>,
-    /// Concurrent batches per shard, 1 to 10 [default: 1, as in template.yaml].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_PARALLELIZATION_FACTOR as i64))]
-    parallelization: Option<u32>,
     /// Folder to store the tables in, so that a later run continues where this one ends [default: in memory].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -120,10 +120,11 @@ impl PipelineArgs {
             FirstSession::Skip => "skip",
         });
         Options {
-            parameters: parameters(self.gap_seconds, first_session, self.parallelization),
+            parameters: parameters(self.gap_seconds, first_session),
             shards: self.shards,
             batch_size: self.batch_size,
             data_dir: self.data_dir,
+            ..Options::default()
         }
     }
 }

@@ -133,6 +133,20 @@ pub enum LocalError {
     /// A task of this program panicked.
     #[error("a task panicked: {0}")]
     Task(#[from] tokio::task::JoinError),
+    /// A function cannot process records, and redelivering them would not help.
+    #[error("{function} cannot process every record: {reason}")]
+    Blocked {
+        /// The function's logical id.
+        function: &'static str,
+        /// What it gave up.
+        reason: String,
+    },
+    /// A sweep failed or did not end in time.
+    #[error("the sweep that closes all sessions failed: {reason}")]
+    Sweep {
+        /// What it gave up.
+        reason: String,
+    },
 }
 
 impl LocalError {

@@ -1,7 +1,7 @@
 //! Exports a run's results as NDJSON: the sessions, and the rejected records with their input lines.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_kinesis::types::ShardIteratorType;
+use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kinesis_function::call_error::CallError;
@@ -26,11 +26,22 @@ pub fn write_sessions(sessions: &[Boundary], output: &OutputWriter) -> Result<()
 /// # Errors
 /// If a call fails or a record is not a boundary.
 pub async fn boundaries(client: &aws_sdk_kinesis::Client, stream: &str) -> Result<Vec<Boundary>, LocalError> {
+    let records = records(client, stream).await?;
+    let decode = |(_, record): &(String, Record)| Boundary::decode(record.data.as_ref());
+    let boundaries = records.iter().map(decode).collect::<Result<_, _>>();
+    boundaries.map_err(|rejection| LocalError::NotABoundary(rejection.message))
+}
+
+/// Every record in the stream called `stream` with its shard, shard by shard, closed ones included.
+///
+/// # Errors
+/// If a call fails.
+pub async fn records(client: &aws_sdk_kinesis::Client, stream: &str) -> Result<Vec<(String, Record)>, LocalError> {
     let shards = client.list_shards().stream_name(stream).send().await;
     let shards = shards.map_err(|error| CallError::of("ListShards", &error))?.shards.unwrap_or_default();
-    let mut boundaries = Vec::new();
+    let mut records = Vec::new();
     for shard in shards {
-        let iterator = client.get_shard_iterator().stream_name(stream).shard_id(shard.shard_id);
+        let iterator = client.get_shard_iterator().stream_name(stream).shard_id(&shard.shard_id);
         let iterator = iterator.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await;
         let mut next = iterator.map_err(|error| CallError::of("GetShardIterator", &error))?.shard_iterator;
         while let Some(iterator) = next {
@@ -38,13 +49,10 @@ pub async fn boundaries(client: &aws_sdk_kinesis::Client, stream: &str) -> Resul
             let page = page.map_err(|error| CallError::of("GetRecords", &error))?;
             // The embedded stream returns an empty page only at the end.
             next = page.next_shard_iterator.filter(|_| !page.records.is_empty());
-            for record in page.records {
-                let boundary = Boundary::decode(record.data.as_ref());
-                boundaries.push(boundary.map_err(|rejection| LocalError::NotABoundary(rejection.message))?);
-            }
+            records.extend(page.records.into_iter().map(|record| (shard.shard_id.clone(), record)));
         }
     }
-    Ok(boundaries)
+    Ok(records)
 }
 
 /// A rejected record as a line of NDJSON.

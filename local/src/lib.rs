@@ -2,10 +2,10 @@
 //!
 //! In the order in which data flows: the [`producer`] puts an [`input`]'s [`lines`] into click-stream, no faster than
 //! its shards accept them ([`pace`]), and remembers [`line_numbers`]; event source mappings invoke the handlers
-//! ([`functions`], wired up in [`pipeline`]); boundaries are written as they are published ([`tap`],
-//! [`boundary_writer`], [`boundary_line`]); the tables are read and written to an [`output`] ([`export`]). [`run`] does
-//! this for a file, [`walkthrough`] for a few minutes of generated clicks, and [`serve`] for any client. [`chaos`]
-//! injects faults, through its own [`staging`] of the functions.
+//! ([`functions`], wired up in [`pipeline`]), a schedule its [`sweeps`]; boundaries are written as they are published
+//! ([`tap`], [`boundary_writer`], [`boundary_line`]); the tables are read and written to an [`output`] ([`export`]).
+//! [`run`] does this for a file, [`walkthrough`] for a few minutes of generated clicks, and [`serve`] for any client.
+//! [`chaos`] injects faults, through its own [`staging`] of the functions.
 //!
 //! Nothing here reads the environment, so nothing here can call an AWS account: every client comes from `local-aws` and
 //! points to its embedded services. `tests/no_account.rs` checks this.
@@ -21,6 +21,7 @@ pub mod producer;
 pub mod functions;
 pub mod pipeline;
 pub mod staging;
+pub mod sweeps;
 pub mod tap;
 
 pub mod boundary_line;

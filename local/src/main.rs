@@ -46,10 +46,10 @@ async fn main() -> ExitCode {
 /// Returns whether every record is accounted for.
 async fn run_file(args: RunArgs) -> Result<bool, LocalError> {
     let options = args.pipeline.into_options();
-    let RunArgs { input, sessions, boundaries, rejected, .. } = args;
+    let RunArgs { input, sessions, boundaries, rejected, close, .. } = args;
     let summary = tokio::select! {
         biased; // `run` first: while it blocks on opening a named pipe, Ctrl-C still has its default effect
-        summary = run(Run { input, sessions, boundaries, rejected, options }) => summary?,
+        summary = run(Run { input, sessions, boundaries, rejected, close, options }) => summary?,
         () = ctrl_c() => return Err(LocalError::Interrupted),
     };
     eprintln!("{summary}");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_sdk_kinesis::types::Record;
 use aws_types::SdkConfig;
 use local_aws::event_source_mapping::{
     Counts, DeliveryPolicy, EventSourceMapping, Function, LikeLambda, MappingConfig, MappingProgress,
@@ -12,8 +13,11 @@ use local_aws::event_source_mapping::{
 use local_aws::template::{FunctionSpec, Template};
 use local_aws::{LocalAws, LocalAwsOptions};
 use ops::stored::{self, ReadLimit};
+use ops::users::{self, StateTables, StoredUser};
+use sessionizer_fn::bucket::bounds::Bounds;
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
+use shared::user_id::UserId;
 use sink_fn::handler::Sink;
 
 use crate::chaos::verdict::Found;
@@ -21,6 +25,7 @@ use crate::error::LocalError;
 use crate::export;
 use crate::functions::{LocalFunction, Total};
 use crate::staging::Staging;
+use crate::sweeps::Sweeps;
 use crate::tap::{Batches, BoundaryTap};
 
 /// How long a batch is gathered: long enough for batches to fill while a file streams in, and short enough not to be
@@ -42,8 +47,20 @@ pub struct Options {
     pub shards: Option<u32>,
     /// Maximum clicks per batch, 1 to 10,000.
     pub batch_size: Option<u32>,
+    /// What inactivity does.
+    pub inactivity: Inactivity,
     /// Folder that keeps the tables from one run to the next. Default: in memory.
     pub data_dir: Option<PathBuf>,
+}
+
+/// What a user's inactivity, measured by the arrival of clicks, does to the user's last session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Inactivity {
+    /// Batches close it after the gap and the grace, as on AWS.
+    #[default]
+    Closes,
+    /// Nothing, however long it takes to put the clicks. Sweeps still close it.
+    IsIgnored,
 }
 
 /// The running pipeline. Dropping it stops it.
@@ -56,6 +73,7 @@ pub struct Pipeline {
     session_stream: String,
     /// Name of the table with one item per session.
     pub sessions_table: String,
+    state_log_table: String,
     state_table: String,
     /// Name of the table of rejected records.
     pub rejected_table: String,
@@ -63,6 +81,8 @@ pub struct Pipeline {
     pub max_clock_skew_ms: u64,
     sessionizer: EventSourceMapping,
     sink: EventSourceMapping,
+    /// The sessionizer's scheduled sweeps, which run only if asked for.
+    pub sweeps: Sweeps,
     /// The totals of the sessionizer's invocations.
     pub sessionizer_total: Total<sessionizer_fn::report::Report>,
     /// The totals of the sink's invocations.
@@ -101,17 +121,26 @@ impl Pipeline {
         let sink_config = sink_fn::config::Config::from_variables(sink_spec.environment.clone())
             .map_err(|source| LocalError::Config { function: "SinkFunction", source })?;
         let (sessionizer_total, sink_total) = (Total::default(), Total::default());
-        let (state_table, rejected_table) = (config.state_table.clone(), config.rejected.name.clone());
+        let (state_log_table, state_table) = (config.state_log_table.clone(), config.state_table.clone());
+        let rejected_table = config.rejected.name.clone();
         let sessions_table = sink_config.sessions_table.clone();
         let max_clock_skew_ms = config.max_clock_skew_ms;
-
-        let sdk = embedded.client_config();
-        let total = sessionizer_total.clone();
-        let make = move |sdk: &SdkConfig| {
-            let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_kinesis::Client::new(sdk));
-            LocalFunction::new(Sessionizer::new(config.clone(), &dynamodb, &kinesis), total.clone())
+        let of_sweeps = sessionizer_options(&config, staging.slots());
+        let of_batches = match options.inactivity {
+            Inactivity::Closes => of_sweeps,
+            Inactivity::IsIgnored => sessionizer_fn::environment::Options { grace_ms: u64::MAX, ..of_sweeps },
         };
-        let function = staging.function(sdk, make);
+
+        let sdk = &staging.client_config(embedded.client_config());
+        let total = sessionizer_total.clone();
+        let make_with = move |sdk: &SdkConfig, options| {
+            let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_kinesis::Client::new(sdk));
+            let sessionizer = Sessionizer::with_options(config.clone(), options, &dynamodb, &kinesis);
+            LocalFunction::new(sessionizer, total.clone())
+        };
+        let timeout = Duration::from_secs(u64::from(sessionizer_spec.timeout_seconds));
+        let sweeps = Sweeps::new(make_with(sdk, of_sweeps), sessionizer_spec.schedules.clone(), timeout);
+        let function = staging.function(sdk, move |sdk| make_with(sdk, of_batches));
         let sessionizer = start_mapping(&embedded, &sessionizer_spec, function, staging.policy())?;
         let total = sink_total.clone();
         let make = move |sdk: &SdkConfig| {
@@ -126,11 +155,13 @@ impl Pipeline {
             click_stream: sessionizer_spec.mapping.stream,
             session_stream: sink_spec.mapping.stream,
             sessions_table,
+            state_log_table,
             state_table,
             rejected_table,
             max_clock_skew_ms,
             sessionizer,
             sink,
+            sweeps,
             sessionizer_total,
             sink_total,
         })
@@ -172,12 +203,35 @@ impl Pipeline {
         self.sink.progress()
     }
 
+    /// Every record in click-stream with its shard.
+    ///
+    /// # Errors
+    /// If a call fails.
+    pub async fn put_records(&self) -> Result<Vec<(String, Record)>, LocalError> {
+        export::records(&self.kinesis(), &self.click_stream).await
+    }
+
+    /// The configuration of the embedded services' clients.
+    #[must_use]
+    pub fn client_config(&self) -> &SdkConfig {
+        self.embedded.client_config()
+    }
+
     /// Every boundary in session-stream.
     ///
     /// # Errors
     /// If a call fails or a record is not a boundary.
     pub async fn published(&self) -> Result<Vec<Boundary>, LocalError> {
         export::boundaries(&self.kinesis(), &self.session_stream).await
+    }
+
+    /// The state of each user.
+    ///
+    /// # Errors
+    /// If a call fails or a table contains items that the functions did not write.
+    pub async fn users(&self) -> Result<BTreeMap<UserId, StoredUser>, LocalError> {
+        let tables = StateTables { log: &self.state_log_table, rest: &self.state_table };
+        Ok(users::users(&self.dynamodb(), tables, ReadLimit::WholeTable).await?.items)
     }
 
     /// The content of all tables, together with `published`.
@@ -189,7 +243,7 @@ impl Pipeline {
         let rejected = stored::rejected(&dynamodb, &self.rejected_table, ReadLimit::WholeTable).await?;
         Ok(Found {
             sessions: stored::sessions(&dynamodb, &self.sessions_table, ReadLimit::WholeTable).await?.items,
-            states: stored::states(&dynamodb, &self.state_table, ReadLimit::WholeTable).await?.items,
+            states: self.users().await?,
             rejected: rejected.items.into_iter().map(|record| record.data).collect(),
             published,
         })
@@ -214,6 +268,16 @@ impl Pipeline {
             ..MappingConfig::new(&self.session_stream)
         };
         BoundaryTap::start(self.embedded.kinesis(), config)
+    }
+
+    /// Waits until a function cannot process records, whatever the number of redeliveries: a state that cannot be read,
+    /// for example. Returns the error that says so.
+    pub async fn first_failure(&self) -> LocalError {
+        let (function, reason) = tokio::select! {
+            reason = self.sessionizer_total.first_failure() => ("SessionizerFunction", reason),
+            reason = self.sink_total.first_failure() => ("SinkFunction", reason),
+        };
+        LocalError::Blocked { function, reason }
     }
 
     /// Waits until `clicks` records of click-stream are done and all boundaries they caused are stored.
@@ -244,6 +308,18 @@ impl Pipeline {
     }
 }
 
+/// The options that follow from `config`, but with rings of so many slots.
+#[must_use]
+pub fn sessionizer_options(
+    config: &sessionizer_fn::config::Config,
+    slots: Option<u64>,
+) -> sessionizer_fn::environment::Options {
+    let options = sessionizer_fn::environment::Options::from(config);
+    let slots = slots.unwrap_or(options.slots);
+    let bounds = Bounds::new(slots, options.buckets, options.memory_bytes);
+    sessionizer_fn::environment::Options { slots, bounds, ..options }
+}
+
 /// A mapping with the template's settings, except for its batching window: [`BATCHING_WINDOW`].
 fn start_mapping(
     embedded: &LocalAws,
@@ -257,7 +333,6 @@ fn start_mapping(
         maximum_batching_window: BATCHING_WINDOW,
         poll_interval: POLL_INTERVAL,
         idle_poll_interval: IDLE_POLL_INTERVAL,
-        parallelization_factor: spec.mapping.parallelization_factor as usize,
         function_timeout: Duration::from_secs(u64::from(spec.timeout_seconds)),
         bisect_batch_on_function_error: spec.mapping.bisect_batch_on_function_error,
         ..MappingConfig::new(&stream)

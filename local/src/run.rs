@@ -17,7 +17,7 @@ use crate::input::Input;
 use crate::lines::{Content, Line, MAX_RECORD_BYTES};
 use crate::output::Output;
 use crate::outputs::Outputs;
-use crate::pipeline::{Options, Pipeline};
+use crate::pipeline::{Inactivity, Options, Pipeline};
 use crate::producer::{Producer, Route};
 use crate::summary::{OversizedLine, Summary};
 
@@ -35,7 +35,10 @@ pub struct Run {
     pub boundaries: Option<PathBuf>,
     /// Where the rejected records are written, in the order of their lines.
     pub rejected: Option<PathBuf>,
-    /// Settings that override template.yaml.
+    /// Whether to close all sessions at the end, as if the users stayed inactive. Otherwise the last one of each stays
+    /// open.
+    pub close: bool,
+    /// Settings that override template.yaml. Inactivity is ignored in any case: a run goes by event time.
     pub options: Options,
 }
 
@@ -47,12 +50,12 @@ pub struct Run {
 pub async fn run(run: Run) -> Result<Summary, LocalError> {
     let input = Input::open(&run.input)?;
     let mut outputs = Outputs::open(&run, &input)?;
-    let pipeline = Pipeline::start(run.options).await?;
+    let pipeline = Pipeline::start(Options { inactivity: Inactivity::IsIgnored, ..run.options }).await?;
     outputs.start()?;
 
     let (began, began_ms) = (Instant::now(), whole_second_ms());
     let mut summary = Summary::default();
-    let producer = put_all(input, &pipeline, outputs.boundaries.as_ref(), &mut summary).await?;
+    let producer = put_all(input, &pipeline, outputs.boundaries.as_ref(), run.close, &mut summary).await?;
     summary.elapsed = began.elapsed();
 
     let mut rejected = export::rejected(&pipeline.dynamodb(), &pipeline.rejected_table, began_ms).await?;
@@ -84,14 +87,16 @@ async fn put_all(
     input: Input,
     pipeline: &Pipeline,
     boundaries: Option<&Output>,
+    close: bool,
     summary: &mut Summary,
 ) -> Result<Producer, LocalError> {
     let bar = progress_bar(input.length(), boundaries.is_some_and(Output::is_terminal));
     let writer = boundaries.map(|output| BoundaryWriter::start(pipeline, output.writer().clone()));
     let mut writer = writer.transpose()?;
     let put = tokio::select! {
-        put = put_lines(input, pipeline, &bar, summary) => put,
+        put = put_lines(input, pipeline, &bar, close, summary) => put,
         error = failure_of(&mut writer) => Err(error),
+        error = pipeline.first_failure() => Err(error),
     };
     bar.finish_and_clear();
     let producer = put?;
@@ -105,6 +110,7 @@ async fn put_lines(
     input: Input,
     pipeline: &Pipeline,
     bar: &ProgressBar,
+    close: bool,
     summary: &mut Summary,
 ) -> Result<Producer, LocalError> {
     let position = input.position();
@@ -122,6 +128,10 @@ async fn put_lines(
     producer.flush().await?;
     bar.set_message("waiting for the last sessions");
     pipeline.drain(producer.records_put()).await?;
+    if close {
+        pipeline.sweeps.close_all().await?;
+        pipeline.drain(producer.records_put()).await?;
+    }
     Ok(producer)
 }
 
@@ -158,15 +168,10 @@ async fn failure_of(writer: &mut Option<BoundaryWriter>) -> LocalError {
 
 /// The template parameters that correspond to command line options.
 #[must_use]
-pub fn parameters(
-    gap_seconds: Option<u64>,
-    first_session: Option<&str>,
-    parallelization: Option<u32>,
-) -> BTreeMap<String, String> {
+pub fn parameters(gap_seconds: Option<u64>, first_session: Option<&str>) -> BTreeMap<String, String> {
     let named = [
         ("SessionGapSeconds", gap_seconds.map(|value| value.to_string())),
         ("FirstSession", first_session.map(str::to_owned)),
-        ("ParallelizationFactor", parallelization.map(|value| value.to_string())),
     ];
     named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

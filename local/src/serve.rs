@@ -49,12 +49,14 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
     let (clicks, boundaries) = (pipeline.clicks(), pipeline.boundaries());
     // More records than there can be: these resolve only when a mapping ends, with its error.
     let (sessionizer, sink) = (clicks.wait_until_done(u64::MAX), boundaries.wait_until_done(u64::MAX));
-    tokio::pin!(stop, sessionizer, sink);
+    let sweeps = pipeline.sweeps.clone().repeat();
+    tokio::pin!(stop, sessionizer, sink, sweeps);
     loop {
         tokio::select! {
             () = &mut stop => break,
             ended = &mut sessionizer => drop(ended?),
             ended = &mut sink => drop(ended?),
+            never = &mut sweeps => match never {},
             shown = outcome(&mut showing) => {
                 tap.stop().await?; // if the tap has ended, this returns the reason
                 shown?;

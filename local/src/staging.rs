@@ -11,6 +11,16 @@ pub trait Staging {
     /// Decides how batches are split and what is redelivered.
     fn policy(&self) -> Self::Policy;
 
+    /// The configuration of the functions' clients, made from that of the embedded services.
+    fn client_config(&self, sdk: &SdkConfig) -> SdkConfig {
+        sdk.clone()
+    }
+
+    /// The slots of each bucket's ring, if not as deployed.
+    fn slots(&self) -> Option<u64> {
+        None
+    }
+
     /// The function to invoke. `make` creates one with clients from the given configuration.
     fn function<F: Function>(
         &self,

@@ -85,10 +85,6 @@ impl fmt::Display for Summary {
         for (reason, count) in &self.rejected {
             writeln!(f, "                     {count:>9} {reason}")?;
         }
-        if self.sessionizer.shard_switches > 0 {
-            let switches = self.sessionizer.shard_switches;
-            writeln!(f, "shards     {switches:>9} clicks on a different shard than their user's previous click")?;
-        }
         let merged = self.sessionizer.merged;
         writeln!(f, "sessions   {:>9} started, {merged} of them merged later", self.sessionizer.started)?;
         writeln!(f, "boundaries {:>9} published", self.sessionizer.published)?;

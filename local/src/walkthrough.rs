@@ -1,6 +1,6 @@
 //! The demo: three users click through a shop for a few minutes of event time, in 15 seconds.
 //!
-//! Prints boundaries as they are published to session-stream, and the sessions table at the end.
+//! Prints boundaries as they are published to session-stream, and at the end the sessions table and the users' states.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,6 +33,22 @@ const MAX_QUIET_SECONDS: u64 = 25;
 pub async fn run() -> Result<(), LocalError> {
     println!("Three users click through a shop. A session ends after 10 s without a click from its user.\n");
     let pipeline = Pipeline::start(Options::default()).await?;
+    tokio::select! {
+        shown = click_and_show(&pipeline) => shown?,
+        never = pipeline.sweeps.clone().repeat() => match never {},
+    }
+    println!("\nThe sessions table:\n");
+    let sessions = stored::sessions(&pipeline.dynamodb(), &pipeline.sessions_table, ReadLimit::WholeTable).await?;
+    print!("{}", text_table::sessions(&sessions.items, None));
+    println!("\nThe users' states:\n");
+    print!("{}", text_table::users(&pipeline.users().await?, None));
+    pipeline.stop().await?;
+    println!("{NEXT}");
+    Ok(())
+}
+
+/// Puts the clicks, and prints boundaries until all of them are published.
+async fn click_and_show(pipeline: &Pipeline) -> Result<(), LocalError> {
     let (tap, mut batches) = pipeline.tap_boundaries()?;
     let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
     let bar = progress_bar();
@@ -62,11 +78,6 @@ pub async fn run() -> Result<(), LocalError> {
     let (finished, ()) = tokio::join!(tap.finish(published), rest);
     finished?;
     bar.finish_and_clear();
-    println!("\nThe sessions table:\n");
-    let sessions = stored::sessions(&pipeline.dynamodb(), &pipeline.sessions_table, ReadLimit::WholeTable).await?;
-    print!("{}", text_table::sessions(&sessions.items, None));
-    pipeline.stop().await?;
-    println!("{NEXT}");
     Ok(())
 }
 

@@ -56,7 +56,7 @@ async fn clicks_rejected_for_clock_skew_become_sessions_once_the_limit_is_larger
     put(&strict, &[early("a"), b"no click".to_vec(), early("b"), too_large]).await;
     strict.stop().await.unwrap();
 
-    let lenient = pipeline(folder.path(), 3_600).await;
+    let lenient = pipeline(folder.path(), 900).await;
     let foreign = lenient.dynamodb().put_item().table_name(&lenient.rejected_table);
     let key = |name: &str| aws_sdk_dynamodb::types::AttributeValue::S(name.to_owned());
     foreign.item("position", key("somebody's own")).send().await.unwrap();

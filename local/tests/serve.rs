@@ -100,11 +100,26 @@ impl Served {
     async fn tables(&self) -> String {
         let config = Config::from_variables(self.exports.clone()).unwrap();
         let dynamodb = aws_sdk_dynamodb::Client::new(&config.sdk);
-        let names = [config.tables.sessions.as_str(), &config.tables.states, &config.tables.rejected];
+        let names = &config.tables;
+        let names = [names.sessions.as_str(), &names.state_log, &names.states, &names.rejected];
         let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], names).await.unwrap();
-        let [sessions, states, rejected] = &target.tables;
-        let tables = Tables { sessions, states, rejected, limit: MOST_ITEMS, width: None };
+        let [sessions, state_log, states, rejected] = &target.tables;
+        let tables = Tables { sessions, state_log, states, rejected, limit: MOST_ITEMS, width: None };
         tables::shown(&dynamodb, &tables).await.unwrap()
+    }
+}
+
+impl Served {
+    /// The tables, as soon as they contain `text`.
+    async fn is_shown_by(&self, deadline: Instant, text: &str) -> String {
+        loop {
+            let tables = self.tables().await;
+            if tables.contains(text) {
+                return tables;
+            }
+            assert!(Instant::now() < deadline, "{text} is not in\n{tables}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }
 
@@ -123,9 +138,9 @@ async fn clicks_put_through_the_api_become_sessions_in_the_tables() {
     let click =
         |user: &str, ms: u64| format!(r#"{{"user_id":"{user}","event_timestamp":"{ms}","event_name":"search"}}"#);
     served.put("user7", &click("user7", 1_721_390_000_000)).await;
-    served.until("user7_0   started");
+    served.until("user7_0   open");
     served.put("user7", &click("user7", 1_721_390_012_000)).await;
-    served.until("user7_1   started");
+    served.until("user7_1   open");
     served.put("nobody", "no click").await;
     served.put("user8", &click("user8", 1_721_390_000_000)).await;
     served.until("user8_0");
@@ -146,8 +161,29 @@ async fn clicks_put_through_the_api_become_sessions_in_the_tables() {
     for (name, value) in &served.exports {
         assert!(exports.contains(&format!("export {name}={value}\n")), "{name} is not in\n{exports}");
     }
-    for name in ["AWS_ENDPOINT_URL_DYNAMODB", "STATE_TABLE", "SESSIONS_TABLE", "SESSION_GAP_SECONDS"] {
+    for name in ["AWS_ENDPOINT_URL_DYNAMODB", "STATE_LOG_TABLE", "STATE_TABLE", "SESSIONS_TABLE", "SESSION_GAP_SECONDS"]
+    {
         assert!(served.exports.contains_key(name), "{name} is not exported");
+    }
+}
+
+/// With the default gap and grace of ten seconds each, and a sweep every second.
+#[tokio::test]
+async fn a_quiet_user_is_closed_and_reopened_by_a_late_click_of_the_same_session() {
+    const SOON: Duration = Duration::from_secs(25);
+    let folder = tempfile::TempDir::new().unwrap();
+    let served = Served::start(folder.path().join("exports").to_str().unwrap());
+    let click = |ms: u64| format!(r#"{{"user_id":"quiet","event_timestamp":{ms},"event_name":"search"}}"#);
+    for (ms, summary) in [(1_721_390_000_000, "closed     0 s       1"), (1_721_390_006_000, "closed     6 s       2")]
+    {
+        let began = Instant::now();
+        served.put("quiet", &click(ms)).await;
+        served.until("quiet_0   open");
+        served.is_shown_by(began + SOON, "quiet_0  2024-07-19 11:53:20  open").await;
+        let tables = served.is_shown_by(began + SOON, summary).await;
+        assert!(began.elapsed() >= Duration::from_secs(19), "closed before the gap and the grace were over");
+        assert!(tables.contains("sessions: 1\n"), "{tables}");
+        served.until("quiet_0   closed");
     }
 }
 

@@ -95,12 +95,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn value_out_of_range_is_a_usage_error_that_names_option_value_and_limit() {
     let desk = Desk::new();
-    let cases: [(&[&str], &str, &str); 9] = [
+    let cases: [(&[&str], &str, &str); 8] = [
         (&["run", "--gap-seconds"], "0", "0 is not in 1..=86400"),
         (&["run", "--gap-seconds"], "86401", "86401 is not in 1..=86400"),
         (&["run", "--shards"], "0", "0 is not in 1..=64"),
         (&["run", "--batch-size"], "10001", "10001 is not in 1..=10000"),
-        (&["run", "--parallelization"], "11", "11 is not in 1..=10"),
         (&["run", "--first-session"], "never", "[possible values: emit, skip]"),
         (&["serve", "--shards"], "65", "65 is not in 1..=64"),
         (&["chaos", "--runs"], "0", "0 is not in 1..=1000000"),
@@ -297,6 +296,21 @@ fn outputs_replace_those_of_an_earlier_run() {
     of_a.retain(|id| id.starts_with('a'));
     assert_eq!(of_a, ["a_0", "a_0", "a_1"], "opened, closed, and the next one opened");
     assert_eq!(desk.text("rejected"), "");
+}
+
+#[test]
+fn last_session_of_each_user_stays_open_unless_asked_to_close() {
+    let desk = Desk::new();
+    let statuses = |options: &[&str]| {
+        let output = desk.run(&[&["--input", "clicks", "--sessions", "-"], options].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let status = |line: &str| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["status"].as_str().unwrap().to_owned()
+        };
+        text(&output.stdout).lines().map(status).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses(&[]), ["closed", "open", "open"]);
+    assert_eq!(statuses(&["--close"]), ["closed"; 3]);
 }
 
 #[test]

@@ -9,7 +9,8 @@ Environment variables (profiles are not read; `aws configure export-credentials 
   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
   AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_KINESIS   endpoints to call instead of AWS
   SSL_CERT_FILE                                         root certificates to trust instead of Amazon's
-  SESSIONS_TABLE, STATE_TABLE, REJECTED_TABLE           table names, if they differ from template.yaml
+  SESSIONS_TABLE, STATE_LOG_TABLE, STATE_TABLE, REJECTED_TABLE
+                                                        table names, if they differ from template.yaml
 
 Exit status:
   0  success
@@ -29,7 +30,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Shows some items of each table: sessions, user states, rejected records.
+    /// Shows some sessions, users' states and rejected records.
     #[command(after_help = AFTER_HELP)]
     Tables(TablesArgs),
     /// Puts rejected records back into the streams they came from and deletes their items, after asking for
@@ -40,7 +41,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct TablesArgs {
-    /// Maximum number of items to read from each table, 1 to 1000, in no particular order.
+    /// Maximum number of sessions, users and rejected records to show, 1 to 1000 of each, in no particular order.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_LIMIT, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LIMIT)))]
     pub(crate) limit: u32,
 }

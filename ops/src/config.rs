@@ -17,6 +17,8 @@ pub struct Config {
 pub struct TableNames {
     /// `SESSIONS_TABLE`
     pub sessions: String,
+    /// `STATE_LOG_TABLE`
+    pub state_log: String,
     /// `STATE_TABLE`
     pub states: String,
     /// `REJECTED_TABLE`
@@ -42,6 +44,7 @@ impl TableNames {
             |variable: &'static str, default: &str| variables.optional(variable).unwrap_or_else(|| default.to_owned());
         Self {
             sessions: name("SESSIONS_TABLE", "sessions"),
+            state_log: name("STATE_LOG_TABLE", "state-log"),
             states: name("STATE_TABLE", "session-state"),
             rejected: name("REJECTED_TABLE", "rejected-records"),
         }
@@ -52,15 +55,16 @@ impl TableNames {
 mod tests {
     use super::*;
 
-    fn names(variables: &[(&str, &str)]) -> [String; 3] {
+    fn names(variables: &[(&str, &str)]) -> [String; 4] {
         let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let names = TableNames::from_variables(owned);
-        [names.sessions, names.states, names.rejected]
+        [names.sessions, names.state_log, names.states, names.rejected]
     }
 
     #[test]
     fn table_names_default_to_those_in_the_template() {
-        assert_eq!(names(&[]), ["sessions", "session-state", "rejected-records"]);
-        assert_eq!(names(&[("STATE_TABLE", "s2"), ("SESSIONS_TABLE", "")]), ["sessions", "s2", "rejected-records"]);
+        assert_eq!(names(&[]), ["sessions", "state-log", "session-state", "rejected-records"]);
+        let some = [("STATE_TABLE", "s2"), ("STATE_LOG_TABLE", "l2"), ("SESSIONS_TABLE", "")];
+        assert_eq!(names(&some), ["sessions", "l2", "s2", "rejected-records"]);
     }
 }

@@ -114,7 +114,7 @@ fn of_call(error: &CallError) -> Option<String> {
         | "UnrecognizedClientException" => format!("the credentials are not valid here: {CREDENTIALS}"),
         "ResourceNotFoundException" => {
             "the account, region or table name may be wrong: check the credentials, AWS_REGION, \
-             AWS_ENDPOINT_URL_DYNAMODB, SESSIONS_TABLE, STATE_TABLE and REJECTED_TABLE"
+             AWS_ENDPOINT_URL_DYNAMODB, SESSIONS_TABLE, STATE_LOG_TABLE, STATE_TABLE and REJECTED_TABLE"
                 .to_owned()
         }
         "NoConnection" | "TimedOut" => {

@@ -2,8 +2,8 @@
 //!
 //! This is the only crate whose program uses an operator's credentials in an AWS account. [`config`] reads the
 //! variables, [`target`] shows the account and tables before anything is read, and [`confirmation`] asks before
-//! anything is changed. [`stored`] reads the tables, [`text_table`] formats them, [`tables`] does both; [`redrive`]
-//! puts rejected records back into their streams.
+//! anything is changed. [`stored`] reads the tables and [`users`] users' states, [`text_table`] formats them,
+//! [`tables`] does all of this; [`redrive`] puts rejected records back into their streams.
 //!
 //! It does not depend on the embedded services: it makes the same calls to `local serve` as to AWS.
 
@@ -16,5 +16,6 @@ pub mod target;
 pub mod stored;
 pub mod tables;
 pub mod text_table;
+pub mod users;
 
 pub mod redrive;

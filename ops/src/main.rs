@@ -38,12 +38,12 @@ async fn show_tables(args: TablesArgs) -> Result<(), OpsError> {
     let config = Config::from_variables(std::env::vars())?;
     let dynamodb = retrying(&config.sdk);
     let names = &config.tables;
-    let names = [names.sessions.as_str(), &names.states, &names.rejected];
+    let names = [names.sessions.as_str(), &names.state_log, &names.states, &names.rejected];
     let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], names).await?;
     eprintln!("{target}\n");
-    let [sessions, states, rejected] = &target.tables;
+    let [sessions, state_log, states, rejected] = &target.tables;
     let width = console::Term::stdout().size_checked().map(|(_, columns)| columns);
-    let tables = Tables { sessions, states, rejected, limit: args.limit, width };
+    let tables = Tables { sessions, state_log, states, rejected, limit: args.limit, width };
     print(&tables::shown(&dynamodb, &tables).await?)?;
     Ok(())
 }

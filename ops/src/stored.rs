@@ -1,19 +1,16 @@
-//! Reads the tables' items, up to a limit, as the project's own types.
+//! Reads sessions and rejected records, up to a limit, as the project's own types. See [`crate::users`] for users.
 //!
 //! A Scan returns items in no useful order, so a limited read returns an arbitrary subset of a table. The items read
 //! are then sorted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use kinesis_function::call_error::CallError;
 use kinesis_function::statements::Item;
-use sessionizer_fn::state::UserState;
-use sessionizer_fn::state_item;
 use shared::boundary::Boundary;
-use shared::session_rule::Status;
-use shared::user_id::UserId;
+use shared::session::Status;
 
 use crate::error::OpsError;
 
@@ -70,26 +67,6 @@ pub async fn sessions(client: &Client, table: &str, limit: ReadLimit) -> Result<
     Ok(Stored { items: sessions, has_more: read.has_more })
 }
 
-/// The state of each user in the table called `table`.
-///
-/// # Errors
-/// If the table cannot be read or contains other items.
-pub async fn states(
-    client: &Client,
-    table: &str,
-    limit: ReadLimit,
-) -> Result<Stored<BTreeMap<UserId, UserState>>, OpsError> {
-    let read = scan(client, table, limit).await?;
-    let mut states = BTreeMap::new();
-    for item in read.items {
-        let name = item.get("user_id").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-        let user_id = UserId::new(name).map_err(|error| not_ours(table, &item, &format!("user_id is {error:?}")))?;
-        let state = state_item::decode(&item).map_err(|error| not_ours(table, &item, &error.to_string()))?;
-        states.insert(user_id, state);
-    }
-    Ok(Stored { items: states, has_more: read.has_more })
-}
-
 /// The rejected records in the table called `table`, sorted by their position.
 ///
 /// # Errors
@@ -114,7 +91,7 @@ impl StoredRejection {
 }
 
 /// The error for an item that the functions did not write, with its key.
-fn not_ours(table: &str, item: &Item, fault: &str) -> OpsError {
+pub(crate) fn not_ours(table: &str, item: &Item, fault: &str) -> OpsError {
     let keys = ["session_id", "user_id", kinesis_function::rejected_table::KEY];
     let key: Vec<_> =
         keys.iter().filter_map(|name| Some(format!("{name} {:?}", item.get(*name)?.as_s().ok()?))).collect();
@@ -136,7 +113,8 @@ fn rejection(item: &Item) -> Option<StoredRejection> {
     })
 }
 
-async fn scan(client: &Client, table: &str, limit: ReadLimit) -> Result<Stored<Vec<Item>>, OpsError> {
+/// The items of a table, in no useful order.
+pub(crate) async fn scan(client: &Client, table: &str, limit: ReadLimit) -> Result<Stored<Vec<Item>>, OpsError> {
     let mut items: Vec<Item> = Vec::new();
     let mut from: Option<HashMap<String, AttributeValue>> = None;
     loop {

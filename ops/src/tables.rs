@@ -1,4 +1,4 @@
-//! Shows some items of each table, and roughly how many more there are.
+//! Shows some sessions, users and rejected records, and roughly how many more there are.
 
 use std::fmt::Write as _;
 
@@ -8,6 +8,7 @@ use crate::error::OpsError;
 use crate::stored::{self, ReadLimit};
 use crate::target::DescribedTable;
 use crate::text_table;
+use crate::users::{self, StateTables};
 
 /// Maximum number of items to read from a table. They are held in memory, and a rejected record has up to 392 KiB: at
 /// most 400 MB.
@@ -21,31 +22,36 @@ pub const DEFAULT_LIMIT: u32 = 100;
 pub struct Tables<'a> {
     /// The table of sessions.
     pub sessions: &'a DescribedTable,
-    /// The table of users' states.
+    /// The table of state logs.
+    pub state_log: &'a DescribedTable,
+    /// The table of users at rest.
     pub states: &'a DescribedTable,
     /// The table of rejected records.
     pub rejected: &'a DescribedTable,
-    /// Maximum number of items to read from each.
+    /// Maximum number of sessions, users and rejected records to show.
     pub limit: u32,
     /// The terminal's width in columns. Without it, text is not wrapped.
     pub width: Option<u16>,
 }
 
-/// All three tables as text, up to the limit of each.
+/// All tables as text, up to the limit of each.
 ///
 /// # Errors
 /// If a table cannot be read or contains items that the functions did not write.
 pub async fn shown(client: &Client, tables: &Tables<'_>) -> Result<String, OpsError> {
-    let Tables { sessions, states, rejected, limit, width } = *tables;
+    let Tables { sessions, state_log, states, rejected, limit, width } = *tables;
     let limit = ReadLimit::Items(limit);
     let stored_sessions = stored::sessions(client, &sessions.name, limit).await?;
-    let stored_states = stored::states(client, &states.name, limit).await?;
+    let state_tables = StateTables { log: &state_log.name, rest: &states.name };
+    let stored_users = users::users(client, state_tables, limit).await?;
     let stored_rejected = stored::rejected(client, &rejected.name, limit).await?;
+    // Users in the log are not counted anywhere, and most of them have an item of session-state, too.
+    let both = DescribedTable { name: format!("{} and {}", state_log.name, states.name), items: states.items };
     let parts = [
         title(sessions, stored_sessions.items.len(), stored_sessions.has_more),
         text_table::sessions(&stored_sessions.items, width),
-        title(states, stored_states.items.len(), stored_states.has_more),
-        text_table::states(&stored_states.items, width),
+        title(&both, stored_users.items.len(), stored_users.has_more),
+        text_table::users(&stored_users.items, width),
         title(rejected, stored_rejected.items.len(), stored_rejected.has_more),
         text_table::rejected(&stored_rejected.items, width),
     ];

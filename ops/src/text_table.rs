@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
-use sessionizer_fn::state::UserState;
 use shared::boundary::Boundary;
 use shared::event_time::EventTime;
-use shared::session_rule::Status;
+use shared::session::Status;
 use shared::user_id::UserId;
 
 use crate::stored::StoredRejection;
+use crate::users::StoredUser;
 
 /// A column's title and the kind of its content.
 type Column = (&'static str, Content);
@@ -72,25 +72,28 @@ pub fn sessions(sessions: &[Boundary], width: Option<u16>) -> String {
     drawn(columns, sessions.iter().map(row), width)
 }
 
-/// The state table, one row per user. Text is wrapped to `width` columns, or not at all.
+/// The table of users' states, one row per user with the last session. Text is wrapped to `width` columns, or not at
+/// all.
 #[must_use]
-pub fn states(states: &BTreeMap<UserId, UserState>, width: Option<u16>) -> String {
+pub fn users(users: &BTreeMap<UserId, StoredUser>, width: Option<u16>) -> String {
     let columns = [
         ("user", Text),
-        ("session", Text),
+        ("state", Text),
+        ("last session", Text),
         ("start (UTC)", Time),
         ("last seen", Time),
         ("clicks", Number),
-        ("shards", Number),
     ];
-    let row = |(user, state): (&UserId, &UserState)| {
-        let current = &state.sessions.current;
-        let [start, end] = [current.start, current.end].map(EventTime::to_utc_text);
-        let session = format!("{}_{}", user.as_str(), state.sessions.ordinal);
-        let (clicks, shards) = (current.event_count.to_string(), state.cursors.len().to_string());
-        [user.as_str().to_owned(), session, start, end, clicks, shards]
+    let row = |(user, stored): (&UserId, &StoredUser)| {
+        let window = &stored.entry.window;
+        let session = window.last_ordinal().map(|ordinal| format!("{}_{ordinal}", user.as_str())).unwrap_or_default();
+        let [start, end, clicks] = window.last().map_or_else(<[String; 3]>::default, |last| {
+            let [start, end] = [last.start, last.end].map(EventTime::to_utc_text);
+            [start, end, last.event_count.to_string()]
+        });
+        [user.as_str().to_owned(), stored.phase().word().to_owned(), session, start, end, clicks]
     };
-    drawn(columns, states.iter().map(row), width)
+    drawn(columns, users.iter().map(row), width)
 }
 
 /// The table of rejected records, one row per record. Text is wrapped to `width` columns, or not at all.

@@ -1,6 +1,7 @@
+use sessionizer_fn::state_log_entry::UserEntry;
 use shared::attributes::Attributes;
-use shared::boundary::Version;
-use shared::session_rule::{Session, UserSessions};
+use shared::session::Session;
+use shared::session_window::SessionWindow;
 
 use super::*;
 
@@ -45,12 +46,23 @@ fn control_characters_are_escaped_in_every_cell() {
     assert_eq!(rejected(&[rejection("not\r_x", "a\tb\u{9b}c")], None), expected);
 }
 
-fn state_of(user: &str) -> BTreeMap<UserId, UserState> {
+fn user_with(user: &str, is_in_log: bool, told_closed: bool) -> (UserId, StoredUser) {
     let [start, end] = [1_721_390_000_000, 1_721_390_004_000].map(|ms| EventTime::from_ms(ms).unwrap());
-    let current = Session { start, end, event_count: 2, attributes: Attributes::default() };
-    let sessions = UserSessions { ordinal: 0, current, previous: None };
-    let state = UserState { version: Version::NONE, sessions, cursors: BTreeMap::new() };
-    [(UserId::new(user).unwrap(), state)].into()
+    let session = Session { start, end, event_count: 2, attributes: Attributes::default() };
+    let window = SessionWindow { first_ordinal: 3, sessions: vec![session], left_behind_until_ms: None, told_closed };
+    let entry = UserEntry { window, arrival_ms: 0, has_item: false };
+    (UserId::new(user).unwrap(), StoredUser { entry, is_in_log })
+}
+
+#[test]
+fn users_are_under_way_closed_or_at_rest() {
+    let cases = [user_with("a", true, false), user_with("b", true, true), user_with("c", false, true)];
+    let expected = "  user  state      last session  start (UTC)          last seen            clicks
+  a     under way  a_3           2024-07-19 11:53:20  2024-07-19 11:53:24       2
+  b     closed     b_3           2024-07-19 11:53:20  2024-07-19 11:53:24       2
+  c     at rest    c_3           2024-07-19 11:53:20  2024-07-19 11:53:24       2
+";
+    assert_eq!(users(&cases.into(), None), expected);
 }
 
 #[test]
@@ -60,7 +72,11 @@ fn rows_wrap_to_the_width_of_the_terminal_and_never_without_one() {
     let tables = |width| {
         let session = session(&format!("{user}_0"), &"a very long name of an event ".repeat(4));
         let rejection = rejection("event_timestamp_in_the_future", &message);
-        [sessions(&[session], width), states(&state_of(&user), width), rejected(&[rejection], width)]
+        [
+            sessions(&[session], width),
+            users(&[user_with(&user, true, false)].into(), width),
+            rejected(&[rejection], width),
+        ]
     };
     for columns in [80, 100] {
         let tables = tables(Some(columns));
@@ -70,7 +86,7 @@ fn rows_wrap_to_the_width_of_the_terminal_and_never_without_one() {
         }
         let whole: [&[&str]; 3] = [
             &["2024-07-19 11:53:20", "closed", "4 s", "2"],
-            &["2024-07-19 11:53:20  2024-07-19 11:53:24", "2", "0"],
+            &["2024-07-19 11:53:20  2024-07-19 11:53:24", "2"],
             &["event_timestamp_in_the_future", "1234"],
         ];
         for (table, whole) in tables.iter().zip(whole) {

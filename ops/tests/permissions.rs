@@ -52,9 +52,10 @@ async fn recorded() -> (LocalAws, SdkConfig, Arc<Mutex<BTreeSet<String>>>) {
 async fn tables_needs_exactly_the_permissions_on_the_page() {
     let (_services, sdk, calls) = recorded().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-    let names = ["sessions", "session-state", "rejected-records"];
-    let [sessions, states, rejected] = Target::of(&sdk, &dynamodb, &[], names).await.unwrap().tables;
-    let tables = Tables { sessions: &sessions, states: &states, rejected: &rejected, limit: 10, width: None };
+    let names = ["sessions", "state-log", "session-state", "rejected-records"];
+    let [sessions, state_log, states, rejected] = Target::of(&sdk, &dynamodb, &[], names).await.unwrap().tables;
+    let (sessions, state_log, states, rejected) = (&sessions, &state_log, &states, &rejected);
+    let tables = Tables { sessions, state_log, states, rejected, limit: 10, width: None };
     tables::shown(&dynamodb, &tables).await.unwrap();
     assert_eq!(*calls.lock().unwrap(), listed("tables"));
 }

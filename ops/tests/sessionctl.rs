@@ -189,13 +189,13 @@ async fn all_missing_variables_are_reported_together() {
 async fn tables_are_shown_up_to_the_limit_with_control_characters_escaped() {
     let account = Account::with(3).await;
     let dynamodb = account.services.dynamodb_url();
-    let tables = "tables sessions, session-state, rejected-records\n\n";
+    let tables = "tables sessions, state-log, session-state, rejected-records\n\n";
     let target = format!("account 000000000000, region us-east-1\nDynamoDB at {dynamodb}\n{tables}");
     let empty = "sessions: 0
   session  start (UTC)  status  length  clicks  first event
 
-session-state: 0
-  user  session  start (UTC)  last seen  clicks  shards
+state-log and session-state: 0
+  user  state  last session  start (UTC)  last seen  clicks
 
 ";
     let row = "  not_json      1  expected value\\u{1b}[2J\n";

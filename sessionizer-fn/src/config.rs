@@ -3,7 +3,7 @@
 use kinesis_function::config::{Settings, Variables};
 use kinesis_function::rejected_table::RejectedTableConfig;
 use shared::limits::MAX_SESSION_GAP_SECONDS;
-use shared::session_rule::SessionGap;
+use shared::session::SessionGap;
 
 /// Whether a user's first session is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +14,12 @@ pub enum FirstSession {
     Skip,
 }
 
-/// The settings of design section 6.
+/// The settings of design section 7, and the memory that Lambda grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// `STATE_TABLE`: name of the table with one item per user.
+    /// `STATE_LOG_TABLE`: name of the table with the logs of the users under way.
+    pub state_log_table: String,
+    /// `STATE_TABLE`: name of the table with one item per user at rest.
     pub state_table: String,
     /// `REJECTED_TABLE` and `REJECTED_RETENTION_DAYS`: the table of rejected records.
     pub rejected: RejectedTableConfig,
@@ -25,80 +27,70 @@ pub struct Config {
     pub session_stream: String,
     /// `SESSION_GAP_SECONDS`: inactivity that ends a session, 1 to 86,400 s; default 10.
     pub session_gap: SessionGap,
+    /// `ALLOWED_LATENESS_SECONDS`: how far a click may be behind its user's newest one without being late, up to
+    /// 86,400 s; default 3,600. At least twice the clock skew, of which a click that is ahead takes its share.
+    pub lateness_ms: u64,
+    /// `CLOSE_GRACE_SECONDS`: how long after the gap a session without clicks is closed, up to 3,600 s; default 10.
+    pub close_grace_ms: u64,
     /// `FIRST_SESSION`: `emit` (default) or `skip`.
     pub first_session: FirstSession,
-    /// `MAX_CLOCK_SKEW_SECONDS`: how far a click's time may be after its arrival, up to a year; default 3,600 s. Stored
-    /// in milliseconds.
+    /// `MAX_CLOCK_SKEW_SECONDS`: how far a click's time may be after its arrival, up to 43,200 s; default 900.
     pub max_clock_skew_ms: u64,
-    /// `PARALLELIZATION_FACTOR`: the factor of the event source mapping, 1 to 10; default 10, which is safe for every
-    /// factor.
-    ///
-    /// With a factor of 1, Lambda preserves the order within a shard; with a higher one, only within each partition
-    /// key. See [`crate::batch::CursorKey`].
-    pub parallelization_factor: u64,
+    /// `STREAM_RETENTION_HOURS`: how long cursors are kept, 24 to 8,760 h; default 24.
+    pub stream_retention_ms: u64,
+    /// `STATE_BUCKETS`: into how many buckets users are divided, a power of two up to 256; default 4. Fixed when the
+    /// tables are made.
+    pub state_buckets: u32,
+    /// The function's memory in bytes, of which the buckets it keeps take a part.
+    pub memory_bytes: u64,
 }
 
 impl Settings for Config {
     fn read(variables: &mut Variables) -> Self {
+        let max_clock_skew_seconds = variables.integer("MAX_CLOCK_SKEW_SECONDS", 900, 0..=43_200);
         Self {
+            state_log_table: variables.required("STATE_LOG_TABLE"),
             state_table: variables.required("STATE_TABLE"),
             rejected: RejectedTableConfig::read(variables),
             session_stream: variables.required("SESSION_STREAM"),
             session_gap: SessionGap::from_ms(
                 variables.integer("SESSION_GAP_SECONDS", 10, 1..=MAX_SESSION_GAP_SECONDS) * 1_000,
             ),
+            lateness_ms: lateness_seconds(variables, max_clock_skew_seconds) * 1_000,
+            close_grace_ms: variables.integer("CLOSE_GRACE_SECONDS", 10, 0..=3_600) * 1_000,
             first_session: variables
                 .choice("FIRST_SESSION", [("emit", FirstSession::Emit), ("skip", FirstSession::Skip)]),
-            max_clock_skew_ms: variables.integer("MAX_CLOCK_SKEW_SECONDS", 3_600, 0..=31_536_000) * 1_000,
-            parallelization_factor: variables.integer("PARALLELIZATION_FACTOR", 10, 1..=10),
+            max_clock_skew_ms: max_clock_skew_seconds * 1_000,
+            stream_retention_ms: variables.stream_retention_hours() * 3_600_000,
+            state_buckets: state_buckets(variables),
+            memory_bytes: variables.lambda_memory_bytes(),
         }
     }
+}
+
+/// A click that is ahead by x makes clicks on time late x earlier, and may be ahead by the whole skew.
+fn lateness_seconds(variables: &mut Variables, max_clock_skew_seconds: u64) -> u64 {
+    let lateness = variables.integer("ALLOWED_LATENESS_SECONDS", 3_600, 0..=86_400);
+    let least = 2 * max_clock_skew_seconds;
+    if lateness < least {
+        variables.fault(format!(
+            "ALLOWED_LATENESS_SECONDS is {lateness}, expected at least {least}: twice MAX_CLOCK_SKEW_SECONDS, which is \
+             {max_clock_skew_seconds}"
+        ));
+    }
+    lateness
+}
+
+/// A power of two, because a bucket is the top bits of a hash.
+fn state_buckets(variables: &mut Variables) -> u32 {
+    const DEFAULT: u32 = 4;
+    let buckets = variables.integer("STATE_BUCKETS", u64::from(DEFAULT), 1..=256);
+    if !buckets.is_power_of_two() {
+        variables.fault(format!("STATE_BUCKETS is {buckets}, expected a power of two from 1 to 256"));
+    }
+    u32::try_from(buckets).unwrap_or(DEFAULT) // the range fits
 }
 
 #[cfg(test)]
-mod tests {
-    use kinesis_function::config::ConfigError;
-
-    use super::*;
-
-    fn config(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let names = [("STATE_TABLE", "states"), ("REJECTED_TABLE", "rejected"), ("SESSION_STREAM", "out")];
-        let pairs = names.iter().chain(pairs).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::from_variables(pairs)
-    }
-
-    #[test]
-    fn only_resource_names_are_required() {
-        let config = config(&[]).unwrap();
-        assert_eq!(config.session_gap.ms(), 10_000);
-        assert_eq!(config.first_session, FirstSession::Emit);
-        assert_eq!(config.max_clock_skew_ms, 3_600_000);
-        assert_eq!(config.rejected.retention_days, 30);
-    }
-
-    #[test]
-    fn gap_may_be_one_second_to_one_day() {
-        assert_eq!(config(&[("SESSION_GAP_SECONDS", "1")]).unwrap().session_gap.ms(), 1_000);
-        assert_eq!(config(&[("SESSION_GAP_SECONDS", "86400")]).unwrap().session_gap.ms(), 86_400_000);
-        for wrong in ["0", "86401", "10.5", "ten"] {
-            let error = config(&[("SESSION_GAP_SECONDS", wrong)]).unwrap_err();
-            assert!(error.to_string().contains(&format!("SESSION_GAP_SECONDS is \"{wrong}\"")), "{error}");
-        }
-    }
-
-    #[test]
-    fn every_missing_or_invalid_variable_is_reported_at_once() {
-        let wrong = [
-            ("SESSION_GAP_SECONDS", "0"),
-            ("FIRST_SESSION", "maybe"),
-            ("MAX_CLOCK_SKEW_SECONDS", "-1"),
-            ("REJECTED_RETENTION_DAYS", "0"),
-            ("PARALLELIZATION_FACTOR", "11"),
-        ];
-        let pairs = wrong.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let text = Config::from_variables(pairs).unwrap_err().to_string();
-        for name in ["STATE_TABLE", "REJECTED_TABLE", "SESSION_STREAM"].into_iter().chain(wrong.map(|(name, _)| name)) {
-            assert!(text.contains(name), "{name} is not in: {text}");
-        }
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,34 +1,39 @@
-//! One invocation: decodes a batch and takes its users through rounds until all are done.
+//! One invocation: a batch, whose clicks are dealt to their buckets, or a sweep over all buckets.
+//!
+//! Buckets are worked on side by side. One that fails or is late leaves its records undone, and nobody else's.
 
 use std::sync::{Mutex, PoisonError};
 
 use kinesis_function::handler::{Decoded, Handler};
 use kinesis_function::invocation::Invocation;
+use kinesis_function::metrics::Metric;
 use kinesis_function::records::Records;
 use kinesis_function::rejected_records::RejectedRecord;
 use kinesis_function::rejected_table::RejectedTable;
+use kinesis_function::sweep::Sweep;
 
-use crate::batch::{Batch, UserClicks};
+use crate::batch::{Batch, BucketClicks};
 use crate::config::Config;
+use crate::environment::{Environment, Options};
 use crate::ledger::Ledger;
-use crate::outbox::{SessionStream, StateTable};
 use crate::report::Report;
-use crate::rounds::Rounds;
-use crate::step::Rule;
+use crate::store::log_table::LogTable;
+use crate::store::rest_table::RestTable;
+use crate::store::session_stream::SessionStream;
 
-/// The sessionizer with its clients, created once per execution environment.
+/// The sessionizer with its clients, created once per execution environment. Clones are the same environment.
 #[derive(Clone, Debug)]
 pub struct Sessionizer {
     max_clock_skew_ms: u64,
-    parallelization_factor: u64,
-    rounds: Rounds<StateTable, SessionStream>,
+    state_buckets: u32,
+    environment: Environment<LogTable, RestTable, SessionStream>,
     rejected: RejectedTable,
 }
 
-/// A batch in progress: its users, and the counts so far.
-#[derive(Debug)]
+/// An invocation in progress: the clicks of each bucket, and the counts so far.
+#[derive(Debug, Default)]
 pub struct SessionizerWork {
-    users: Vec<UserClicks>,
+    buckets: Vec<(u32, BucketClicks)>,
     report: Mutex<Report>,
 }
 
@@ -36,14 +41,27 @@ impl Sessionizer {
     /// A sessionizer with these settings and clients.
     #[must_use]
     pub fn new(config: Config, dynamodb: &aws_sdk_dynamodb::Client, kinesis: &aws_sdk_kinesis::Client) -> Self {
+        let options = Options::from(&config);
+        Self::with_options(config, options, dynamodb, kinesis)
+    }
+
+    /// A sessionizer with other `options` than those that follow from `config`, as tests need them for small rings.
+    #[must_use]
+    pub fn with_options(
+        config: Config,
+        options: Options,
+        dynamodb: &aws_sdk_dynamodb::Client,
+        kinesis: &aws_sdk_kinesis::Client,
+    ) -> Self {
         Self {
             max_clock_skew_ms: config.max_clock_skew_ms,
-            parallelization_factor: config.parallelization_factor,
-            rounds: Rounds {
-                store: StateTable::new(dynamodb.clone(), config.state_table),
-                publisher: SessionStream::new(kinesis.clone(), config.session_stream),
-                rule: Rule { gap: config.session_gap, first_session: config.first_session },
-            },
+            state_buckets: options.buckets,
+            environment: Environment::new(
+                options,
+                LogTable::new(dynamodb.clone(), &config.state_log_table, options.slots),
+                RestTable::new(dynamodb.clone(), &config.state_table),
+                SessionStream::new(kinesis.clone(), &config.session_stream),
+            ),
             rejected: RejectedTable::new(dynamodb.clone(), config.rejected),
         }
     }
@@ -60,20 +78,19 @@ impl Handler for Sessionizer {
     }
 
     async fn warm_up(&self) {
-        tokio::join!(self.rounds.store.warm_up(), self.rounds.publisher.warm_up());
+        self.environment.warm_up().await;
     }
 
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SessionizerWork> {
-        let batch = Batch::decode(records, self.max_clock_skew_ms, self.parallelization_factor);
-        let Batch { users, rejected, adjusted_attributes } = batch;
-        let report = Report { users: users.len() as u64, adjusted_attributes, ..Report::default() };
-        Decoded { work: SessionizerWork { users, report: Mutex::new(report) }, rejected }
+        let Batch { buckets, users, rejected, adjusted_attributes } =
+            Batch::decode(records, self.max_clock_skew_ms, self.state_buckets);
+        let report = Mutex::new(Report { users, adjusted_attributes, ..Report::default() });
+        Decoded { work: SessionizerWork { buckets: buckets.into_iter().collect(), report }, rejected }
     }
 
     async fn work<'r>(&self, work: &mut SessionizerWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {
-        let users = std::mem::take(&mut work.users);
-        let ledger = Ledger { done: &invocation.done, failures: &invocation.failures, report: &work.report };
-        self.rounds.run(users, invocation.time.now_ms, &ledger).await;
+        let ledger = Ledger { failures: &invocation.failures, report: &work.report, time: invocation.time };
+        self.environment.batch(&work.buckets, &invocation.done, &ledger).await;
         Vec::new() // a click that was decoded is applied or late
     }
 
@@ -81,19 +98,16 @@ impl Handler for Sessionizer {
         work.report.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn counts(report: &Report) -> Vec<(&'static str, u64)> {
-        vec![
-            ("Users", report.users),
-            ("ClicksApplied", report.applied),
-            ("ClicksLate", report.late),
-            ("ClicksAlreadyApplied", report.already_applied),
-            ("AttributesAdjusted", report.adjusted_attributes),
-            ("SessionsStarted", report.started),
-            ("SessionsClosed", report.closed),
-            ("SessionsRetracted", report.merged),
-            ("BoundariesPublished", report.published),
-            ("ShardSwitches", report.shard_switches),
-            ("StateConflicts", report.lost_races),
-        ]
+    fn metrics(report: &Report) -> Vec<Metric> {
+        report.metrics()
+    }
+
+    fn begin_sweep(&self) -> Option<SessionizerWork> {
+        Some(SessionizerWork::default())
+    }
+
+    async fn sweep(&self, work: &mut SessionizerWork, sweep: &Sweep) {
+        let ledger = Ledger { failures: &sweep.failures, report: &work.report, time: sweep.time };
+        self.environment.sweep(&ledger).await;
     }
 }

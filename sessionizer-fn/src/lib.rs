@@ -1,24 +1,32 @@
-//! The sessionizer: clicks in, session boundaries out, one state item per user in between.
+//! The sessionizer: clicks in, session boundaries out, and in between a log of the users under way.
 //!
-//! In the order in which data flows: a batch is decoded and grouped by user ([`batch`]). The users go through
-//! [`rounds`]: their states are read ([`outbox`]), the next step of each user is decided ([`step`]), committed, and
-//! only then published ([`outbox`] again, whose types allow no other order). [`user_work`] tracks each user and
-//! [`ledger`] the invocation. [`handler`] connects the parts, with the settings of [`config`].
+//! In the order in which data flows: a batch is decoded and its clicks are dealt to [`bucket`]s ([`batch`]). Each
+//! bucket's log is read on, the next commit decided ([`bucket`], over a [`ring_log`]), written and published
+//! ([`work`], with the tables and the stream of [`store`]). [`environment`] keeps buckets between invocations
+//! ([`buckets`]), and [`handler`] connects it to Lambda, with the settings of [`config`].
 
 pub mod config;
 
 pub mod batch;
-pub mod outbox;
-pub mod rounds;
-pub mod state;
-pub mod state_item;
-pub mod state_text;
-pub mod step;
-pub mod user_work;
 
+pub mod ring_log;
+pub mod state_log_codec;
+pub mod state_log_entry;
+mod state_log_weight;
+mod state_log_wire;
+
+pub mod bucket;
+pub mod store;
+pub mod work;
+
+pub mod buckets;
+pub mod clicks_done;
+pub mod environment;
 pub mod handler;
 pub mod ledger;
 pub mod report;
 
 #[cfg(test)]
 mod protocol_tests;
+#[cfg(test)]
+mod state_log_samples;

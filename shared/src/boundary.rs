@@ -13,7 +13,7 @@ use crate::event_time::EventTime;
 use crate::fields::{Field, Object, absent, mistyped, not_unicode};
 use crate::limits::{MAX_PARTITION_KEY_BYTES, MAX_SAFE_INTEGER, MAX_SESSION_TIME_BYTES};
 use crate::rejection::{FieldFault, Rejection};
-use crate::session_rule::{Status, TouchedSession};
+use crate::session::{Status, TouchedSession};
 use crate::shown;
 use crate::user_id::UserId;
 

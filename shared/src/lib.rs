@@ -23,6 +23,7 @@ pub mod event_time;
 pub mod user_id;
 
 pub mod click;
-pub mod session_rule;
+pub mod session;
+pub mod session_window;
 
 pub mod boundary;

@@ -32,8 +32,15 @@ pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// Longest partition key value of a DynamoDB table, in bytes. Source: DynamoDB quotas.
 pub const MAX_PARTITION_KEY_BYTES: usize = 2_048;
 
-/// Longest session gap, in seconds: one day. Source: design, section 6.
+/// Longest session gap, in seconds: one day. Source: design, section 7.
 pub const MAX_SESSION_GAP_SECONDS: u64 = 86_400;
+
+/// Most sessions of a user that clicks can still change. Source: design, section 4.
+pub const MAX_WINDOW_SESSIONS: usize = 32;
+
+/// Most bytes of UTF-8 that the attributes of these sessions have in all, unless one session alone has more.
+/// Source: design, section 4 (4 KB).
+pub const MAX_WINDOW_ATTRIBUTE_BYTES: usize = 4_096;
 
 /// Most characters of a rejected value that a message quotes.
 pub const MAX_VALUE_IN_MESSAGE_CHARS: usize = 64;

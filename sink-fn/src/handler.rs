@@ -5,6 +5,7 @@
 use kinesis_function::backoff::Backoff;
 use kinesis_function::handler::{Decoded, Handler};
 use kinesis_function::invocation::Invocation;
+use kinesis_function::metrics::Metric;
 use kinesis_function::records::Records;
 use kinesis_function::rejected_records::RejectedRecord;
 use kinesis_function::rejected_table::RejectedTable;
@@ -14,7 +15,7 @@ use shared::shown;
 use crate::batch::{Batch, Newest};
 use crate::config::Config;
 use crate::report::Report;
-use crate::session_item::SessionItemError;
+use crate::session_item::{Retention, SessionItemError};
 use crate::sessions_table::{Attempt, SessionsTable, Stored};
 
 /// The sink with its client, created once per execution environment.
@@ -35,8 +36,10 @@ impl Sink {
     /// A sink with these settings and client.
     #[must_use]
     pub fn new(config: Config, dynamodb: &aws_sdk_dynamodb::Client) -> Self {
+        let Config { session_retention_days: session_days, stream_retention_hours: stream_hours, .. } = config;
+        let retention = Retention { session_days, stream_hours };
         Self {
-            sessions: SessionsTable::new(dynamodb.clone(), config.sessions_table, config.session_retention_days),
+            sessions: SessionsTable::new(dynamodb.clone(), config.sessions_table, retention),
             rejected: RejectedTable::new(dynamodb.clone(), config.rejected),
         }
     }
@@ -112,8 +115,8 @@ impl Handler for Sink {
         work.report
     }
 
-    fn counts(report: &Report) -> Vec<(&'static str, u64)> {
-        vec![("SessionsWritten", report.written), ("BoundariesSuperseded", report.superseded)]
+    fn metrics(report: &Report) -> Vec<Metric> {
+        vec![Metric::count("SessionsWritten", report.written), Metric::count("BoundariesSuperseded", report.superseded)]
     }
 }
 

@@ -8,11 +8,8 @@ use kinesis_function::statements::Item;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
-use shared::session_rule::Status;
+use shared::session::Status;
 use shared::user_id::UserId;
-
-/// How long a retracted session stays as a tombstone, in seconds: one day. Source: design, section 2.
-pub const TOMBSTONE_SECONDS: u64 = SECONDS_PER_DAY;
 
 /// The name of the key attribute.
 pub const KEY: &str = "session_id";
@@ -23,19 +20,40 @@ pub const VERSION: &str = "version";
 /// The name of DynamoDB's TTL attribute.
 const EXPIRES_AT: &str = "expires_at";
 
+/// How long items are kept after their last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Sessions, in days; 0 keeps them forever.
+    pub session_days: u64,
+    /// The longer retention of the two streams, in hours.
+    pub stream_hours: u64,
+}
+
+impl Retention {
+    /// How long a retracted session stays as a tombstone, in seconds: as long as both streams together can keep the
+    /// cause of an older boundary, and a day. Source: design, section 2.
+    #[must_use]
+    pub fn tombstone_seconds(self) -> u64 {
+        2 * self.stream_hours * 3_600 + SECONDS_PER_DAY
+    }
+
+    fn session_seconds(self) -> Option<u64> {
+        (self.session_days > 0).then_some(self.session_days * SECONDS_PER_DAY)
+    }
+}
+
 /// The attributes besides the key with their values; `None` if the item must not have the attribute.
 ///
-/// Written at `now_ms`, the item expires after `retention_days` days, or never if that is 0. A tombstone always expires
-/// after [`TOMBSTONE_SECONDS`].
+/// Written at `now_ms`, the item expires after `retention`. A tombstone always expires.
 #[must_use]
-pub fn encode(boundary: &Boundary, now_ms: u64, retention_days: u64) -> [(&'static str, Option<AttributeValue>); 12] {
+pub fn encode(boundary: &Boundary, now_ms: u64, retention: Retention) -> [(&'static str, Option<AttributeValue>); 12] {
     let closed = match boundary.status {
         Some(Status::Closed { end, event_count }) => Some((end, event_count)),
         _ => None,
     };
     let kept_seconds = match boundary.status {
-        Some(Status::Retracted) => Some(TOMBSTONE_SECONDS),
-        _ => (retention_days > 0).then_some(retention_days * SECONDS_PER_DAY),
+        Some(Status::Retracted) => Some(retention.tombstone_seconds()),
+        _ => retention.session_seconds(),
     };
     let expires_at = kept_seconds.map(|seconds| now_ms / 1_000 + seconds);
     let Attributes { event_name, event_type, device_type } = &boundary.attributes;

@@ -12,9 +12,9 @@ use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::MAX_STATEMENTS_PER_REQUEST;
 use kinesis_function::statements::{self, Statement, StatementResult};
 use shared::boundary::Boundary;
-use shared::session_rule::Status;
+use shared::session::Status;
 
-use crate::session_item::{self, KEY, SessionItemError, VERSION};
+use crate::session_item::{self, KEY, Retention, SessionItemError, VERSION};
 
 /// Concurrent requests within one invocation. A call takes a few milliseconds, so a handful keeps one vCPU busy.
 const CONCURRENT_REQUESTS: usize = 8;
@@ -54,7 +54,7 @@ pub enum Stored {
 pub struct SessionsTable {
     client: Client,
     name: String,
-    retention_days: u64,
+    retention: Retention,
 }
 
 impl Attempt {
@@ -69,11 +69,10 @@ impl Attempt {
 }
 
 impl SessionsTable {
-    /// The table called `name`, whose sessions expire `retention_days` days after their last change, or never if that
-    /// is 0.
+    /// The table called `name`, whose items expire after `retention`.
     #[must_use]
-    pub fn new(client: Client, name: impl Into<String>, retention_days: u64) -> Self {
-        Self { client, name: name.into(), retention_days }
+    pub fn new(client: Client, name: impl Into<String>, retention: Retention) -> Self {
+        Self { client, name: name.into(), retention }
     }
 
     /// Makes a call that changes nothing, so that the next one finds an open connection and an initialized client. The
@@ -106,7 +105,7 @@ impl SessionsTable {
     fn insert(&self, boundary: &Boundary, now_ms: u64) -> Statement {
         let mut text = format!("INSERT INTO \"{}\" VALUE {{'{KEY}': ?", self.name);
         let mut parameters = vec![AttributeValue::S(boundary.session_id.clone())];
-        for (name, value) in session_item::encode(boundary, now_ms, self.retention_days) {
+        for (name, value) in session_item::encode(boundary, now_ms, self.retention) {
             if let Some(value) = value {
                 let _ = write!(text, ", '{name}': ?"); // writing to a String cannot fail
                 parameters.push(value);
@@ -128,7 +127,7 @@ impl SessionsTable {
     fn update(&self, boundary: &Boundary, now_ms: u64) -> Statement {
         let (mut sets, mut removes) = (String::new(), String::new());
         let mut parameters = Vec::new();
-        for (name, value) in session_item::encode(boundary, now_ms, self.retention_days) {
+        for (name, value) in session_item::encode(boundary, now_ms, self.retention) {
             match value {
                 Some(value) => {
                     let _ = write!(sets, " SET \"{name}\" = ?"); // writing to a String cannot fail

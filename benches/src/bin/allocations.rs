@@ -29,9 +29,10 @@ fn print() -> Result<(), BenchError> {
         let input = Input::of(workload)?;
         println!("{workload}: {} clicks, {:.2} users per click", input.clicks, input.users_per_click);
         let mut table = Table::new(&["per click", "allocations", "bytes"]);
+        let mut memory = input.memory()?;
         let mut region = Region::new(COUNTING);
         let mut stages = Vec::with_capacity(STAGES.len());
-        input.process(|_| stages.push(region.change_and_reset()))?;
+        input.process(&mut memory, |_| stages.push(region.change_and_reset()))?;
         let clicks = input.clicks as f64;
         let cells = |allocations: usize, bytes: usize| {
             [format!("{:.2}", allocations as f64 / clicks), format!("{:.0}", bytes as f64 / clicks)]

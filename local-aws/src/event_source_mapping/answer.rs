@@ -1,5 +1,5 @@
 //! Interprets a function's response to a batch, as defined by Lambda's ReportBatchItemFailures. Pure: it must not know
-//! lanes, retries or time.
+//! queues, retries or time.
 
 use serde_json::{Map, Value};
 use shared::sequence_number::SequenceNumber;

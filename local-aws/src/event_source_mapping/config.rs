@@ -9,8 +9,8 @@ use shared::sequence_number::SequenceNumber;
 
 use super::backoff::RetryBackoff;
 use super::limits::{
-    MAX_BATCH_RECORDS, MAX_BATCHING_WINDOW, MAX_FUNCTION_TIMEOUT, MAX_PARALLELIZATION_FACTOR, MAX_POLL_INTERVAL,
-    MAX_RETRY_BACKOFF, MAX_STREAM_NAME_CHARS,
+    MAX_BATCH_RECORDS, MAX_BATCHING_WINDOW, MAX_FUNCTION_TIMEOUT, MAX_POLL_INTERVAL, MAX_RETRY_BACKOFF,
+    MAX_STREAM_NAME_CHARS,
 };
 
 /// For each shard, the sequence number up to and including which every record is done.
@@ -35,8 +35,6 @@ pub struct MappingConfig {
     pub batch_size: usize,
     /// How long a batch is gathered, at most 300 s. Zero, the default, invokes with the available records.
     pub maximum_batching_window: Duration,
-    /// Concurrent batches per shard, 1 to 10, in order per partition key. Lambda's default: 1.
-    pub parallelization_factor: usize,
     /// Where reading starts. Default: the trim horizon.
     pub starting_position: StartingPosition,
     /// How long an invocation may run before it is dropped, up to 900 s. Lambda's default: 3 s.
@@ -74,7 +72,6 @@ impl MappingConfig {
             stream_name: stream_name.into(),
             batch_size: 100,
             maximum_batching_window: Duration::ZERO,
-            parallelization_factor: 1,
             starting_position: StartingPosition::default(),
             function_timeout: Duration::from_secs(3),
             poll_interval: Duration::from_millis(20),
@@ -94,7 +91,6 @@ impl MappingConfig {
         check_stream_name(&self.stream_name)?;
         check("batch_size", self.batch_size, 1..=MAX_BATCH_RECORDS)?;
         check("maximum_batching_window", self.maximum_batching_window, Duration::ZERO..=MAX_BATCHING_WINDOW)?;
-        check("parallelization_factor", self.parallelization_factor, 1..=MAX_PARALLELIZATION_FACTOR)?;
         check("function_timeout", self.function_timeout, tick..=MAX_FUNCTION_TIMEOUT)?;
         check("poll_interval", self.poll_interval, tick..=MAX_POLL_INTERVAL)?;
         check("idle_poll_interval", self.idle_poll_interval, self.poll_interval..=MAX_POLL_INTERVAL)?;
@@ -169,7 +165,6 @@ mod tests {
             fault(|config| config.maximum_batching_window = Duration::from_secs(301)),
             "maximum_batching_window is 301s, must be 0ns to 300s"
         );
-        assert_eq!(fault(|config| config.parallelization_factor = 11), "parallelization_factor is 11, must be 1 to 10");
         assert_eq!(
             fault(|config| config.function_timeout = Duration::ZERO),
             "function_timeout is 0ns, must be 1ms to 900s"

@@ -20,7 +20,6 @@ const ENVELOPE_BYTES: usize = r#"{"Records":[]}"#.len();
 #[derive(Debug)]
 pub(crate) struct EventRecord {
     pub(crate) sequence_number: SequenceNumber,
-    pub(crate) partition_key: String,
     pub(crate) json: Box<RawValue>,
 }
 
@@ -82,7 +81,7 @@ impl EventSource {
         .map_err(|error| unwritable(&self.shard, &error))?;
         let sequence_number = SequenceNumber::parse(record.sequence_number)
             .map_err(|source| MappingError::SequenceNumber { shard: self.shard.clone(), source })?;
-        Ok(EventRecord { sequence_number, partition_key: record.partition_key, json })
+        Ok(EventRecord { sequence_number, json })
     }
 }
 

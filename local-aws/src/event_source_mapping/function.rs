@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// What a mapping invokes: a Lambda function's handler. Closures that return such a future implement it.
 ///
-/// Several invocations run concurrently if the mapping has several shards or a parallelization factor above one.
+/// Several invocations run concurrently if the mapping has several shards.
 pub trait Function: Send + Sync + 'static {
     /// Handles an event, the JSON that Lambda passes for Kinesis. Returns JSON
     /// (`{"batchItemFailures":[{"itemIdentifier":"…"}]}`) or an error message.

@@ -12,9 +12,6 @@ pub const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 /// Maximum time to gather a batch. Lambda API: `MaximumBatchingWindowInSeconds`, 300 s.
 pub const MAX_BATCHING_WINDOW: Duration = Duration::from_secs(300);
 
-/// Maximum concurrent batches per shard. Lambda API: `ParallelizationFactor`.
-pub const MAX_PARALLELIZATION_FACTOR: usize = 10;
-
 /// Maximum duration of an invocation. Lambda quotas: function timeout, 900 s.
 pub const MAX_FUNCTION_TIMEOUT: Duration = Duration::from_secs(900);
 
@@ -30,9 +27,9 @@ pub const MAX_POLL_INTERVAL: Duration = Duration::from_secs(10);
 /// Maximum wait between two attempts. This project's choice: with longer waits, a retry looks like a hang.
 pub const MAX_RETRY_BACKOFF: Duration = Duration::from_secs(60);
 
-/// Maximum unfinished full batches per lane of a shard: one in flight and the next one. This project's choice: it keeps
-/// a lane busy, bounds memory, and slows the reading down if the function is slow.
-pub(crate) const READ_AHEAD_BATCHES_PER_LANE: usize = 2;
+/// Maximum unfinished full batches of a shard: one in flight and the next one. This project's choice: it keeps the
+/// function busy, bounds memory, and slows the reading down if the function is slow.
+pub(crate) const READ_AHEAD_BATCHES: usize = 2;
 
 /// Maximum wait for a response from Kinesis before the call counts as failed. This project's choice: the SDK has no
 /// default.

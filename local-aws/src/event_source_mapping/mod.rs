@@ -2,18 +2,18 @@
 //! function and redelivers records that the function did not finish. In the order in which a record passes them:
 //!
 //! config, limits → stream (calls to Kinesis) → lineage (parents before children) → shard_reader → event (its JSON) →
-//! shard_cursor, lane (what is delivered when; pure) → function → answer (its interpretation; pure) → progress.
+//! shard_cursor, batch_queue (what is delivered when; pure) → function → answer (its interpretation; pure) → progress.
 //! shard_worker is the shell around one shard; this file is the shell around the stream. It must not know the records'
 //! content. Retries and record age are unlimited, and there is no on-failure destination.
 
 mod answer;
 mod backoff;
+mod batch_queue;
 mod config;
 mod delivery_policy;
 mod error;
 pub(crate) mod event;
 mod function;
-mod lane;
 pub mod limits;
 mod lineage;
 mod progress;

@@ -1,28 +1,23 @@
-//! Owns the state of one shard: the records read, assigned to lanes by partition key, and the checkpoint up to which
-//! all are done. Pure and synchronous: the shell around it reads, invokes and keeps time.
+//! Owns the state of one shard: the queue of its records, and the checkpoint up to which all are done. Pure and
+//! synchronous: the shell around it reads, invokes and keeps time.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::sequence_number::SequenceNumber;
 
 use super::answer::{self, BatchResult};
+use super::batch_queue::{BatchQueue, BatchRules, NextDelivery};
 use super::delivery_policy::DeliveryPolicy;
 use super::event::EventRecord;
 use super::function::InvocationResult;
-use super::lane::{BatchRules, Lane, NextDelivery};
-use super::limits::READ_AHEAD_BATCHES_PER_LANE;
+use super::limits::READ_AHEAD_BATCHES;
 
 /// The state of one shard between two events: records arrived, an invocation ended, time passed.
 pub(crate) struct ShardCursor {
     rules: BatchRules,
     policy: Arc<dyn DeliveryPolicy>,
-    lanes: Vec<Lane>,
-    /// Records read that the checkpoint has not passed, done or not, in the shard's order.
-    open: VecDeque<SequenceNumber>,
-    /// The index of the first open record, which is the number of records that the checkpoint has passed.
-    first_open: u64,
+    queue: BatchQueue,
     checkpoint: Option<SequenceNumber>,
     ended: bool,
 }
@@ -36,36 +31,23 @@ pub(crate) struct Settled {
 }
 
 impl ShardCursor {
-    /// An unread shard, with `lanes` ≥ 1.
-    pub(crate) fn new(rules: BatchRules, lanes: usize, policy: Arc<dyn DeliveryPolicy>) -> Self {
-        Self {
-            rules,
-            policy,
-            lanes: (0..lanes.max(1)).map(|_| Lane::default()).collect(),
-            open: VecDeque::new(),
-            first_open: 0,
-            checkpoint: None,
-            ended: false,
-        }
+    /// An unread shard.
+    pub(crate) fn new(rules: BatchRules, policy: Arc<dyn DeliveryPolicy>) -> Self {
+        Self { rules, policy, queue: BatchQueue::default(), checkpoint: None, ended: false }
     }
 
     /// How many records can be read now. Zero until batches are done: this is how a slow function slows down reading.
     pub(crate) fn room(&self) -> usize {
-        let batches = READ_AHEAD_BATCHES_PER_LANE * self.lanes.len();
-        let bytes: usize = self.lanes.iter().map(Lane::queued_bytes).sum();
-        if self.ended || bytes >= batches * self.rules.max_event_bytes {
+        if self.ended || self.queue.queued_bytes() >= READ_AHEAD_BATCHES * self.rules.max_event_bytes {
             return 0;
         }
-        (batches * self.rules.max_records).saturating_sub(self.open.len())
+        (READ_AHEAD_BATCHES * self.rules.max_records).saturating_sub(self.queue.len())
     }
 
     /// Adds the next records, in the shard's order.
     pub(crate) fn read(&mut self, records: Vec<EventRecord>, now: Duration) {
         for record in records {
-            let place = self.first_open + self.open.len() as u64;
-            let lane = lane_of(&record.partition_key, self.lanes.len());
-            self.open.push_back(record.sequence_number.clone());
-            self.lanes[lane].push(place, record, now);
+            self.queue.push(record, now);
         }
     }
 
@@ -76,69 +58,46 @@ impl ShardCursor {
 
     /// Whether every record of a closed shard is done.
     pub(crate) fn is_finished(&self) -> bool {
-        self.ended && self.open.is_empty()
+        self.ended && self.queue.len() == 0
     }
 
-    /// Puts every ready batch in flight and returns the lanes.
-    pub(crate) fn deliver_ready(&mut self, now: Duration) -> Vec<usize> {
-        let mut delivered = Vec::new();
-        for (index, lane) in self.lanes.iter_mut().enumerate() {
-            if let NextDelivery::Deliver(fitting) = lane.next_step(now, self.ended, &self.rules) {
-                lane.deliver(self.policy.cut(fitting).clamp(1, fitting));
-                delivered.push(index);
-            }
-        }
-        delivered
+    /// Puts the next batch in flight if it is ready. Returns whether it was.
+    pub(crate) fn deliver_ready(&mut self, now: Duration) -> bool {
+        let NextDelivery::Deliver(fitting) = self.queue.next_step(now, self.ended, &self.rules) else { return false };
+        self.queue.deliver(self.policy.cut(fitting).clamp(1, fitting));
+        true
     }
 
-    /// The records of a lane that are in flight.
-    pub(crate) fn in_flight(&self, lane: usize) -> impl ExactSizeIterator<Item = &EventRecord> {
-        self.lanes[lane].in_flight()
+    /// The records in flight.
+    pub(crate) fn in_flight(&self) -> impl ExactSizeIterator<Item = &EventRecord> {
+        self.queue.in_flight()
     }
 
-    /// When a lane has something to do even if nothing else happens.
+    /// When there is something to do even if nothing else happens.
     pub(crate) fn wake_at(&self, now: Duration) -> Option<Duration> {
-        let wait = |lane: &Lane| match lane.next_step(now, self.ended, &self.rules) {
+        match self.queue.next_step(now, self.ended, &self.rules) {
             NextDelivery::Deliver(_) => Some(now),
             NextDelivery::WaitUntil(time) => Some(time),
             NextDelivery::Rest => None,
-        };
-        self.lanes.iter().filter_map(wait).min()
+        }
     }
 
-    /// Applies the outcome of a lane's invocation.
-    pub(crate) fn settle(&mut self, lane: usize, outcome: &InvocationResult, now: Duration) -> Settled {
-        let batch: Vec<_> = self.in_flight(lane).map(|record| &record.sequence_number).collect();
+    /// Applies the outcome of the invocation.
+    pub(crate) fn settle(&mut self, outcome: &InvocationResult, now: Duration) -> Settled {
+        let batch: Vec<_> = self.in_flight().map(|record| &record.sequence_number).collect();
         let verdict = answer::judge(outcome, &batch);
-        self.lanes[lane].settle(&verdict, now, &self.rules, &*self.policy);
-        Settled { verdict, checkpointed: self.move_checkpoint() }
+        let mut done = self.queue.settle(&verdict, now, &self.rules, &*self.policy);
+        let checkpointed = done.len() as u64;
+        if let Some(last) = done.pop() {
+            self.checkpoint = Some(last.sequence_number);
+        }
+        Settled { verdict, checkpointed }
     }
 
     /// The sequence number up to and including which every record is done; `None` if no record is.
     pub(crate) fn checkpoint(&self) -> Option<&SequenceNumber> {
         self.checkpoint.as_ref()
     }
-
-    /// Advances the checkpoint to the oldest record that is not done in any lane.
-    fn move_checkpoint(&mut self) -> u64 {
-        let end = self.first_open + self.open.len() as u64;
-        let first_undone = self.lanes.iter().filter_map(Lane::first_undone).min().unwrap_or(end);
-        let before = self.first_open;
-        while self.first_open < first_undone {
-            self.checkpoint = self.open.pop_front();
-            self.first_open += 1;
-        }
-        self.first_open - before
-    }
-}
-
-/// The lane of a partition key: FNV-1a, which is the same in every run.
-fn lane_of(partition_key: &str, lanes: usize) -> usize {
-    let hash = partition_key
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    // The remainder is less than `lanes`, so it fits.
-    (hash % lanes as u64) as usize
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::BatchResult;
+use super::batch_queue::BatchRules;
 use super::delivery_policy::DeliveryPolicy;
 use super::error::MappingError;
 use super::event::event;
 use super::function::{Function, InvocationResult, invoke};
-use super::lane::BatchRules;
 use super::limits::{MAX_EVENT_BYTES, MAX_RECORDS_PER_READ};
 use super::progress::Reporter;
 use super::shard_cursor::ShardCursor;
@@ -44,16 +44,13 @@ pub(crate) struct ShardWorker<F> {
     next_read: Instant,
     failed_reads_in_a_row: u32,
     empty_reads_in_a_row: u32,
-    invocations: JoinSet<(usize, InvocationResult)>,
+    /// At most one.
+    invocations: JoinSet<InvocationResult>,
 }
 
 impl<F: Function> ShardWorker<F> {
     pub(crate) fn new(shard: String, reader: ShardReader, context: Arc<WorkerContext<F>>) -> Self {
-        let cursor = ShardCursor::new(
-            batch_rules(&context.config),
-            context.config.parallelization_factor,
-            Arc::clone(&context.policy),
-        );
+        let cursor = ShardCursor::new(batch_rules(&context.config), Arc::clone(&context.policy));
         let started = Instant::now();
         Self {
             shard,
@@ -96,29 +93,28 @@ impl<F: Function> ShardWorker<F> {
     }
 
     fn invoke_ready(&mut self) -> Result<(), MappingError> {
-        for lane in self.cursor.deliver_ready(self.started.elapsed()) {
-            let event = event(&self.shard, self.cursor.in_flight(lane))?;
+        if self.cursor.deliver_ready(self.started.elapsed()) {
+            let event = event(&self.shard, self.cursor.in_flight())?;
             if event.len() > MAX_EVENT_BYTES {
                 let (shard, bytes) = (&self.shard, event.len());
                 tracing::warn!(shard, bytes, "a single record is larger than the largest event that Lambda accepts");
             }
             let function = Arc::clone(&self.context.function);
             let deadline = Instant::now() + self.context.config.function_timeout;
-            self.invocations.spawn(async move { (lane, invoke(function, event, deadline).await) });
+            self.invocations.spawn(invoke(function, event, deadline));
             self.context.reporter.invoked();
         }
         Ok(())
     }
 
-    fn settle(&mut self, ended: Result<(usize, InvocationResult), JoinError>) -> Result<(), MappingError> {
-        let (lane, outcome) = ended?;
-        let settled = self.cursor.settle(lane, &outcome, self.started.elapsed());
+    fn settle(&mut self, ended: Result<InvocationResult, JoinError>) -> Result<(), MappingError> {
+        let settled = self.cursor.settle(&ended?, self.started.elapsed());
         let shard = &self.shard;
         match &settled.verdict {
             BatchResult::Succeeded => {}
-            BatchResult::FailedFrom(index) => tracing::debug!(shard, lane, index, "a batch was partly done"),
+            BatchResult::FailedFrom(index) => tracing::debug!(shard, index, "a batch was partly done"),
             BatchResult::Unusable(reason) | BatchResult::Errored(reason) => {
-                tracing::warn!(shard, lane, reason, "an invocation failed, its batch will be redelivered");
+                tracing::warn!(shard, reason, "an invocation failed, its batch will be redelivered");
             }
         }
         let checkpoint = self.cursor.checkpoint();

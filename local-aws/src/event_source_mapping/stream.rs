@@ -176,7 +176,7 @@ fn shard(shard: types::Shard) -> StreamShard {
 
 fn record(record: types::Record) -> StreamRecord {
     // Every record has an arrival time, although the SDK's type makes it optional. A stream whose distribution is AUTO
-    // accepts records without a key: they all use one lane, which is stricter than necessary.
+    // accepts records without a key.
     let arrival = record.approximate_arrival_timestamp.and_then(|time| time.to_millis().ok());
     StreamRecord {
         sequence_number: record.sequence_number,

@@ -143,7 +143,7 @@ async fn every_waiter_gets_the_error_of_a_deleted_stream() {
 #[tokio::test]
 async fn a_setting_outside_its_limits_is_an_error_before_anything_is_read() {
     let bench = Bench::start(1).await;
-    let config = MappingConfig { parallelization_factor: 11, ..config() };
+    let config = MappingConfig { batch_size: 0, ..config() };
     let refused = EventSourceMapping::start(bench.kinesis, config, succeeding(&Log::default())).unwrap_err();
-    assert_eq!(refused.to_string(), "parallelization_factor is 11, must be 1 to 10");
+    assert_eq!(refused.to_string(), "batch_size is 0, must be 1 to 10000");
 }

@@ -1,10 +1,9 @@
-//! Order within a shard and a partition key, with concurrent batches and across reshards.
+//! Order within a shard and across reshards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use local_aws::event_source_mapping::{Function, MappingConfig};
-use tokio::sync::Barrier;
 use tokio::time::Instant;
 
 use crate::bench::{Bench, Delivered, Log, STREAM, SUCCESS, answering, config, read_event, soon, succeeding};
@@ -49,44 +48,7 @@ async fn records_arrive_once_and_in_order_per_shard_and_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_lane_has_one_batch_in_flight_and_several_lanes_overlap() {
-    for (parallelization_factor, most) in [(1, 1), (4, 4)] {
-        let bench = Bench::start(1).await;
-        bench.put(numbered(0, 20)).await;
-        let running = Arc::new(Mutex::new((0, 0)));
-        let seen = Arc::clone(&running);
-        // With several lanes, the first two invocations wait for each other: without an overlap, the test would hang.
-        let pair = Arc::new(Barrier::new(parallelization_factor.min(2)));
-        let log = Log::default();
-        let noted = log.clone();
-        let function = move |event: String, _deadline: Instant| {
-            let (running, pair) = (Arc::clone(&running), Arc::clone(&pair));
-            let nth = noted.note(read_event(&event));
-            async move {
-                let now = {
-                    let mut running = running.lock().unwrap();
-                    running.0 += 1;
-                    running.1 = running.1.max(running.0);
-                    nth
-                };
-                if now < 2 {
-                    pair.wait().await;
-                }
-                tokio::task::yield_now().await;
-                running.lock().unwrap().0 -= 1;
-                Ok(SUCCESS.to_owned())
-            }
-        };
-        let mapping = bench.map(MappingConfig { batch_size: 9, parallelization_factor, ..config() }, function);
-        soon(mapping.progress().wait_until_done(240)).await.unwrap();
-        let most_seen = seen.lock().unwrap().1;
-        assert!((parallelization_factor.min(2)..=most).contains(&most_seen), "{most_seen} at once");
-        assert_eq!(per_key(&log.records()), complete(20));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_partition_key_is_in_one_invocation_at_a_time_and_in_order_even_if_attempts_fail() {
+async fn one_batch_of_a_shard_runs_at_a_time_and_in_order_even_if_attempts_fail() {
     let bench = Bench::start(2).await;
     bench.put(numbered(0, 40)).await;
     let busy = Arc::new(Mutex::new(BTreeSet::new()));
@@ -97,12 +59,10 @@ async fn a_partition_key_is_in_one_invocation_at_a_time_and_in_order_even_if_att
         let batch = read_event(&event);
         let attempt = attempts.note(batch.clone());
         async move {
-            let keys: BTreeSet<_> = batch.iter().map(|record| record.key.clone()).collect();
-            for key in &keys {
-                assert!(busy.lock().unwrap().insert(key.clone()), "{key} is in two invocations at once");
-            }
+            let shard = batch[0].shard.clone();
+            assert!(busy.lock().unwrap().insert(shard.clone()), "{shard} is in two invocations at once");
             tokio::task::yield_now().await;
-            busy.lock().unwrap().retain(|key| !keys.contains(key));
+            busy.lock().unwrap().remove(&shard);
             if attempt % 3 == 1 {
                 return Err("every third attempt fails".to_owned());
             }
@@ -110,7 +70,7 @@ async fn a_partition_key_is_in_one_invocation_at_a_time_and_in_order_even_if_att
             Ok(SUCCESS.to_owned())
         }
     };
-    let mapping = bench.map(MappingConfig { batch_size: 10, parallelization_factor: 5, ..config() }, function);
+    let mapping = bench.map(MappingConfig { batch_size: 10, ..config() }, function);
     let counts = soon(mapping.progress().wait_until_done(480)).await.unwrap();
 
     assert!(counts.failed_invocations > 0);
@@ -140,7 +100,7 @@ async fn children_of_a_split_start_when_their_parent_is_done_and_nothing_is_lost
     let bench = Bench::start(1).await;
     bench.put(numbered(0, 10)).await;
     let done = Log::default();
-    let config = MappingConfig { batch_size: 16, parallelization_factor: 2, ..config() };
+    let config = MappingConfig { batch_size: 16, ..config() };
     let mapping = bench.map(config, failing_every_other_time(&done));
     let half = (1_u128 << 127).to_string();
     let split = bench.kinesis.split_shard().stream_name(STREAM).shard_to_split("shardId-000000000000");

@@ -15,8 +15,12 @@ const CALLS_PER_FAULT: u32 = 6;
 /// One in this many invocations dies or is presumed dead.
 const INVOCATIONS_PER_DEATH: u32 = 8;
 
-/// An invocation that dies does so at one of this many first calls.
-const LAST_CALL_TO_DIE_AT: usize = 4;
+/// An invocation that dies does so at one of this many first calls: a batch makes about eight calls for each bucket
+/// that it has to load, and four for others.
+const LAST_CALL_TO_DIE_AT: usize = 8;
+
+/// One in this many invocations gets a new environment.
+const INVOCATIONS_PER_COLD_START: u32 = 5;
 
 /// One in this many invocations gets little time, in milliseconds.
 const INVOCATIONS_PER_SHORT_ONE: u32 = 8;
@@ -24,6 +28,13 @@ const LITTLE_TIME_MS: std::ops::RangeInclusive<u64> = 50..=500;
 
 /// Maximum delay of a slow call, and maximum pause of a zombie.
 const LONGEST_DELAY_MS: u64 = 150;
+
+/// How long an overtaken invocation is held, in milliseconds: a few commits, so more than a turn of a small ring.
+const OVERTAKEN_MS: std::ops::RangeInclusive<u64> = 500..=3_000;
+
+/// Pauses between sweeps, in milliseconds, and how far their clocks are ahead.
+const SWEEP_PAUSE_MS: std::ops::RangeInclusive<u64> = 20..=400;
+const SWEEP_CLOCKS_MS: [i64; 6] = [0, 0, 20_000, -300_000, 3_600_000, 365 * 86_400_000];
 
 /// Decides about faults. Clones share one random number generator.
 #[derive(Clone, Debug)]
@@ -42,6 +53,19 @@ pub enum Fate {
     Dies(At),
     /// At this call it is presumed dead; it continues after this time.
     IsTakenForDead(At, Duration),
+    /// The same, but after so long a time that the log has gone on by more than a turn of its ring.
+    IsOvertaken(At, Duration),
+}
+
+impl Fate {
+    /// The call at which it is held.
+    #[must_use]
+    pub fn at(self) -> Option<At> {
+        match self {
+            Self::Lives => None,
+            Self::Dies(at) | Self::IsTakenForDead(at, _) | Self::IsOvertaken(at, _) => Some(at),
+        }
+    }
 }
 
 /// A moment in an invocation.
@@ -103,8 +127,8 @@ impl Adversary {
     /// What happens to the next invocation.
     #[must_use]
     pub fn fate(&self) -> Fate {
-        let deaths: Vec<_> =
-            [FaultKind::Crash, FaultKind::Zombie].into_iter().filter(|kind| self.injects(*kind)).collect();
+        let deaths = [FaultKind::Crash, FaultKind::Zombie, FaultKind::OldWriter];
+        let deaths: Vec<_> = deaths.into_iter().filter(|kind| self.injects(*kind)).collect();
         let (kind, at) = self.draw(|rng| {
             let kind = if rng.u32(..INVOCATIONS_PER_DEATH) == 0 { rng.choice(deaths) } else { None };
             (kind, At { call: rng.usize(..LAST_CALL_TO_DIE_AT), after: rng.bool() })
@@ -112,8 +136,26 @@ impl Adversary {
         match kind {
             Some(FaultKind::Crash) => Fate::Dies(at),
             Some(FaultKind::Zombie) => Fate::IsTakenForDead(at, self.delay()),
+            Some(FaultKind::OldWriter) => {
+                Fate::IsOvertaken(at, Duration::from_millis(self.draw(|rng| rng.u64(OVERTAKEN_MS))))
+            }
             _ => Fate::Lives,
         }
+    }
+
+    /// Which of `idle` environments the next invocation gets; `None` for a new one.
+    #[must_use]
+    pub fn warm_environment(&self, idle: usize) -> Option<usize> {
+        self.draw(|rng| (idle > 0 && rng.u32(..INVOCATIONS_PER_COLD_START) > 0).then(|| rng.usize(..idle)))
+    }
+
+    /// The pause before the next sweep, and how far its clock is ahead, in milliseconds.
+    #[must_use]
+    pub fn next_sweep(&self) -> (Duration, i64) {
+        self.draw(|rng| {
+            let pause = Duration::from_millis(rng.u64(SWEEP_PAUSE_MS));
+            (pause, rng.choice(SWEEP_CLOCKS_MS).unwrap_or_default())
+        })
     }
 
     /// The time for the next invocation, if it gets less than usual.

@@ -1,46 +1,91 @@
-//! The expected final tables, computed without streams, batches or tables.
+//! The expected final tables, computed without streams, batches, logs or tables.
 
 use std::collections::BTreeMap;
 
 use shared::boundary::{Boundary, Version};
 use shared::click::Click;
-use shared::session_rule::{self, SessionGap, Status, UserSessions};
+use shared::session::{Session, SessionGap, Status};
+use shared::session_window::{SessionWindow, WindowDraft, WindowRule};
 use shared::user_id::UserId;
 
 /// The sessions, and the states to which later clicks are applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// By session_id, without versions and without retracted sessions.
+    /// By session_id, without retracted sessions.
     pub sessions: BTreeMap<String, Boundary>,
     /// By user: the sessions that a later click can still change.
-    pub users: BTreeMap<UserId, UserSessions>,
+    pub windows: BTreeMap<UserId, SessionWindow>,
 }
 
 impl Expected {
-    /// The result of `clicks` if each arrives once, in this order.
+    /// The result of `clicks` if each arrives once, in this order, and every session is told closed in the end. The
+    /// boundaries have no versions.
     #[must_use]
-    pub fn in_order<'c>(clicks: impl IntoIterator<Item = &'c Click>, gap: SessionGap) -> Self {
+    pub fn in_order<'c>(clicks: impl IntoIterator<Item = &'c Click>, rule: WindowRule) -> Self {
         let mut expected = Self::default();
         for click in clicks {
-            let before = expected.users.remove(&click.user_id);
-            let applied = session_rule::apply(before, click, gap);
-            expected.users.insert(click.user_id.clone(), applied.sessions);
-            for session in applied.touched {
-                let boundary = Boundary::of(&click.user_id, session, Version::NONE);
-                if boundary.status == Some(Status::Retracted) {
-                    expected.sessions.remove(&boundary.session_id);
-                } else {
-                    expected.sessions.insert(boundary.session_id.clone(), boundary);
-                }
-            }
+            let mut draft = WindowDraft::on(expected.windows.remove(&click.user_id).unwrap_or_default());
+            draft.apply(click, rule);
+            expected.take(&click.user_id, draft, Version::NONE);
+        }
+        for user_id in expected.windows.keys().cloned().collect::<Vec<_>>() {
+            let mut draft = WindowDraft::on(expected.windows.remove(&user_id).unwrap_or_default());
+            draft.close();
+            expected.take(&user_id, draft, Version::NONE);
         }
         expected
     }
 
-    /// The result of `clicks` if they arrive sorted by time. This uses only the first three cases of the session rule.
+    /// The result of `clicks` if they arrive sorted by time. The sessions come from sorting alone, not from the rule.
     #[must_use]
-    pub fn of_sorted(mut clicks: Vec<Click>, gap: SessionGap) -> Self {
-        clicks.sort_by_key(|click| click.time);
-        Self::in_order(&clicks, gap)
+    pub fn of_sorted(mut clicks: Vec<Click>, rule: WindowRule) -> Self {
+        clicks.sort_by_key(|click| click.time); // stable: of equal times, the first to arrive begins the session
+        let Self { windows, .. } = Self::in_order(&clicks, rule);
+        Self { sessions: sessions_of_sorted(&clicks, rule.gap), windows }
     }
+
+    /// Takes in what a draft tells at `version`, and its window. Returns what it tells.
+    pub fn take(&mut self, user_id: &UserId, draft: WindowDraft, version: Version) -> Vec<Boundary> {
+        let touched = draft.touched().into_iter().map(|session| Boundary::of(user_id, session, version));
+        let told: Vec<_> = touched.collect();
+        for boundary in &told {
+            if boundary.status == Some(Status::Retracted) {
+                self.sessions.remove(&boundary.session_id);
+            } else {
+                self.sessions.insert(boundary.session_id.clone(), boundary.clone());
+            }
+        }
+        self.windows.insert(user_id.clone(), draft.into_window());
+        told
+    }
+}
+
+fn sessions_of_sorted(clicks: &[Click], gap: SessionGap) -> BTreeMap<String, Boundary> {
+    let mut users: BTreeMap<&UserId, Vec<Session>> = BTreeMap::new();
+    for click in clicks {
+        let sessions = users.entry(&click.user_id).or_default();
+        match sessions.last_mut() {
+            Some(last) if click.time.ms_since(last.end) < gap.ms() => {
+                (last.end, last.event_count) = (click.time, last.event_count + 1);
+            }
+            _ => sessions.push(Session {
+                start: click.time,
+                end: click.time,
+                event_count: 1,
+                attributes: click.attributes.clone(),
+            }),
+        }
+    }
+    let boundary = |user_id: &UserId, (ordinal, session): (u64, Session)| {
+        let Session { start, end, event_count, attributes } = session;
+        let status = Status::Closed { end, event_count };
+        let touched = shared::session::TouchedSession { ordinal, start, attributes, status };
+        let boundary = Boundary::of(user_id, touched, Version::NONE);
+        (boundary.session_id.clone(), boundary)
+    };
+    let of_user = |(user_id, sessions): (&UserId, Vec<Session>)| {
+        let user_id = user_id.clone();
+        (0..).zip(sessions).map(move |session| boundary(&user_id, session)).collect::<Vec<_>>()
+    };
+    users.into_iter().flat_map(of_user).collect()
 }

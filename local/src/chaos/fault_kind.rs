@@ -32,13 +32,21 @@ pub enum FaultKind {
     Reshard,
     /// A user's clicks are spread over several shards.
     Scatter,
+    /// Sweeps at any time, with clocks that are wrong by up to a year.
+    Sweep,
+    /// A function goes on after the log has made more than a turn of its ring.
+    OldWriter,
+    /// The rings of the state log have only a few slots.
+    SmallRing,
+    /// Some clicks are later than the allowed lateness.
+    Late,
     /// All of the above.
     All,
 }
 
 impl FaultKind {
     /// Each kind except [`Self::All`].
-    pub const EACH: [Self; 13] = [
+    pub const EACH: [Self; 17] = [
         Self::Throttle,
         Self::InternalError,
         Self::Reset,
@@ -52,6 +60,10 @@ impl FaultKind {
         Self::Redelivery,
         Self::Reshard,
         Self::Scatter,
+        Self::Sweep,
+        Self::OldWriter,
+        Self::SmallRing,
+        Self::Late,
     ];
 
     /// The kinds that affect a single call.
@@ -75,6 +87,10 @@ impl FaultKind {
             Self::Redelivery => ("redelivery", "batches redelivered after they succeeded"),
             Self::Reshard => ("reshard", "streams resharded"),
             Self::Scatter => ("scatter", "streams whose partition key was not the user"),
+            Self::Sweep => ("sweep", "sweeps at any time, with any clock"),
+            Self::OldWriter => ("old-writer", "functions that went on after a turn of the ring"),
+            Self::SmallRing => ("small-ring", "state logs with a few slots"),
+            Self::Late => ("late", "streams with clicks later than any promise"),
             Self::All => ("all", "any"),
         }
     }

@@ -1,51 +1,48 @@
 //! Runs streams while injecting faults and checks that the final tables are the same as without faults.
 //!
-//! Uses the real handlers, SDK clients and embedded services. An [`adversary`] decides about every call, invocation and
-//! batch; a [`verdict`] compares whole tables. The seed determines everything except the timing.
+//! Uses the real handlers, SDK clients and embedded services. An [`adversary`] decides about every call, invocation,
+//! batch and sweep. Every commit is recorded ([`commits`]) and replayed with the rule ([`replay`]); a [`verdict`]
+//! compares whole tables with that, and with the sorted stream. The seed determines everything except the timing.
 
 pub mod adversary;
+pub mod commits;
 pub mod expected;
 pub mod fault_kind;
 pub mod mortal;
+pub mod replay;
+mod script;
+mod stage;
 pub mod stream;
+pub mod sweeper;
 pub mod verdict;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use aws_types::SdkConfig;
 use fastrand::Rng;
 use futures_util::stream::{StreamExt, iter};
 use indicatif::{ProgressBar, ProgressStyle};
-use local_aws::event_source_mapping::Function;
-use shared::click::{Click, LatestBelievable};
-use shared::session_rule::SessionGap;
 
 use crate::chaos::adversary::Adversary;
-use crate::chaos::expected::Expected;
+use crate::chaos::commits::Recorder;
 use crate::chaos::fault_kind::{FaultKind, Tally};
-use crate::chaos::mortal::{Mortal, Zombies};
-use crate::chaos::stream::{Phase, Sent, Size};
+use crate::chaos::mortal::Zombies;
+use crate::chaos::replay::replay;
+use crate::chaos::script::{Script, shards};
+use crate::chaos::stage::Stage;
 use crate::chaos::verdict::Found;
 use crate::error::LocalError;
-use crate::input::Input;
-use crate::lines::Content;
 use crate::pipeline::{Options, Pipeline};
-use crate::producer::{Producer, Route};
+use crate::producer::Producer;
 use crate::run::parameters;
-use crate::staging::Staging;
 
-/// The template's session gap and clock skew, which these runs do not change.
-const GAP: SessionGap = SessionGap::from_ms(10_000);
-const MAX_CLOCK_SKEW_MS: u64 = 3_600_000;
+/// The slots of a small ring.
+const SMALL_RING: std::ops::RangeInclusive<u64> = 3..=6;
 
-/// The size of a random stream.
-const SIZE: Size = Size { phases: 6, records: 40, users: 6 };
-
-/// Partition keys over which a user's clicks are scattered, and the maximum number of reshards of a stream: together
-/// they need fewer than the 16 cursors in a user's state.
+/// Partition keys over which a user's clicks are scattered, and the maximum number of reshards of a stream.
 const KEYS_PER_USER: u32 = 3;
 const MOST_RESHARDS: u32 = 4;
 
@@ -78,16 +75,6 @@ pub struct Verdict {
     pub failure: Option<(u64, String)>,
 }
 
-/// A stream and its expected result.
-#[derive(Clone, Debug)]
-struct Script {
-    phases: Vec<Phase>,
-    /// Whether the records of a phase may be put in any order, under any partition key.
-    any_order: bool,
-    expected: Expected,
-    rejected: Vec<Vec<u8>>,
-}
-
 /// Runs until a run fails or all runs are done.
 ///
 /// # Errors
@@ -102,7 +89,11 @@ pub async fn run(chaos: Chaos) -> Result<Verdict, LocalError> {
     let seeds = (0..chaos.runs).map(|number| chaos.seed.wrapping_add(number));
     let runs = seeds.map(|seed| {
         let mut rng = Rng::with_seed(seed);
-        let script = from_file.clone().unwrap_or_else(|| Script::random(&mut rng));
+        let is_late = chaos.kinds.contains(&FaultKind::Late) && rng.u8(..3) == 0;
+        let script = from_file.clone().unwrap_or_else(|| Script::random(&mut rng, is_late));
+        if is_late && from_file.is_none() {
+            tally.add(FaultKind::Late);
+        }
         let (kinds, tally) = (&chaos.kinds, Arc::clone(&tally));
         async move { (seed, to_its_end(&script, &mut rng, kinds, tally).await) }
     });
@@ -130,43 +121,6 @@ async fn to_its_end(script: &Script, rng: &mut Rng, kinds: &[FaultKind], tally: 
     }
 }
 
-impl Script {
-    fn random(rng: &mut Rng) -> Self {
-        let phases = stream::random(rng, "user", SIZE, GAP);
-        let (clicks, rejected) = decoded(phases.iter().flatten().map(|sent| &sent.data));
-        Self { expected: Expected::of_sorted(clicks, GAP), rejected, phases, any_order: true }
-    }
-
-    /// The file's records in order. The session rule itself computes the expected result.
-    async fn of_file(path: &std::path::Path) -> Result<Self, LocalError> {
-        let mut lines = Input::open(path)?.into_lines()?;
-        let mut phase = Phase::new();
-        while let Some(line) = lines.recv().await {
-            let line = line?;
-            // Lines too long for a Kinesis record are left out: they cannot be put.
-            if let Content::Record(data) = line.content {
-                let route = Route::of(line.number, &data, 0, MAX_CLOCK_SKEW_MS);
-                phase.push(Sent { user: Some(route.partition_key), data });
-            }
-        }
-        let (clicks, rejected) = decoded(phase.iter().map(|sent| &sent.data));
-        Ok(Self { expected: Expected::in_order(&clicks, GAP), rejected, phases: vec![phase], any_order: false })
-    }
-}
-
-fn decoded<'d>(records: impl Iterator<Item = &'d Vec<u8>>) -> (Vec<Click>, Vec<Vec<u8>>) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let latest = LatestBelievable::after_arrival(u64::try_from(now).unwrap_or(u64::MAX), MAX_CLOCK_SKEW_MS);
-    let (mut clicks, mut rejected) = (Vec::new(), Vec::new());
-    for data in records {
-        match Click::decode(data, latest) {
-            Ok(decoded) => clicks.push(decoded.click),
-            Err(_) => rejected.push(data.clone()),
-        }
-    }
-    (clicks, rejected)
-}
-
 /// Runs the script under faults. The inner error says what differs.
 async fn one_run(
     script: &Script,
@@ -175,19 +129,39 @@ async fn one_run(
     tally: Arc<Tally>,
 ) -> Result<Result<(), String>, LocalError> {
     let adversary = Adversary::new(rng.u64(..), kinds, tally);
-    let stage = Stage { adversary: adversary.clone(), zombies: Zombies::default() };
+    let slots = adversary.injects(FaultKind::SmallRing).then(|| rng.u64(SMALL_RING));
+    if slots.is_some() {
+        adversary.count(FaultKind::SmallRing);
+    }
+    let stage =
+        Stage { adversary: adversary.clone(), zombies: Zombies::default(), slots, recorder: Recorder::default() };
     let options = Options {
-        parameters: parameters(None, None, Some(rng.u32(1..=4))),
+        parameters: parameters(None, None),
         shards: Some(rng.u32(1..=3)),
         batch_size: Some(rng.u32(1..=100)),
-        data_dir: None,
+        ..Options::default()
     };
     let pipeline = Pipeline::start_with(options, &stage).await?;
+    let sweeping = adversary.injects(FaultKind::Sweep).then(|| stage.sweep(&pipeline)).transpose()?;
     put(script, rng, &adversary, &pipeline).await?;
+    if let Some(sweeping) = sweeping {
+        sweeping.abort();
+        let _ = sweeping.await; // always an error, because it was aborted
+    }
     stage.zombies.rest().await;
+    stage.recorder.quiet().await;
+    pipeline.sweeps.close_all().await?;
     let found = everything_stored(&pipeline, &stage.zombies).await?;
+    let records = pipeline.put_records().await?;
+    let buckets = stage.config(&pipeline)?.state_buckets;
+    let compared = stage.recorder.take().and_then(|commits| {
+        let replayed = replay(BTreeMap::new(), commits, &shards(&pipeline.click_stream, records)?, buckets)?;
+        verdict::compare_with_commits(&replayed, &found)?;
+        verdict::compare_rejected(&script.rejected, &found)?;
+        script.expected.as_ref().map_or(Ok(()), |expected| verdict::compare(expected, &found))
+    });
     pipeline.stop().await?;
-    Ok(verdict::compare(&script.expected, &script.rejected, &found))
+    Ok(compared)
 }
 
 /// Puts the stream, phase by phase, and waits until each phase is done.
@@ -204,9 +178,9 @@ async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &P
             rng.shuffle(&mut order);
         }
         for sent in order {
-            let key = match &sent.user {
-                Some(user) if scatter => format!("{user}/{}", rng.u32(..KEYS_PER_USER)),
-                Some(user) => user.clone(),
+            let key = match &sent.click {
+                Some((user, _)) if scatter => format!("{user}/{}", rng.u32(..KEYS_PER_USER)),
+                Some((user, _)) => user.clone(),
                 None => format!("none {}", rng.u32(..)),
             };
             producer.take(key, sent.data.clone()).await?;
@@ -232,29 +206,6 @@ async fn everything_stored(pipeline: &Pipeline, zombies: &Zombies) -> Result<Fou
         if pipeline.published().await?.len() == published.len() {
             return pipeline.found(published).await;
         }
-    }
-}
-
-/// Runs the functions under the adversary.
-#[derive(Clone, Debug)]
-struct Stage {
-    adversary: Adversary,
-    zombies: Zombies,
-}
-
-impl Staging for Stage {
-    type Policy = Adversary;
-
-    fn policy(&self) -> Adversary {
-        self.adversary.clone()
-    }
-
-    fn function<F: Function>(
-        &self,
-        sdk: &SdkConfig,
-        make: impl Fn(&SdkConfig) -> F + Send + Sync + 'static,
-    ) -> impl Function {
-        Mortal::new(make, sdk, self.adversary.clone(), self.zombies.clone())
     }
 }
 

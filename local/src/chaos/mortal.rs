@@ -1,4 +1,6 @@
-//! A function whose calls meet faults and whose invocations may die or be presumed dead.
+//! A function whose calls meet faults and whose invocations may die, be presumed dead or be overtaken.
+//!
+//! Invocations get one of several execution environments, each with a memory of its own, or a new one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +17,9 @@ use crate::chaos::fault_kind::FaultKind;
 /// How much faster than the clock the SDK's time-outs run: a response that never arrives costs a run one second, not
 /// five.
 const SPEED_OF_TIMEOUTS: f64 = 5.0;
+
+/// The same for an environment that is frozen for long and does not notice.
+const SPEED_WHILE_FROZEN: f64 = 1.0 / 60.0;
 
 /// Invocations that continue although they are presumed dead.
 #[derive(Clone, Debug, Default)]
@@ -37,56 +42,51 @@ impl Zombies {
     }
 }
 
-/// The function. Each invocation gets its own clients, so that its calls can be distinguished from those of others.
-pub struct Mortal<Make> {
+/// The function.
+pub struct Mortal<Make, F> {
     make: Make,
     sdk: SdkConfig,
     adversary: Adversary,
     zombies: Zombies,
+    idle: Mutex<Vec<Environment<F>>>,
 }
 
-impl<Make> Mortal<Make> {
-    /// A function that `make` creates for each invocation, from a configuration whose calls meet the adversary's
-    /// faults.
-    pub fn new(make: Make, sdk: &SdkConfig, adversary: Adversary, zombies: Zombies) -> Self {
-        Self { make, sdk: with_time_scaled(sdk, SPEED_OF_TIMEOUTS), adversary, zombies }
-    }
+/// The call at which the current invocation is held: how many come before it, and whether it takes effect first.
+type HeldCall = Arc<Mutex<Option<(usize, bool, Hold)>>>;
 
-    /// The configuration for one invocation, whose call at `at` is held by `hold`.
-    fn sdk_for_one(&self, at: Option<At>, hold: Hold) -> SdkConfig {
-        let Some(http) = self.sdk.http_client() else { return self.sdk.clone() };
-        let adversary = self.adversary.clone();
-        let mut hold = at.map(|at| (at, hold));
-        let mut number = 0;
-        let plan = move |call: &Call| {
-            number += 1;
-            match hold.take_if(|(at, _)| at.call + 1 == number) {
-                Some((At { after: false, .. }, hold)) => Fault::Held(hold),
-                Some((At { after: true, .. }, hold)) => Fault::ReplyHeld(hold),
-                None => adversary.fault_for(call),
-            }
-        };
-        self.sdk.to_builder().http_client(FaultyHttpClient::new(http, plan)).build()
-    }
+/// An execution environment, which has one invocation at a time.
+struct Environment<F> {
+    function: Arc<F>,
+    held: HeldCall,
 }
 
-impl<Make, F> Function for Mortal<Make>
+impl<Make, F> Mortal<Make, F>
 where
     Make: Fn(&SdkConfig) -> F + Send + Sync + 'static,
-    F: Function,
+    F: Send + Sync + 'static,
 {
-    async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
+    /// A function whose environments `make` creates, from a configuration whose calls meet the adversary's faults.
+    pub fn new(make: Make, sdk: &SdkConfig, adversary: Adversary, zombies: Zombies) -> Self {
+        Self { make, sdk: sdk.clone(), adversary, zombies, idle: Mutex::default() }
+    }
+
+    /// Lets one of the environments do `work` until `deadline`.
+    ///
+    /// # Errors
+    /// If the work fails, or ends in one of the ways in which invocations do.
+    pub async fn invoke_with<T, W>(&self, work: impl FnOnce(Arc<F>) -> W, deadline: Instant) -> Result<T, String>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, String>> + Send + 'static,
+    {
         let fate = self.adversary.fate();
-        let at = match fate {
-            Fate::Lives => None,
-            Fate::Dies(at) | Fate::IsTakenForDead(at, _) => Some(at),
-        };
+        let environment = self.environment(fate);
         let (hold, is_there, let_go) = Hold::new();
-        let function = (self.make)(&self.sdk_for_one(at, hold));
-        let deadline = self.adversary.little_time().map_or(deadline, |time| deadline.min(Instant::now() + time));
-        let mut running = tokio::spawn(async move { function.invoke(event, deadline).await });
+        *environment.held.lock().unwrap_or_else(PoisonError::into_inner) =
+            fate.at().map(|At { call, after }| (call, after, hold));
+        let mut running = tokio::spawn(work(Arc::clone(&environment.function)));
         let finished = tokio::select! {
-            // An error means that the invocation ended before that call.
+            // An error means that the invocation is not to be held.
             Ok(()) = is_there => None,
             answer = &mut running => Some(answer),
             () = tokio::time::sleep_until(deadline) => {
@@ -95,9 +95,15 @@ where
             }
         };
         match (finished, fate) {
-            (Some(answer), _) => answer.map_err(|error| error.to_string())?,
-            (None, Fate::IsTakenForDead(_, delay)) => {
-                self.adversary.count(FaultKind::Zombie);
+            (Some(answer), _) => {
+                *environment.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                let answer = answer.map_err(|error| error.to_string())?;
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(environment);
+                answer
+            }
+            (None, Fate::IsTakenForDead(_, delay) | Fate::IsOvertaken(_, delay)) => {
+                let is_overtaken = matches!(fate, Fate::IsOvertaken(..));
+                self.adversary.count(if is_overtaken { FaultKind::OldWriter } else { FaultKind::Zombie });
                 self.zombies.spawn(async move {
                     tokio::time::sleep(delay).await;
                     let _ = let_go.send(()); // fails only if the invocation has already ended
@@ -113,5 +119,52 @@ where
                 Err("died".to_owned())
             }
         }
+    }
+
+    /// An environment for an invocation with this `fate`.
+    fn environment(&self, fate: Fate) -> Environment<F> {
+        if matches!(fate, Fate::IsOvertaken(..)) {
+            return self.new_environment(SPEED_WHILE_FROZEN);
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = idle.len();
+        match self.adversary.warm_environment(count) {
+            Some(place) if place < count => idle.swap_remove(place),
+            _ => self.new_environment(SPEED_OF_TIMEOUTS),
+        }
+    }
+
+    fn new_environment(&self, speed: f64) -> Environment<F> {
+        let held = HeldCall::default();
+        let sdk = with_time_scaled(&self.faulty(Arc::clone(&held)), speed);
+        Environment { function: Arc::new((self.make)(&sdk)), held }
+    }
+
+    fn faulty(&self, held: HeldCall) -> SdkConfig {
+        let Some(http) = self.sdk.http_client() else { return self.sdk.clone() };
+        let adversary = self.adversary.clone();
+        let plan = move |call: &Call| {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            match held.take() {
+                Some((0, false, hold)) => Fault::Held(hold),
+                Some((0, true, hold)) => Fault::ReplyHeld(hold),
+                counting => {
+                    *held = counting.map(|(calls, after, hold)| (calls - 1, after, hold));
+                    adversary.fault_for(call)
+                }
+            }
+        };
+        self.sdk.to_builder().http_client(FaultyHttpClient::new(http, plan)).build()
+    }
+}
+
+impl<Make, F> Function for Mortal<Make, F>
+where
+    Make: Fn(&SdkConfig) -> F + Send + Sync + 'static,
+    F: Function,
+{
+    async fn invoke(&self, event: String, deadline: Instant) -> Result<String, String> {
+        let deadline = self.adversary.little_time().map_or(deadline, |time| deadline.min(Instant::now() + time));
+        self.invoke_with(|function| async move { function.invoke(event, deadline).await }, deadline).await
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use sessionizer_fn::state::UserState;
+use ops::users::StoredUser;
 use shared::boundary::{Boundary, Version};
+use shared::session_window::SessionWindow;
 use shared::user_id::UserId;
 
 use crate::chaos::expected::Expected;
+use crate::chaos::replay::Replayed;
 
 /// The tables and the stream after a run.
 #[derive(Clone, Debug, Default)]
@@ -15,52 +17,77 @@ pub struct Found {
     /// The sessions table, without tombstones.
     pub sessions: Vec<Boundary>,
     /// The state of each user.
-    pub states: BTreeMap<UserId, UserState>,
+    pub states: BTreeMap<UserId, StoredUser>,
     /// Every boundary in session-stream.
     pub published: Vec<Boundary>,
     /// The bytes of each rejected record.
     pub rejected: Vec<Vec<u8>>,
 }
 
-/// Compares everything that a run stored and published with the expected result.
+/// Compares sessions and states with the expected result, whichever commits led there. The boundaries'
+/// versions are not compared.
 ///
 /// # Errors
 /// The first difference, in words: what was expected and what was found.
-pub fn compare(expected: &Expected, rejected: &[Vec<u8>], found: &Found) -> Result<(), String> {
+pub fn compare(expected: &Expected, found: &Found) -> Result<(), String> {
     let without_version = |session: &Boundary| Boundary { version: Version::NONE, ..session.clone() };
-    let sessions = found.sessions.iter().map(|session| (session.session_id.clone(), without_version(session)));
-    same("session", &expected.sessions, &sessions.collect())?;
-
-    let current = expected.users.iter().map(|(user, sessions)| (user, (sessions.ordinal, &sessions.current)));
-    let states = found.states.iter().map(|(user, state)| (user, (state.sessions.ordinal, &state.sessions.current)));
-    same("state of", &current.collect(), &states.collect())?;
-
-    same("rejected record", &counted(rejected), &counted(&found.rejected))?;
-    only_what_was_committed(found)
+    same("session", &by_id(&expected.sessions, without_version), &sessions_of(found, without_version))?;
+    same("state of", &windows_of(&expected.windows), &states_of(found))
 }
 
-/// A boundary has the version of its commit. So no boundary is newer than its user's state, boundaries with the same
-/// session and version are identical, and the table contains the newest boundary of each session.
-fn only_what_was_committed(found: &Found) -> Result<(), String> {
+/// Compares the rejected records, each of which is stored once.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_rejected(rejected: &[Vec<u8>], found: &Found) -> Result<(), String> {
+    same("rejected record", &counted(rejected), &counted(&found.rejected))
+}
+
+/// Compares everything that a run stored and published with what its commits must have led to, versions included: all
+/// of their outboxes were published, and nothing else.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_with_commits(replayed: &Replayed, found: &Found) -> Result<(), String> {
+    same("session", &by_id(&replayed.expected.sessions, Clone::clone), &sessions_of(found, Clone::clone))?;
+    compare_states_and_stream(replayed, found)
+}
+
+/// The same without the sessions table.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_states_and_stream(replayed: &Replayed, found: &Found) -> Result<(), String> {
+    same("state of", &windows_of(&replayed.expected.windows), &states_of(found))?;
+    same("boundary", &by_version(&replayed.committed)?, &by_version(&found.published)?)
+}
+
+/// Boundaries with the same session and version are the same.
+fn by_version(boundaries: &[Boundary]) -> Result<BTreeMap<(&str, u64), &Boundary>, String> {
     let mut distinct: BTreeMap<(&str, u64), &Boundary> = BTreeMap::new();
-    for boundary in &found.published {
-        let committed = found.states.get(&boundary.user_id).map(|state| state.version);
-        if committed < Some(boundary.version) {
-            return Err(format!("published but never committed: {boundary:?}; the state's version is {committed:?}"));
-        }
+    for boundary in boundaries {
         let known = distinct.entry((&boundary.session_id, boundary.version.number())).or_insert(boundary);
         if *known != boundary {
             return Err(format!("two different boundaries with one version: {known:?} and {boundary:?}"));
         }
     }
-    let newest: BTreeMap<_, _> =
-        distinct.into_iter().map(|((session_id, _), boundary)| (session_id, boundary)).collect();
-    let is_stored =
-        |session: &&Boundary| newest.get(session.session_id.as_str()).is_some_and(|newest| newest == session);
-    match found.sessions.iter().find(|session| !is_stored(session)) {
-        Some(session) => Err(format!("the stored session is not the newest published one: {session:?}")),
-        None => Ok(()),
-    }
+    Ok(distinct)
+}
+
+fn by_id(sessions: &BTreeMap<String, Boundary>, shown: impl Fn(&Boundary) -> Boundary) -> BTreeMap<String, Boundary> {
+    sessions.iter().map(|(id, session)| (id.clone(), shown(session))).collect()
+}
+
+fn sessions_of(found: &Found, shown: impl Fn(&Boundary) -> Boundary) -> BTreeMap<String, Boundary> {
+    found.sessions.iter().map(|session| (session.session_id.clone(), shown(session))).collect()
+}
+
+fn windows_of(windows: &BTreeMap<UserId, SessionWindow>) -> BTreeMap<&UserId, &SessionWindow> {
+    windows.iter().collect()
+}
+
+fn states_of(found: &Found) -> BTreeMap<&UserId, &SessionWindow> {
+    found.states.iter().map(|(user_id, stored)| (user_id, &stored.entry.window)).collect()
 }
 
 fn counted(records: &[Vec<u8>]) -> BTreeMap<String, usize> {

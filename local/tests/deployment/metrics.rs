@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use kinesis_function::handler::RecordCounts;
 use kinesis_function::metrics::{self, COLD_STARTS, DIMENSION, NAMESPACE};
+use kinesis_function::sweep::SweepOutput;
+use kinesis_function::time_budget::Timing;
 use serde_json::Value;
 use sessionizer_fn::handler::Sessionizer;
 use sink_fn::handler::Sink;
@@ -20,9 +22,12 @@ const SINK: &str = "SinkFunction";
 /// The metrics that the functions emit.
 fn emitted() -> BTreeSet<Metric> {
     let sessionizer = metrics::of::<Sessionizer>(RecordCounts::default(), &Default::default(), Some(1));
+    let timing = Timing { began_ms: 0, duration_ms: 1, in_time: true };
+    let sweep = metrics::of_sweep::<Sessionizer>(&SweepOutput { timing, report: Default::default(), outcome: Ok(()) });
     let sink = metrics::of::<Sink>(RecordCounts::default(), &Default::default(), Some(1));
     let of = |function: &'static str| move |name: &str| (name.to_owned(), function.to_owned());
-    let mut metrics: BTreeSet<Metric> = sessionizer.iter().map(|metric| metric.name).map(of(SESSIONIZER)).collect();
+    let mut metrics: BTreeSet<Metric> =
+        sessionizer.iter().chain(&sweep).map(|metric| metric.name).map(of(SESSIONIZER)).collect();
     metrics.extend(sink.iter().map(|metric| metric.name).map(of(SINK)));
     metrics.extend([SESSIONIZER, SINK].map(|function| of(function)(COLD_STARTS)));
     metrics

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_types::SdkConfig;
 use kinesis_function::handler::Handler;
 use kinesis_function::invocation::handle;
+use kinesis_function::sweep::handle_sweep;
 use kinesis_function::time_budget::TimeBudget;
 use local_aws::faults::{Call, Fault, FaultyHttpClient};
 use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template, hand_made_event};
@@ -113,6 +114,9 @@ fn needed(calls: &[Call]) -> BTreeSet<Permission> {
                 let tables = body["RequestItems"].as_object().unwrap().keys();
                 needed.extend(tables.map(|table| on(&format!("dynamodb:{operation}"), table)));
             }
+            operation @ ("GetItem" | "PutItem") => {
+                needed.insert(on(&format!("dynamodb:{operation}"), body["TableName"].as_str().unwrap()));
+            }
             "PutRecords" => drop(needed.insert(on("kinesis:PutRecords", body["StreamName"].as_str().unwrap()))),
             other => panic!("this test does not support the call {other}"),
         }
@@ -151,15 +155,32 @@ async fn sessionizers_role_allows_exactly_its_calls() {
         Sessionizer::new(config, &aws_sdk_dynamodb::Client::new(&sdk), &aws_sdk_kinesis::Client::new(&sdk));
     sessionizer.warm_up().await;
     // A new user, an unreadable record, the existing user, and all of it again.
-    let click = |ms: u64| format!(r#"{{"user_id":"u","event_timestamp":{ms}}}"#);
-    for (first, records) in
-        [(1, [click(1_721_390_100_000), "[]".to_owned()]), (3, [click(1_721_390_200_000), click(1_721_390_300_000)])]
-    {
-        for _delivery in 0..2 {
-            let event = event("click-stream", first, &records.each_ref().map(String::as_str));
-            let answer = handle(&sessionizer, event, ten_seconds()).await.unwrap();
+    let click = |user: &str, ms: u64| format!(r#"{{"user_id":"{user}","event_timestamp":{ms}}}"#);
+    let batch = |records: Vec<String>, first: u64, now_ms: u64| {
+        let event = event("click-stream", first, &records.iter().map(String::as_str).collect::<Vec<_>>());
+        let time = TimeBudget::lasting(now_ms, Duration::from_secs(10));
+        let sessionizer = sessionizer.clone();
+        async move {
+            let answer = handle(&sessionizer, event, time).await.unwrap();
             assert_eq!(answer.records.undone, 0);
+            answer.report
         }
+    };
+    for _delivery in 0..2 {
+        batch(vec![click("u", 1_721_390_100_000), "[]".to_owned()], 1, NOW_MS).await;
+        batch(vec![click("u", 1_721_390_200_000), click("u", 1_721_390_300_000)], 3, NOW_MS).await;
+    }
+    // A sweep closes one half of the users, and hours later the next commit, of the other half, moves them to rest: at
+    // first as new items, in the end as items that exist.
+    let mut now_ms = NOW_MS;
+    for (round, half) in (1..).zip(["a", "b", "a", "b"]) {
+        now_ms += 7_200_000;
+        let users = (0..30).map(|user| click(&format!("{half}{user}"), 1_721_390_100_000 + round * 60_000)).collect();
+        let report = batch(users, round * 1_000, now_ms).await;
+        assert_eq!(report.users_at_rest > 0, round > 1, "round {round}: {report:?}");
+        now_ms += 7_200_000;
+        let time = TimeBudget::lasting(now_ms, Duration::from_secs(10));
+        assert_eq!(handle_sweep(&sessionizer, time).await.unwrap().outcome, Ok(()));
     }
     let mut expected = needed(&calls.lock().unwrap());
     expected.extend(permissions(&READING, "ClickStream"));

@@ -1,97 +1,257 @@
-//! Random streams, randomly split, redelivered, scattered over shards and reordered, with random faults at random
-//! calls.
+//! Random streams, randomly split, redelivered, scattered over shards and reordered, sweeps of any clock in between,
+//! with random faults at random calls, in several environments.
+
+use std::time::Duration;
 
 use fastrand::Rng;
-use local::chaos::stream::{self, Size};
-use shared::session_rule::SessionGap;
+use futures_util::future::join_all;
+use kinesis_function::invocation::handle;
+use kinesis_function::sweep::handle_sweep;
+use kinesis_function::time_budget::TimeBudget;
+use local::chaos::stream::{self, Disorder, Phase, Size};
+use sink_fn::handler::Sink;
 
-use crate::trial::{Injection, Record, Script, Trial};
+use crate::environments::{Environments, Plan};
+use crate::setup::{Setup, USUAL, sink};
+use crate::stream::{Record, boundary_event, check, click_event, done};
+use crate::trial::close_everybody;
 use crate::world::World;
 
 const SEEDS: u64 = 200;
-const TASKS: usize = 12;
-const SIZE: Size = Size { phases: 2, records: 8, users: 3 };
+const TASKS: usize = 8;
+const SIZE: Size = Size { phases: 3, records: 8, users: 4 };
 
-/// One in this many calls meets a fault.
-const CALLS_PER_FAULT: u8 = 5;
-const MOST_CALLS: usize = 600;
+/// More steps than any run needs.
+const MOST_STEPS: usize = 1_000;
 
-fn script(rng: &mut Rng) -> Script {
-    let mut script = Script::new();
-    for number in 0..MOST_CALLS {
-        if rng.u8(..CALLS_PER_FAULT) == 0 {
-            let injection = match rng.u8(..8) {
-                0 => Injection::Throttled,
-                1 => Injection::InternalError,
-                2 => Injection::NotSent,
-                3 => Injection::ReplyLost,
-                4 => Injection::Part(rng.usize(..3)),
-                5 => Injection::AllParts,
-                6 => Injection::DieBefore,
-                _ => Injection::DieAfter,
-            };
-            script.insert(number, injection);
-        }
-    }
-    script
-}
+const DAY_MS: u64 = 86_400_000;
 
-/// A shard of a phase: its records, and how many of them are checkpointed.
+/// Longer than any run: whoever is overtaken goes on.
+const LONG: Duration = Duration::from_secs(600);
+
+/// How far the clocks of sweeps are ahead, in milliseconds.
+const CLOCKS_MS: [i64; 6] = [0, 0, 60_000, -300_000, 3_600_000, 365 * 86_400_000];
+
+/// A shard: its records, and how many of them are checkpointed.
 struct Shard {
+    name: String,
     records: Vec<Record>,
     checkpoint: usize,
 }
 
-async fn random_run(world: &World, seed: u64) {
-    let mut rng = Rng::with_seed(seed);
-    let mut trial = Trial::new(world, script(&mut rng));
-    let name = trial.name.clone();
-    let phases = stream::random(&mut rng, &format!("{name}-"), SIZE, SessionGap::from_ms(10_000));
-    let mut number = 0;
-    for phase in phases {
-        let mut shards: Vec<_> = (0..rng.usize(1..=3)).map(|_| Shard { records: Vec::new(), checkpoint: 0 }).collect();
-        for sent in phase {
-            number += 1;
-            let shard = rng.usize(..shards.len());
-            let key = sent.user.unwrap_or_else(|| "none".to_owned());
-            let record = Record { shard: format!("{name}-{shard}"), number, key, data: sent.data };
-            trial.note(&record);
-            shards[shard].records.push(record);
-        }
-        loop {
-            let undone: Vec<_> = shards.iter_mut().filter(|shard| shard.checkpoint < shard.records.len()).collect();
-            let Some(shard) = rng.choice(undone) else { break };
-            let end = rng.usize(shard.checkpoint + 1..=shard.records.len());
-            let done = trial.attempt_clicks(&shard.records[shard.checkpoint..end]).await;
-            // Sometimes a part of the records that succeeded is redelivered.
-            shard.checkpoint += if rng.u8(..4) == 0 { rng.usize(0..=done) } else { done };
-        }
-        trial.deliver_boundaries(|boundaries| rng.shuffle(boundaries)).await;
-    }
-    trial.check().await.unwrap_or_else(|difference| panic!("seed {seed}: {difference}"));
+struct Run<'w> {
+    world: &'w World,
+    rng: Rng,
+    setup: Setup,
+    disorder: Disorder,
+    environments: Environments<'w>,
+    sink: Sink,
+    shards: Vec<Shard>,
+    /// When the last record arrived, in Unix milliseconds.
+    arrival_ms: u64,
+    /// How late the functions are, in milliseconds.
+    behind_ms: u64,
+    numbers: u64,
+    /// What was published since tombstones have expired.
+    delivered: Vec<Vec<u8>>,
+    published: Vec<Vec<u8>>,
 }
 
-/// To run a single seed: `SEED=17 cargo test -p local --test faults random`.
+fn setup(rng: &mut Rng) -> Setup {
+    let (lateness_seconds, skew_seconds) =
+        rng.choice([(0, 0), (20, 10), (60, 30), (3_600, 900), (3_600, 900)]).unwrap();
+    Setup {
+        slots: rng.choice([3, 3, 4, 7]).unwrap(),
+        buckets: rng.choice([1, 1, 2, 4]).unwrap(),
+        lateness_seconds,
+        skew_seconds,
+        grace_seconds: rng.choice([0, 10]).unwrap(),
+        is_cramped: rng.u8(..3) == 0,
+        ..USUAL
+    }
+}
+
+/// The settings of a later deployment: whatever may change while the tables stay.
+fn changed(rng: &mut Rng, before: Setup) -> Setup {
+    let (lateness_seconds, skew_seconds) = rng.choice([(0, 0), (20, 10), (3_600, 900)]).unwrap();
+    Setup {
+        gap_seconds: rng.choice([3, 10, 40]).unwrap(),
+        lateness_seconds,
+        skew_seconds,
+        is_cramped: rng.bool(),
+        ..before
+    }
+}
+
+impl<'w> Run<'w> {
+    async fn new(world: &'w World, seed: u64) -> Self {
+        world.reset().await;
+        let mut rng = Rng::with_seed(seed);
+        let setup = setup(&mut rng);
+        let mut plan = Plan::new(rng.u64(..));
+        let shards = (0..rng.usize(1..=3)).map(|number| Shard {
+            name: format!("shardId-{number}"),
+            records: Vec::new(),
+            checkpoint: 0,
+        });
+        Self {
+            world,
+            setup,
+            disorder: if rng.u8(..3) == 0 { Disorder::BeyondLateness } else { Disorder::WithinLateness },
+            environments: Environments::new(world, rng.fork(), setup, rng.usize(1..=3)),
+            sink: sink(world, move |call| plan.fault_for(call)),
+            shards: shards.collect(),
+            arrival_ms: 0,
+            behind_ms: 1_000,
+            numbers: 0,
+            delivered: Vec::new(),
+            published: Vec::new(),
+            rng,
+        }
+    }
+
+    async fn take(mut self) -> Result<(), String> {
+        let phases = stream::random(&mut self.rng, SIZE, self.setup.rule(), self.disorder);
+        for phase in phases {
+            self.put(phase);
+            if self.disorder == Disorder::BeyondLateness && self.rng.bool() {
+                self.setup = changed(&mut self.rng, self.setup);
+            }
+            self.apply().await?;
+            if self.rng.u8(..4) == 0 {
+                self.wait_for_days().await;
+            }
+        }
+        self.wait_for_days().await;
+        close_everybody(self.world, self.setup, self.now_ms()).await?;
+        let commits = self.world.recorder.count();
+        close_everybody(self.world, self.setup, self.now_ms()).await?;
+        if self.world.recorder.count() > commits {
+            return Err("the second of two sweeps has committed something".to_owned());
+        }
+        self.deliver_boundaries().await;
+        let records: Vec<_> = self.shards.into_iter().flat_map(|shard| shard.records).collect();
+        let is_within_lateness = self.disorder == Disorder::WithinLateness;
+        check(self.world, self.setup, &records, &self.published, is_within_lateness).await
+    }
+
+    /// Puts a phase's records into any shard, in any order.
+    fn put(&mut self, mut phase: Phase) {
+        self.rng.shuffle(&mut phase);
+        let newest = phase.iter().filter_map(|sent| Some(sent.click.as_ref()?.1)).max();
+        self.arrival_ms = self.arrival_ms.max(newest.unwrap_or(1_721_390_400_000));
+        for sent in phase {
+            self.numbers += 1;
+            self.arrival_ms += self.rng.choice([0, 500, 3_000, 15_000, 40_000]).unwrap();
+            let place = self.rng.usize(..self.shards.len());
+            let shard = &mut self.shards[place];
+            shard.records.push(Record {
+                shard: shard.name.clone(),
+                number: self.numbers,
+                key: sent.click.map_or_else(|| "none".to_owned(), |(user, _)| user),
+                data: sent.data,
+                arrival_ms: self.arrival_ms,
+            });
+        }
+    }
+
+    /// Delivers all records until all are done.
+    async fn apply(&mut self) -> Result<(), String> {
+        for _ in 0..MOST_STEPS {
+            self.environments.release_some().await;
+            let undone = self.shards.iter().enumerate().filter(|(_, it)| it.checkpoint < it.records.len());
+            let Some((shard, _)) = self.rng.choice(undone.collect::<Vec<_>>()) else { return Ok(()) };
+            match self.rng.u8(..20) {
+                0 => self.environments.replace_one(self.setup),
+                1 => self.deliver_boundaries().await,
+                2..=5 => self.sweep().await,
+                _ => self.batch(shard).await,
+            }
+        }
+        Err(format!("not done after {MOST_STEPS} steps"))
+    }
+
+    async fn batch(&mut self, place: usize) {
+        let now_ms = self.now_ms();
+        let Shard { records, checkpoint, .. } = &self.shards[place];
+        let batch = &records[*checkpoint..self.rng.usize(checkpoint + 1..=records.len())];
+        let (event, time) = (click_event(batch), TimeBudget::lasting(now_ms, LONG));
+        let numbers: Vec<_> = batch.iter().map(|record| record.number.to_string()).collect();
+        let work = |sessionizer| async move { handle(&sessionizer, event, time).await.unwrap().response };
+        let answer = self.environments.invoke(self.setup, work).await;
+        let done = answer.map_or(0, |answer| done(&answer, numbers.into_iter()));
+        // Sometimes a part of the records that succeeded is redelivered.
+        let kept = if self.rng.u8(..4) == 0 { self.rng.usize(0..=done) } else { done };
+        self.shards[place].checkpoint += kept;
+    }
+
+    async fn sweep(&mut self) {
+        let ahead = self.rng.choice(CLOCKS_MS).unwrap();
+        let time = TimeBudget::lasting(self.now_ms().saturating_add_signed(ahead), LONG);
+        let work = |sessionizer| async move { handle_sweep(&sessionizer, time).await.unwrap().outcome };
+        let outcome = self.environments.invoke(self.setup, work).await;
+        assert!(!matches!(outcome, Some(Err(_))), "{outcome:?}");
+    }
+
+    /// Now, by the clock of one of the environments.
+    fn now_ms(&mut self) -> u64 {
+        self.behind_ms = self.rng.choice([self.behind_ms, 1_000, 8_000, 30_000, 300_000]).unwrap();
+        self.arrival_ms + self.behind_ms + self.rng.u64(..2_000)
+    }
+
+    /// Delivers what was published and some of what was delivered before, in any order, until it is done.
+    async fn deliver_boundaries(&mut self) {
+        let published = self.world.published_since().await;
+        self.published.extend(published.iter().cloned());
+        self.delivered.extend(published.iter().cloned());
+        let mut batch = published;
+        batch.extend(self.delivered.iter().filter(|_| self.rng.u8(..3) == 0).cloned());
+        self.rng.shuffle(&mut batch);
+        let mut rest: Vec<_> = batch.into_iter().enumerate().collect();
+        while !rest.is_empty() {
+            let now_ms = self.now_ms();
+            let event = boundary_event(rest.iter().map(|(number, data)| (*number, data)), now_ms);
+            let answer = handle(&self.sink, event, TimeBudget::lasting(now_ms, LONG)).await.unwrap().response;
+            rest.drain(
+                ..done(&answer, rest.iter().map(|(number, _)| number.to_string()).collect::<Vec<_>>().into_iter()),
+            );
+        }
+    }
+
+    /// Until nothing runs any more, and all tombstones have expired.
+    async fn wait_for_days(&mut self) {
+        self.environments.finish().await;
+        self.deliver_boundaries().await;
+        self.world.expire_tombstones().await;
+        self.delivered.clear();
+        self.arrival_ms += 4 * DAY_MS;
+    }
+}
+
+/// A run that takes longer is stuck.
+const LONGEST_RUN: Duration = Duration::from_secs(300);
+
+/// To run a single seed: `SEED=17 cargo test --workspace --test faults random`; `SEEDS=1000` runs more of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn random_faults_over_random_streams_do_not_change_the_tables() {
-    let seeds = match std::env::var("SEED") {
-        Ok(seed) => {
-            let seed = seed.parse().expect("SEED is a number");
-            seed..seed + 1
-        }
-        Err(_) => 0..SEEDS,
-    };
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let first = number("SEED");
+    let seeds = first.unwrap_or(0)..first.map_or(number("SEEDS").unwrap_or(SEEDS), |seed| seed + 1);
     // Each task takes every n-th seed and has its own services.
     let tasks = (0..TASKS).map(|first| {
         let seeds = seeds.clone().skip(first).step_by(TASKS);
         tokio::spawn(async move {
             let world = World::start().await;
             for seed in seeds {
-                random_run(&world, seed).await;
+                let run = async { Run::new(&world, seed).await.take().await };
+                match tokio::time::timeout(LONGEST_RUN, run).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(difference)) => panic!("seed {seed}: {difference}"),
+                    Err(_) => panic!("seed {seed}: not finished after {LONGEST_RUN:?}"),
+                }
             }
         })
     });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
-    }
+    let ended = join_all(tasks.collect::<Vec<_>>()).await;
+    assert!(ended.iter().all(Result::is_ok), "see above");
 }

@@ -1,5 +1,7 @@
 //! Small streams, each for one situation that faults could break.
 
+use crate::setup::{Setup, USUAL};
+
 /// A record of a scenario: its shard, its sequence number there, and its content.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
@@ -16,11 +18,21 @@ pub enum Content {
     Poison,
 }
 
-/// The batches in order of delivery, each from one shard.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// A batch of one shard is delivered until it is done.
+    Batch(&'static [Sent]),
+    /// Sweeps, with a clock so many seconds ahead, until one succeeds.
+    Sweep(i64),
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     pub name: &'static str,
-    pub batches: &'static [&'static [Sent]],
+    pub setup: Setup,
+    pub steps: &'static [Step],
+    /// Whether the disorder is within the lateness, so that the sorted stream gives the same sessions.
+    pub is_within_lateness: bool,
 }
 
 const fn click(shard: &'static str, number: u64, user: &'static str, ms: u64) -> Sent {
@@ -31,49 +43,103 @@ const fn poison(shard: &'static str, number: u64) -> Sent {
     Sent { shard, number, content: Content::Poison }
 }
 
-pub const NEW_USER: Scenario = Scenario { name: "new user", batches: &[&[click("s", 1, "a", 100_000)]] };
+const fn scenario(name: &'static str, steps: &'static [Step]) -> Scenario {
+    Scenario { name, setup: USUAL, steps, is_within_lateness: true }
+}
 
-/// All with a session gap of 10 s.
-pub const ALL: [Scenario; 8] = [
+use Step::{Batch, Sweep};
+
+const TWO_BUCKETS: Setup = Setup { buckets: 2, ..USUAL };
+
+const HOUR: i64 = 3_600;
+const YEAR: i64 = 365 * 24 * HOUR;
+
+pub const NEW_USER: Scenario = scenario("new user", &[Batch(&[click("s", 1, "a", 100_000)])]);
+
+/// All with a session gap of 10 s and rings of three slots. Where there are two buckets, a and b do not share one.
+pub const ALL: [Scenario; 13] = [
     NEW_USER,
-    Scenario { name: "gap", batches: &[&[click("s", 1, "a", 100_000)], &[click("s", 2, "a", 115_000)]] },
+    scenario("gap", &[Batch(&[click("s", 1, "a", 100_000)]), Batch(&[click("s", 2, "a", 115_000)])]),
+    scenario(
+        "late click that merges",
+        &[
+            Batch(&[click("s", 1, "a", 100_000), click("s", 2, "a", 112_000)]),
+            Batch(&[click("s", 3, "a", 106_000), click("s", 4, "a", 130_000)]),
+        ],
+    ),
+    scenario(
+        "late click that moves a start",
+        &[Batch(&[click("s", 1, "a", 100_000)]), Batch(&[click("s", 2, "a", 95_000), click("s", 3, "a", 103_000)])],
+    ),
     Scenario {
-        name: "late click that merges",
-        batches: &[
-            &[click("s", 1, "a", 100_000), click("s", 2, "a", 112_000)],
-            &[click("s", 3, "a", 106_000), click("s", 4, "a", 130_000)],
+        name: "two users in two buckets",
+        setup: TWO_BUCKETS,
+        is_within_lateness: true,
+        steps: &[
+            Batch(&[click("s", 1, "a", 100_000), click("s", 2, "b", 100_000)]),
+            Batch(&[click("s", 3, "b", 111_000), click("s", 4, "a", 105_000), click("s", 5, "a", 120_000)]),
         ],
     },
-    Scenario {
-        name: "late click that moves a start",
-        batches: &[&[click("s", 1, "a", 100_000)], &[click("s", 2, "a", 95_000), click("s", 3, "a", 103_000)]],
-    },
-    Scenario {
-        name: "two users",
-        batches: &[
-            &[click("s", 1, "a", 100_000), click("s", 2, "b", 100_000)],
-            &[click("s", 3, "b", 111_000), click("s", 4, "a", 105_000), click("s", 5, "a", 120_000)],
-        ],
-    },
-    Scenario {
-        name: "rejected record",
-        batches: &[&[click("s", 1, "a", 100_000), poison("s", 2), click("s", 3, "a", 111_000)]],
-    },
-    Scenario {
-        name: "several sessions within one batch",
-        batches: &[&[
+    scenario("rejected record", &[Batch(&[click("s", 1, "a", 100_000), poison("s", 2), click("s", 3, "a", 111_000)])]),
+    scenario(
+        "several sessions within one batch",
+        &[Batch(&[
             click("s", 1, "a", 100_000),
             click("s", 2, "a", 110_000),
             click("s", 3, "a", 125_000),
             click("s", 4, "a", 121_000),
-        ]],
-    },
-    Scenario {
-        name: "one user on two shards",
-        batches: &[
-            &[click("s", 1, "a", 100_000)],
-            &[click("t", 1, "a", 109_000), click("t", 2, "a", 112_000)],
-            &[click("s", 2, "a", 105_000), click("s", 3, "a", 125_000)],
+        ])],
+    ),
+    scenario(
+        "one user on two shards",
+        &[
+            Batch(&[click("s", 1, "a", 100_000)]),
+            Batch(&[click("t", 1, "a", 109_000), click("t", 2, "a", 112_000)]),
+            Batch(&[click("s", 2, "a", 105_000), click("s", 3, "a", 125_000)]),
         ],
+    ),
+    scenario(
+        "session that goes on after a sweep",
+        &[
+            Batch(&[click("s", 1, "a", 100_000), click("s", 2, "b", 100_000)]),
+            Sweep(HOUR),
+            Batch(&[click("s", 3, "a", 105_000)]),
+        ],
+    ),
+    scenario(
+        "late click that merges after a sweep",
+        &[
+            Batch(&[click("s", 1, "a", 100_000), click("s", 2, "a", 112_000)]),
+            Sweep(HOUR),
+            Batch(&[click("s", 3, "a", 106_000)]),
+        ],
+    ),
+    scenario(
+        "user who leaves the log and comes back",
+        &[
+            Batch(&[click("s", 1, "a", 100_000)]),
+            Sweep(HOUR),
+            Batch(&[click("s", 2, "c", 100_000)]),
+            Batch(&[click("s", 3, "c", 101_000)]),
+            Batch(&[click("s", 4, "a", 104_000), click("s", 5, "a", 140_000)]),
+        ],
+    ),
+    scenario(
+        "sweeps of a wrong clock",
+        &[
+            Batch(&[click("s", 1, "a", 100_000)]),
+            Sweep(YEAR),
+            Sweep(-HOUR),
+            Batch(&[click("s", 2, "a", 120_000), click("s", 3, "c", 120_000)]),
+        ],
+    ),
+    Scenario {
+        name: "click later than any promise",
+        setup: Setup { lateness_seconds: 20, skew_seconds: 10, ..USUAL },
+        steps: &[
+            Batch(&[click("s", 1, "a", 100_000), click("s", 2, "a", 150_000)]),
+            Batch(&[click("s", 3, "a", 105_000), click("s", 4, "a", 130_000)]),
+        ],
+        is_within_lateness: false,
     },
 ];

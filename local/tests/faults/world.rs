@@ -1,24 +1,32 @@
-//! Embedded services shared by many trials, each with its own users and shards.
+//! Embedded services, used by one trial after the other.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
 use aws_sdk_kinesis::types::ShardIteratorType;
 use aws_types::SdkConfig;
+use futures_util::future::join_all;
+use kinesis_function::statements::Item;
+use local::chaos::commits::Recorder;
+use local::chaos::verdict::Found;
 use local_aws::{LocalAws, LocalAwsOptions, Template};
+use ops::stored::{self, ReadLimit};
+use ops::users::{self, StateTables};
+use shared::boundary::Boundary;
 use tokio::sync::Mutex;
+
+pub const TABLES: [&str; 4] = ["state-log", "session-state", "sessions", "rejected-records"];
 
 pub struct World {
     pub embedded: LocalAws,
     pub sessionizer: BTreeMap<String, String>,
     pub sink: BTreeMap<String, String>,
+    pub recorder: Recorder,
+    /// The key attributes of each table.
+    keys: BTreeMap<String, Vec<String>>,
     /// Where reading session-stream continues.
     iterator: Mutex<String>,
-    trials: AtomicU64,
 }
-
-/// A record of session-stream: sequence number, partition key, bytes.
-pub type Published = (String, String, Vec<u8>);
 
 impl World {
     pub async fn start() -> Self {
@@ -34,19 +42,21 @@ impl World {
             .shard_id("shardId-000000000000")
             .shard_iterator_type(ShardIteratorType::TrimHorizon);
         let iterator = iterator.send().await.unwrap().shard_iterator.unwrap();
+        let mut keys = BTreeMap::new();
+        for table in TABLES {
+            let described = embedded.dynamodb().describe_table().table_name(table).send().await.unwrap().table.unwrap();
+            let names = described.key_schema().iter().map(|key| key.attribute_name().to_owned()).collect();
+            keys.insert(table.to_owned(), names);
+        }
         let environment = |function| template.function(function).unwrap().environment.clone();
         Self {
             sessionizer: environment("SessionizerFunction"),
             sink: environment("SinkFunction"),
+            recorder: Recorder::default(),
+            keys,
             iterator: Mutex::new(iterator),
-            trials: AtomicU64::new(0),
             embedded,
         }
-    }
-
-    /// A name that no other trial of this world uses.
-    pub fn next_name(&self) -> String {
-        format!("t{}", self.trials.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The configuration of the functions' clients.
@@ -54,8 +64,48 @@ impl World {
         self.embedded.client_config()
     }
 
-    /// The records published to session-stream since the last call. Only one trial at a time can use a world.
-    pub async fn published_since(&self) -> Vec<Published> {
+    /// Makes it as it was at its start.
+    pub async fn reset(&self) {
+        self.recorder.quiet().await;
+        self.recorder.take().unwrap();
+        self.published_since().await;
+        join_all(TABLES.map(|table| self.delete(table, |_| true))).await;
+    }
+
+    /// Deletes the tombstones, as DynamoDB does once they have expired.
+    pub async fn expire_tombstones(&self) {
+        self.delete("sessions", |item| item["status"] == AttributeValue::S("retracted".to_owned())).await;
+    }
+
+    /// Deletes the items of a table that match.
+    pub async fn delete(&self, table: &str, matches: impl Fn(&Item) -> bool) {
+        let items = self.items(table).await;
+        let deletes = items.iter().filter(|item| matches(item)).map(|item| {
+            let keys = self.keys[table].iter().map(|name| (name.clone(), item[name].clone())).collect();
+            let delete = DeleteRequest::builder().set_key(Some(keys)).build().unwrap();
+            WriteRequest::builder().delete_request(delete).build()
+        });
+        for deletes in deletes.collect::<Vec<_>>().chunks(25) {
+            let call = self.embedded.dynamodb().batch_write_item().request_items(table, deletes.to_vec());
+            assert!(call.send().await.unwrap().unprocessed_items.unwrap_or_default().is_empty());
+        }
+    }
+
+    /// All items of a table.
+    pub async fn items(&self, table: &str) -> Vec<Item> {
+        let scan = self.embedded.dynamodb().scan().table_name(table).consistent_read(true);
+        scan.into_paginator().items().send().collect::<Result<_, _>>().await.unwrap()
+    }
+
+    /// Puts items back as they were.
+    pub async fn put(&self, table: &str, items: Vec<Item>) {
+        for item in items {
+            self.embedded.dynamodb().put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+        }
+    }
+
+    /// The boundaries published to session-stream since the last call, as bytes.
+    pub async fn published_since(&self) -> Vec<Vec<u8>> {
         let mut iterator = self.iterator.lock().await;
         let mut all = Vec::new();
         loop {
@@ -64,10 +114,20 @@ impl World {
             if page.records.is_empty() {
                 return all;
             }
-            let records = page.records.into_iter();
-            all.extend(
-                records.map(|it| (it.sequence_number, it.partition_key.unwrap_or_default(), it.data.into_inner())),
-            );
+            all.extend(page.records.into_iter().map(|it| it.data.into_inner()));
+        }
+    }
+
+    /// The content of all tables, together with `published`.
+    pub async fn found(&self, published: Vec<Boundary>) -> Found {
+        let dynamodb = self.embedded.dynamodb();
+        let tables = StateTables { log: "state-log", rest: "session-state" };
+        let rejected = stored::rejected(&dynamodb, "rejected-records", ReadLimit::WholeTable).await.unwrap().items;
+        Found {
+            sessions: stored::sessions(&dynamodb, "sessions", ReadLimit::WholeTable).await.unwrap().items,
+            states: users::users(&dynamodb, tables, ReadLimit::WholeTable).await.unwrap().items,
+            rejected: rejected.into_iter().map(|record| record.data).collect(),
+            published,
         }
     }
 }

@@ -7,7 +7,8 @@ use local_aws::CapturedLogs;
 use local_aws::faults::{Call, Fault, Hold};
 use serde_json::{Value, json};
 
-use crate::world::{Sent, World, click, invoke, invoke_for, named};
+use crate::calls::Kind;
+use crate::world::{Sent, World, click, invoke, invoke_for, named, record};
 
 /// Content that must never appear in a log line.
 const CONTENT: &str = "hunter2";
@@ -16,7 +17,7 @@ const CONTENT: &str = "hunter2";
 fn poison(first: u64, count: u64) -> Vec<Sent> {
     let record = |number: u64| {
         let text = if number.is_multiple_of(2) { format!("{{{CONTENT}") } else { format!("[\"{CONTENT}\"]") };
-        (number, CONTENT.to_owned(), text.into_bytes())
+        record(number, CONTENT, text.as_bytes())
     };
     (first..first + count).map(record).collect()
 }
@@ -27,15 +28,11 @@ fn positions(call: &Call) -> Vec<String> {
     puts.iter().map(|put| put["PutRequest"]["Item"]["position"]["S"].as_str().unwrap().to_owned()).collect()
 }
 
-fn is_write_of_rejected(call: &Call) -> bool {
-    call.operation == "BatchWriteItem"
-}
-
 #[tokio::test]
 async fn flood_is_logged_as_one_line_per_reason_without_content() {
     let world = World::start().await;
-    let (sessionizer, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
-        ("BatchWriteItem", 0..10) => Fault::PartsThrottled(vec![0, 24]),
+    let (sessionizer, _) = world.faulty(|kind, number, _| match (kind, number) {
+        (Kind::Reject, 0..10) => Fault::PartsThrottled(vec![0, 24]),
         _ => Fault::None,
     });
     let logs = CapturedLogs::start();
@@ -62,12 +59,12 @@ async fn flood_is_logged_as_one_line_per_reason_without_content() {
 #[tokio::test]
 async fn missing_permission_is_not_retried_and_is_logged_as_one_line() {
     let world = World::start().await;
-    let (denied, http) =
-        world.faulty(|call| if is_write_of_rejected(call) { Fault::AccessDenied } else { Fault::None });
+    let (denied, calls) =
+        world.faulty(|kind, _, _| if kind == Kind::Reject { Fault::AccessDenied } else { Fault::None });
     let logs = CapturedLogs::start();
     let answer = invoke(&denied, "s1", &poison(1, 1_000)).await;
     assert_eq!((named(&answer), answer.records.rejected, answer.records.undone), (Some("1"), 0, 1_000));
-    assert!(http.calls_of("BatchWriteItem") <= 4, "{} calls", http.calls_of("BatchWriteItem"));
+    assert!(calls.of(Kind::Reject) <= 4, "{} calls", calls.of(Kind::Reject));
 
     let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };
     assert_eq!((level.as_str(), &fields["records"], &fields["retried"]), ("ERROR", &json!(1_000), &json!(0)));
@@ -79,7 +76,7 @@ async fn missing_permission_is_not_retried_and_is_logged_as_one_line() {
 #[tokio::test]
 async fn good_clicks_are_published_while_the_rejected_records_table_is_throttled() {
     let world = World::start().await;
-    let (sessionizer, _) = world.faulty(|call| if is_write_of_rejected(call) { Fault::Throttled } else { Fault::None });
+    let (sessionizer, _) = world.faulty(|kind, _, _| if kind == Kind::Reject { Fault::Throttled } else { Fault::None });
     let logs = CapturedLogs::start();
     let mut records = vec![click(1, "a", 100_000)];
     records.extend(poison(2, 500));
@@ -99,16 +96,16 @@ async fn good_clicks_are_published_while_the_rejected_records_table_is_throttled
     let counts = answer.records;
     assert_eq!((named(&answer), answer.report.already_applied, counts.rejected, counts.undone), (None, 1, 500, 0));
     assert_eq!(world.rejected().await.len(), 500);
-    assert_eq!(world.state("b").await.sessions.current.event_count, 1);
+    assert_eq!(world.window("b").await, [(0, 100_000, 100_000, 1)]);
 }
 
 #[tokio::test]
 async fn record_that_stays_throttled_blocks_no_other() {
     let world = World::start().await;
     let stuck = "click-stream/s1/7";
-    let (sessionizer, _) = world.faulty(move |call| {
+    let (sessionizer, _) = world.faulty(move |kind, _, call| {
         let places = |call: &Call| positions(call).iter().position(|position| position == stuck);
-        match is_write_of_rejected(call).then(|| places(call)).flatten() {
+        match (kind == Kind::Reject).then(|| places(call)).flatten() {
             Some(place) => Fault::PartsThrottled(vec![place]),
             None => Fault::None,
         }
@@ -123,8 +120,8 @@ async fn record_that_stays_throttled_blocks_no_other() {
 #[tokio::test]
 async fn write_that_hangs_blocks_no_other() {
     let world = World::start().await;
-    let (sessionizer, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
-        ("BatchWriteItem", 0) => Fault::NoAnswer,
+    let (sessionizer, _) = world.faulty(|kind, number, _| match (kind, number) {
+        (Kind::Reject, 0) => Fault::NoAnswer,
         _ => Fault::None,
     });
     let answer = invoke_for(Duration::from_secs(3), &sessionizer, "s1", &poison(1, 300)).await;
@@ -133,12 +130,12 @@ async fn write_that_hangs_blocks_no_other() {
     assert_eq!(world.rejected().await.len(), 300);
 }
 
-/// Invokes the handler with a good click and unreadable records while the first call of `operation` is held, waits
+/// Invokes the handler with a good click and unreadable records while the first call of this kind is held, waits
 /// until `happened` completes, then releases the call.
-async fn invoke_while_held(world: &World, operation: &'static str, happened: impl Future<Output = ()>) {
+async fn invoke_while_held(world: &World, held: Kind, happened: impl Future<Output = ()>) {
     let (hold, is_there, let_go) = Hold::new();
     let mut hold = Some(Fault::Held(hold));
-    let (sessionizer, _) = world.faulty(move |call| match call.operation == operation {
+    let (sessionizer, _) = world.faulty(move |kind, _, _| match kind == held {
         true => hold.take().unwrap_or(Fault::None),
         false => Fault::None,
     });
@@ -162,7 +159,7 @@ async fn good_clicks_are_published_while_a_write_of_rejected_records_hangs() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    invoke_while_held(&world, "BatchWriteItem", published).await;
+    invoke_while_held(&world, Kind::Reject, published).await;
 }
 
 #[tokio::test]
@@ -173,7 +170,7 @@ async fn rejected_records_are_written_while_a_commit_of_good_clicks_hangs() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    invoke_while_held(&world, "BatchExecuteStatement", written).await;
+    invoke_while_held(&world, Kind::Commit, written).await;
 }
 
 #[tokio::test]
@@ -182,9 +179,9 @@ async fn rejected_records_get_one_request_at_a_time_until_the_good_clicks_are_do
     let (commit, commit_is_there, let_commit_go) = Hold::new();
     let (write, write_is_there, let_write_go) = Hold::new();
     let (mut commit, mut write) = (Some(Fault::Held(commit)), Some(Fault::Held(write)));
-    let (sessionizer, http) = world.faulty(move |call| match call.operation.as_str() {
-        "BatchExecuteStatement" => commit.take().unwrap_or(Fault::None),
-        "BatchWriteItem" => write.take().unwrap_or(Fault::None),
+    let (sessionizer, calls) = world.faulty(move |kind, _, _| match kind {
+        Kind::Commit => commit.take().unwrap_or(Fault::None),
+        Kind::Reject => write.take().unwrap_or(Fault::None),
         _ => Fault::None,
     });
     let mut records = poison(1, 300);
@@ -192,7 +189,7 @@ async fn rejected_records_get_one_request_at_a_time_until_the_good_clicks_are_do
     let others = async {
         write_is_there.await.unwrap();
         commit_is_there.await.unwrap();
-        assert_eq!(http.calls_of("BatchWriteItem"), 1);
+        assert_eq!(calls.of(Kind::Reject), 1);
         let_commit_go.send(()).unwrap();
         while world.rejected().await.len() < 275 {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -210,8 +207,8 @@ async fn under_lasting_throttles_each_invocation_writes_some_records_and_the_nex
     let records = poison(1, 100);
     let mut rest = &records[..];
     for invocation in 1..=4 {
-        let (sessionizer, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
-            ("BatchWriteItem", 1..) => Fault::Throttled,
+        let (sessionizer, _) = world.faulty(|kind, number, _| match (kind, number) {
+            (Kind::Reject, 1..) => Fault::Throttled,
             _ => Fault::None,
         });
         let answer = invoke_for(Duration::from_secs(1), &sessionizer, "s1", rest).await;

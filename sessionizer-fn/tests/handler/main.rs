@@ -1,13 +1,30 @@
-//! The sessionizer's handler with real SDK clients and embedded servers: what design section 5 requires of a handler.
+//! The sessionizer's handler with real SDK clients and embedded servers: what design sections 3 to 6 require of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod calls;
+mod expected;
+mod results;
 mod world;
 
+mod begun_again;
+mod costs;
+mod damaged;
+mod denials;
+mod emptied;
 mod faults;
 mod flood;
+mod leaving;
 mod limits;
+mod outbox;
 mod races;
 mod redelivery;
 mod rejected;
 mod sessions;
+mod settings;
+mod shards;
+mod sizes;
+mod sweep_clock;
+mod sweeps;
+mod throttled_leaving;
+mod turns;

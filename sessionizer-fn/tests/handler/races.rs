@@ -3,30 +3,31 @@
 use std::pin::pin;
 
 use kinesis_function::handler::HandlerOutput;
-use local_aws::faults::{Call, Fault, FaultyHttpClient, Hold};
+use local_aws::faults::{Fault, Hold};
 use sessionizer_fn::handler::Sessionizer;
 use sessionizer_fn::report::Report;
 use tokio::sync::oneshot;
 
-use crate::world::{BEGIN_MS, Sent, World, click, invoke, named};
+use crate::calls::{Calls, Kind};
+use crate::world::{Sent, World, click, invoke, invoke_at, live, named, sweep_at};
 
-/// A sessionizer whose first commit is held.
+/// A sessionizer whose first commit is held, before or after it is made.
 struct Slow {
     sessionizer: Sessionizer,
-    http: FaultyHttpClient,
+    calls: Calls,
     is_there: oneshot::Receiver<()>,
     let_go: oneshot::Sender<()>,
 }
 
 impl Slow {
-    fn of(world: &World) -> Self {
+    fn of(world: &World, held: impl FnOnce(Hold) -> Fault) -> Self {
         let (hold, is_there, let_go) = Hold::new();
-        let mut hold = Some(Fault::Held(hold));
-        let (sessionizer, http) = world.faulty(move |call: &Call| match call.operation.as_str() {
-            "BatchExecuteStatement" => hold.take().unwrap_or(Fault::None),
+        let mut hold = Some(held(hold));
+        let (sessionizer, calls) = world.faulty(move |kind, _, _| match kind {
+            Kind::Commit => hold.take().unwrap_or(Fault::None),
             _ => Fault::None,
         });
-        Self { sessionizer, http, is_there, let_go }
+        Self { sessionizer, calls, is_there, let_go }
     }
 
     /// Invokes it on shard `s1` and runs `others` between its decision and its commit.
@@ -43,36 +44,31 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn loser_of_a_race_decides_again_over_the_winners_state() {
+async fn loser_of_a_race_reads_on_and_decides_again_over_the_winners_commit() {
     let world = World::start().await;
     invoke(&world.sessionizer(), "s0", &[click(1, "a", 100_000)]).await;
-    let slow = Slow::of(&world);
-    let http = slow.http.clone();
+    let slow = Slow::of(&world, Fault::Held);
+    let calls = slow.calls.clone();
     let winner = async {
         assert_eq!(named(&invoke(&world.sessionizer(), "s2", &[click(1, "a", 105_000)]).await), None);
     };
     let answer = slow.invoke_while(winner, &[click(1, "a", 115_000)]).await;
     assert_eq!((named(&answer), answer.report.lost_races, answer.report.applied), (None, 1, 1));
-    assert_eq!(http.calls_of("BatchGetItem"), 1, "the failed condition returns the current item");
-    let state = world.state("a").await;
-    assert_eq!((state.sessions.ordinal, state.sessions.current.start.ms()), (1, BEGIN_MS + 115_000));
-    assert_eq!(state.sessions.previous.unwrap().event_count, 2);
-    // Over the state read first, the click at 115 000 would have closed session 0 with one click.
-    assert!(world.published().await.iter().all(|boundary| {
-        !matches!(boundary.status, Some(shared::session_rule::Status::Closed { event_count: 1, .. }))
-    }));
+    assert_eq!(calls.of(Kind::Commit), 2);
+    // Over the log read first, the click at 115 000 would have started a session after one click.
+    assert_eq!(world.sessions("a").await, ["0: 100000 to 105000, 2 clicks", "1: 115000 open"]);
+    assert!(!world.told().await.contains(&("a_2".to_owned(), "open")));
 }
 
 #[tokio::test]
-async fn two_invocations_with_the_same_new_user_create_one_state() {
+async fn two_invocations_with_the_same_new_user_make_one_state() {
     let world = World::start().await;
     let winner = async {
         invoke(&world.sessionizer(), "s2", &[click(1, "a", 100_000)]).await;
     };
-    let answer = Slow::of(&world).invoke_while(winner, &[click(1, "a", 101_000)]).await;
+    let answer = Slow::of(&world, Fault::Held).invoke_while(winner, &[click(1, "a", 101_000)]).await;
     assert_eq!((named(&answer), answer.report.lost_races), (None, 1));
-    let state = world.state("a").await;
-    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (0, 2));
+    assert_eq!(world.window("a").await, [(0, 100_000, 101_000, 2)]);
     assert_eq!(world.told().await, [("a_0".to_owned(), "open")]);
 }
 
@@ -84,82 +80,92 @@ async fn invocation_that_outlives_its_successors_changes_nothing() {
         invoke(&world.sessionizer(), "s1", &clicks[..2]).await;
         invoke(&world.sessionizer(), "s1", &clicks[2..]).await;
     };
-    let answer = Slow::of(&world).invoke_while(successors, &clicks[..2]).await;
+    let answer = Slow::of(&world, Fault::Held).invoke_while(successors, &clicks[..2]).await;
     assert_eq!((answer.report.applied, answer.report.already_applied), (0, 2));
-    let state = world.state("a").await;
-    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (1, 2));
+    assert_eq!(world.window("a").await, [(0, 100_000, 100_000, 1), (1, 120_000, 121_000, 2)]);
+}
+
+/// Its slot was written again a turn later, by a commit that the loser has never heard of.
+#[tokio::test]
+async fn invocation_that_outlives_a_turn_of_the_ring_changes_nothing() {
+    let world = World::with_ring(3).await;
+    let clicks: Vec<_> = (0..9).map(|n| click(n + 1, "a", 100_000 + 3_000 * n)).collect();
+    let successors = async {
+        let sessionizer = world.sessionizer();
+        for click in &clicks {
+            assert_eq!(named(&invoke(&sessionizer, "s1", std::slice::from_ref(click)).await), None);
+        }
+    };
+    let answer = Slow::of(&world, Fault::Held).invoke_while(successors, &clicks[..1]).await;
+    assert_eq!((named(&answer), answer.report.applied, answer.report.already_applied), (None, 0, 1));
+    world.assert_table_is_of(&clicks).await;
+}
+
+/// The reply to its commit arrives when others have committed after it.
+#[tokio::test]
+async fn winner_that_answers_late_goes_on_after_those_who_came_after_it() {
+    let world = World::start().await;
+    let others = async {
+        invoke(&world.sessionizer(), "s2", &[click(1, "a", 105_000)]).await;
+    };
+    let slow = Slow::of(&world, Fault::ReplyHeld);
+    let (first, last) = ([click(1, "a", 100_000)], [click(2, "a", 120_000)]);
+    let sessionizer = slow.sessionizer.clone();
+    assert_eq!(named(&slow.invoke_while(others, &first).await), None);
+    assert_eq!(named(&invoke(&sessionizer, "s1", &last).await), None);
+    assert_eq!(world.sessions("a").await, ["0: 100000 to 105000, 2 clicks", "1: 120000 open"]);
 }
 
 #[tokio::test]
 async fn user_on_two_shards_concurrently_loses_no_click() {
-    let world = World::start().await;
+    let world = World::with_ring(9).await;
     let (one, two) = (world.sessionizer(), world.sessionizer());
-    let shard = async |sessionizer, name: &str, offset: u64| {
-        for n in 0..20 {
-            let time = 100_000 + 1_000 * n + offset;
-            assert_eq!(named(&invoke(sessionizer, name, &[click(n + 1, "a", time)]).await), None);
+    let shard = |offset: u64| (0..20).map(move |n| click(n + 1, "a", 100_000 + 1_000 * n + offset)).collect::<Vec<_>>();
+    let (clicks_one, clicks_two) = (shard(0), shard(500));
+    let deliver = async |sessionizer, name: &str, clicks: &[Sent]| {
+        let mut lost_races = 0;
+        for click in clicks {
+            let answer = invoke(sessionizer, name, std::slice::from_ref(click)).await;
+            assert_eq!(named(&answer), None);
+            lost_races += answer.report.lost_races;
         }
+        lost_races
     };
-    tokio::join!(shard(&one, "s1", 0), shard(&two, "s2", 500));
-    let state = world.state("a").await;
-    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (0, 40));
-    assert_eq!(
-        (state.sessions.current.start.ms(), state.sessions.current.end.ms()),
-        (BEGIN_MS + 100_000, BEGIN_MS + 119_500)
-    );
-    assert_eq!(state.cursors.len(), 2);
+    let (lost_one, lost_two) = tokio::join!(deliver(&one, "s1", &clicks_one), deliver(&two, "s2", &clicks_two));
+    assert!(lost_one + lost_two > 0, "they never met");
+    assert_eq!(world.window("a").await, [(0, 100_000, 119_500, 40)]);
+    world.assert_table_is_of(clicks_one.iter().chain(&clicks_two)).await;
 }
 
+/// Whoever loses looks at the clock again: the user has clicked meanwhile.
 #[tokio::test]
-async fn concurrent_batches_of_one_shard_keep_a_cursor_for_each_partition_key_that_is_not_the_user() {
+async fn sweep_that_loses_to_a_click_closes_nobody() {
     let world = World::start().await;
-    let sessionizer = world.sessionizer_with(&[("PARALLELIZATION_FACTOR", "4")]);
-    let keyed = |n, key: &str, ms| {
-        let (number, _, data) = click(n, "a", ms);
-        (number, key.to_owned(), data)
-    };
-    // With concurrent batches of a shard, the one with the higher sequence numbers may finish first.
-    invoke(&sessionizer, "s1", &[keyed(5, "device-1", 100_000)]).await;
-    let answer = invoke(&sessionizer, "s1", &[keyed(3, "device-2", 101_000)]).await;
-    assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0));
-    assert_eq!(world.state("a").await.sessions.current.event_count, 2);
-}
-
-#[tokio::test]
-async fn partition_key_that_is_not_the_user_has_a_cursor_of_its_own_in_each_shard() {
-    let world = World::start().await;
-    let sessionizer = world.sessionizer_with(&[("PARALLELIZATION_FACTOR", "4")]);
-    for (shard, number, ms) in [("s1", 5, 100_000), ("s2", 3, 101_000)] {
-        let (number, _, data) = click(number, "a", ms);
-        let answer = invoke(&sessionizer, shard, &[(number, "device-1".to_owned(), data)]).await;
-        assert_eq!((answer.report.applied, answer.report.already_applied), (1, 0), "{shard}");
-    }
-    assert_eq!(world.state("a").await.cursors.len(), 2);
-}
-
-/// DynamoDB Local leaves the item of a failed condition out of its answer.
-#[tokio::test]
-async fn lost_race_reads_the_state_again_where_the_service_shows_no_items() {
-    let world = World::start().await;
-    invoke(&world.sessionizer(), "s0", &[click(1, "a", 100_000)]).await;
-    let (hold, is_there, let_go) = Hold::new();
-    let mut hold = Some(hold);
-    let (loser, http) = world.faulty(move |call: &Call| match (call.operation.as_str(), call.number) {
-        ("BatchExecuteStatement", _) => Fault::ItemsLeftOut,
-        // Held after the read took place, so that the winner commits between the loser's read and its commit.
-        ("BatchGetItem", 0) => hold.take().map_or(Fault::None, Fault::ReplyHeld),
-        _ => Fault::None,
-    });
-    let clicks = [click(1, "a", 115_000)];
-    let mut losing = pin!(invoke(&loser, "s1", &clicks));
+    invoke_at(101_000, &world.sessionizer(), "s1", &[live(1, "a", 100_000)]).await;
+    let slow = Slow::of(&world, Fault::Held);
+    let mut sweep = pin!(sweep_at(125_000, &slow.sessionizer));
     tokio::select! {
-        reached = is_there => reached.unwrap(),
-        answer = &mut losing => panic!("it ended without a read: {answer:?}"),
+        reached = slow.is_there => reached.unwrap(),
+        swept = &mut sweep => panic!("it ended without a commit: {swept:?}"),
     }
-    assert_eq!(named(&invoke(&world.sessionizer(), "s2", &[click(1, "a", 105_000)]).await), None);
-    let_go.send(()).unwrap();
-    let answer = losing.await;
-    assert_eq!((named(&answer), answer.report.lost_races, answer.report.applied), (None, 1, 1));
-    assert_eq!(http.calls_of("BatchGetItem"), 2);
-    assert_eq!(world.state("a").await.sessions.previous.unwrap().event_count, 2);
+    let mut delayed = live(2, "a", 109_000);
+    delayed.arrival_ms += 15_000;
+    invoke_at(124_500, &world.sessionizer(), "s1", &[delayed]).await;
+    slow.let_go.send(()).unwrap();
+    let swept = sweep.await;
+    assert_eq!((swept.outcome, swept.report.lost_races, swept.report.closed_by_inactivity), (Ok(()), 1, 0));
+    assert_eq!(world.sessions("a").await, ["0: 100000 open"]);
+}
+
+#[tokio::test]
+async fn two_sweeps_at_once_close_everybody_once() {
+    let world = World::start().await;
+    let clicks: Vec<_> = (0..50).map(|n| live(n + 1, &format!("user{n}"), 100_000 + n)).collect();
+    invoke_at(101_000, &world.sessionizer(), "s1", &clicks).await;
+    let (one, two) = (world.sessionizer(), world.sessionizer());
+    let (one, two) = tokio::join!(sweep_at(160_000, &one), sweep_at(160_000, &two));
+    assert_eq!((one.outcome, two.outcome), (Ok(()), Ok(())));
+    assert_eq!(one.report.closed_by_inactivity + two.report.closed_by_inactivity, 50);
+    assert_eq!(one.report.commits + two.report.commits, 4, "a loser finds nothing left to do");
+    world.assert_table_is_of(&clicks).await;
 }

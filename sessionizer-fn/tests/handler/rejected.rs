@@ -1,14 +1,13 @@
-//! Unreadable records, and states that must not be touched.
-
-use std::time::Duration;
+//! Unreadable records.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use local_aws::faults::Fault;
 
-use crate::world::{ARRIVAL_MS, NOW_MS, Sent, World, click, invoke, invoke_for, named};
+use crate::calls::Kind;
+use crate::world::{ARRIVAL_MS, NOW_MS, Sent, World, click, invoke, named, record};
 
 fn poison(sequence_number: u64, bytes: &[u8]) -> Sent {
-    (sequence_number, "k".to_owned(), bytes.to_vec())
+    record(sequence_number, "k", bytes)
 }
 
 #[tokio::test]
@@ -28,9 +27,9 @@ async fn rejected_record_is_kept_with_its_reason_and_blocks_no_other() {
     assert_eq!(text("reason"), "not_utf8");
     assert!(text("message").contains("UTF-8"));
     assert_eq!(items[0]["data"].as_b().unwrap().as_ref(), b"\xff\x00{");
-    assert_eq!((number("data_length"), number("arrival_time")), (3, ARRIVAL_MS as u64));
+    assert_eq!((number("data_length"), number("arrival_time")), (3, ARRIVAL_MS));
     assert_eq!(number("expires_at"), NOW_MS / 1_000 + 30 * 86_400);
-    assert_eq!(world.state("a").await.sessions.current.event_count, 2);
+    assert_eq!(world.window("a").await, [(0, 100_000, 101_000, 2)]);
 }
 
 #[tokio::test]
@@ -47,9 +46,9 @@ async fn rejected_record_larger_than_an_item_is_truncated_and_its_length_kept() 
 #[tokio::test]
 async fn rejected_records_beyond_one_request_are_all_kept_even_when_throttled() {
     let world = World::start().await;
-    let (throttled, _) = world.faulty(|call| match (call.operation.as_str(), call.number) {
-        ("BatchWriteItem", 0) => Fault::PartsThrottled(vec![0, 7, 24]),
-        ("BatchWriteItem", 1) => Fault::Throttled,
+    let (throttled, _) = world.faulty(|kind, number, _| match (kind, number) {
+        (Kind::Reject, 0) => Fault::PartsThrottled(vec![0, 7, 24]),
+        (Kind::Reject, 1) => Fault::Throttled,
         _ => Fault::None,
     });
     let records: Vec<_> = (1..=60).map(|n| poison(n, b"[]")).collect();
@@ -60,28 +59,8 @@ async fn rejected_records_beyond_one_request_are_all_kept_even_when_throttled() 
 #[tokio::test]
 async fn rejected_record_that_cannot_be_written_is_not_done() {
     let world = World::start().await;
-    let (denied, _) = world.faulty(|call| match call.operation.as_str() {
-        "BatchWriteItem" => Fault::AccessDenied,
-        _ => Fault::None,
-    });
+    let (denied, _) = world.faulty(|kind, _, _| if kind == Kind::Reject { Fault::AccessDenied } else { Fault::None });
     let records = [click(1, "a", 100_000), poison(2, b"[]"), click(3, "a", 101_000)];
     let answer = invoke(&denied, "s1", &records).await;
     assert_eq!((named(&answer), answer.records.undone, answer.records.rejected), (Some("2"), 1, 0));
-}
-
-#[tokio::test]
-async fn state_with_an_unknown_schema_fails_closed_and_is_left_unchanged() {
-    let world = World::start().await;
-    let strange = AttributeValue::N("2".to_owned());
-    let put = world.embedded.dynamodb().put_item().table_name("session-state");
-    let put = put.item("user_id", AttributeValue::S("a".to_owned())).item("schema_version", strange);
-    put.item("version", AttributeValue::N("1".to_owned())).send().await.unwrap();
-    let before = world.state_item("a").await;
-
-    let records = [click(1, "b", 100_000), click(2, "a", 100_000), click(3, "b", 101_000)];
-    let answer = invoke_for(Duration::from_secs(5), &world.sessionizer(), "s1", &records).await;
-    assert_eq!((named(&answer), answer.records.undone), (Some("2"), 1));
-    assert_eq!(world.state_item("a").await, before);
-    assert_eq!(world.state("b").await.sessions.current.event_count, 2);
-    assert_eq!(world.told().await, [("b_0".to_owned(), "open")]);
 }

@@ -1,6 +1,10 @@
-//! Processing without faults.
+//! Sessions over one batch and several, without faults.
 
-use crate::world::{BEGIN_MS, World, click, invoke, named};
+use crate::world::{BEGIN_MS, Sent, World, click, invoke, named, record};
+
+fn told<const N: usize>(expected: [(&str, &'static str); N]) -> [(String, &'static str); N] {
+    expected.map(|(id, status)| (id.to_owned(), status))
+}
 
 #[tokio::test]
 async fn clicks_are_committed_and_their_boundaries_published() {
@@ -9,48 +13,103 @@ async fn clicks_are_committed_and_their_boundaries_published() {
     let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
     assert_eq!(named(&answer), None);
     assert_eq!((answer.report.applied, answer.report.published, answer.records.undone), (4, 3, 0));
-    assert_eq!(
-        world.told().await,
-        [("a_0".to_owned(), "closed"), ("a_1".to_owned(), "open"), ("b_0".to_owned(), "open")]
-    );
-    let state = world.state("a").await;
-    assert_eq!((state.sessions.ordinal, state.sessions.current.event_count), (1, 1));
-    assert_eq!(state.sessions.previous.unwrap().event_count, 2);
+    assert_eq!((answer.report.users, answer.report.started, answer.report.closed), (2, 3, 1));
+    assert_eq!(world.told().await, told([("a_0", "closed"), ("a_1", "open"), ("b_0", "open")]));
+    assert_eq!(world.sessions("a").await, ["0: 100000 to 101000, 2 clicks", "1: 120000 open"]);
+    assert_eq!(world.window("a").await, [(0, 100_000, 101_000, 2), (1, 120_000, 120_000, 1)]);
 }
 
 #[tokio::test]
-async fn boundaries_carry_the_version_of_the_state_they_come_from() {
+async fn session_goes_on_from_batch_to_batch_and_is_told_when_it_starts_and_when_the_next_one_does() {
     let world = World::start().await;
     let sessionizer = world.sessionizer();
+    for (number, ms) in (1..).zip([100_000, 105_000, 114_999, 124_998]) {
+        assert_eq!(named(&invoke(&sessionizer, "s1", &[click(number, "a", ms)]).await), None);
+    }
+    assert_eq!(world.told().await, told([("a_0", "open")]));
+    // A gap of exactly ten seconds.
+    invoke(&sessionizer, "s1", &[click(5, "a", 134_998)]).await;
+    assert_eq!(world.sessions("a").await, ["0: 100000 to 124998, 4 clicks", "1: 134998 open"]);
+}
+
+#[tokio::test]
+async fn boundaries_carry_the_version_of_their_commit() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer();
+    let bucket = world.bucket_of("a");
     invoke(&sessionizer, "s1", &[click(1, "a", 100_000)]).await;
-    let first = world.state("a").await.version;
+    let first = world.bucket(bucket).await.log().version();
     invoke(&sessionizer, "s1", &[click(2, "a", 120_000)]).await;
-    let second = world.state("a").await.version;
+    let second = world.bucket(bucket).await.log().version();
     assert!(second > first);
     let versions: Vec<_> = world.published().await.iter().map(|boundary| boundary.version).collect();
     assert_eq!(versions, [first, second, second]);
 }
 
 #[tokio::test]
-async fn every_session_of_a_user_is_published_even_if_a_batch_has_hundreds() {
+async fn late_click_inserts_a_session_and_renumbers_those_behind_it() {
     let world = World::start().await;
-    let clicks: Vec<_> = (0..400).map(|n| click(n + 1, "a", 100_000 + 20_000 * n)).collect();
-    let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
-    assert_eq!((named(&answer), answer.report.applied), (None, 400));
-    let told = world.told().await;
-    for ordinal in 0..400 {
-        let status = if ordinal == 399 { "open" } else { "closed" };
-        assert!(told.contains(&(format!("a_{ordinal}"), status)), "a_{ordinal} is not {status}");
-    }
+    let sessionizer = world.sessionizer();
+    invoke(&sessionizer, "s1", &[click(1, "a", 100_000), click(2, "a", 160_000), click(3, "a", 200_000)]).await;
+    let answer = invoke(&sessionizer, "s1", &[click(4, "a", 130_000)]).await;
+    assert_eq!((named(&answer), answer.report.applied, answer.report.late), (None, 1, 0));
+    let expected = [
+        "0: 100000 to 100000, 1 clicks",
+        "1: 130000 to 130000, 1 clicks",
+        "2: 160000 to 160000, 1 clicks",
+        "3: 200000 open",
+    ];
+    assert_eq!(world.sessions("a").await, expected);
+    let table = world.table().await;
+    let names: Vec<_> = table.values().map(|boundary| boundary.attributes.event_name.as_deref().unwrap()).collect();
+    assert_eq!(names, ["e1", "e4", "e2", "e3"], "sessions keep their attributes under their new ordinals");
 }
 
 #[tokio::test]
-async fn users_beyond_one_request_are_all_done() {
+async fn late_click_merges_two_sessions_and_retracts_the_last_ordinal() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer();
+    invoke(&sessionizer, "s1", &[click(1, "a", 100_000), click(2, "a", 115_000), click(3, "a", 200_000)]).await;
+    let answer = invoke(&sessionizer, "s1", &[click(4, "a", 107_500)]).await;
+    assert_eq!((named(&answer), answer.report.merged), (None, 1));
+    assert_eq!(world.sessions("a").await, ["0: 100000 to 115000, 3 clicks", "1: 200000 open"]);
+    assert!(world.told().await.contains(&("a_2".to_owned(), "retracted")));
+}
+
+#[tokio::test]
+async fn click_beyond_the_lateness_changes_nothing_but_a_counter() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer();
+    invoke(&sessionizer, "s1", &[click(1, "a", 4_000_000)]).await;
+    // 4,000 s less an hour and the gap.
+    let answer = invoke(&sessionizer, "s1", &[click(2, "a", 390_000), click(3, "a", 390_001)]).await;
+    assert_eq!((named(&answer), answer.report.late, answer.report.applied), (None, 1, 1));
+    assert_eq!(world.sessions("a").await, ["0: 390001 to 390001, 1 clicks", "1: 4000000 open"]);
+}
+
+#[tokio::test]
+async fn hundreds_of_sessions_of_one_user_in_one_batch_are_all_published() {
+    let world = World::start().await;
+    let clicks: Vec<_> = (0..400).map(|n| click(n + 1, "a", 100_000 + 20_000 * n)).collect();
+    let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
+    assert_eq!((named(&answer), answer.report.applied, answer.report.commits), (None, 400, 1));
+    world.assert_table_is_of(&clicks).await;
+    assert_eq!(world.table().await.len(), 400);
+}
+
+#[tokio::test]
+async fn users_of_all_buckets_are_done_by_one_batch() {
     let world = World::start().await;
     let clicks: Vec<_> = (0..260).map(|n| click(n + 1, &format!("user{n}"), 100_000 + n)).collect();
     let answer = invoke(&world.sessionizer(), "s1", &clicks).await;
     assert_eq!((named(&answer), answer.report.applied, answer.report.published), (None, 260, 260));
+    assert_eq!((answer.report.commits, answer.report.buckets_loaded), (4, 4));
     assert_eq!(world.told().await.len(), 260);
+    for bucket in 0..4 {
+        let logged = world.bucket(bucket).await.users().count();
+        let expected = clicks.iter().filter(|click| world.bucket_of(&click.partition_key) == bucket).count();
+        assert_eq!(logged, expected, "bucket {bucket} has users that are not its own");
+    }
 }
 
 #[tokio::test]
@@ -58,7 +117,9 @@ async fn first_session_is_left_out_if_configured() {
     let world = World::start().await;
     let sessionizer = world.sessionizer_with(&[("FIRST_SESSION", "skip")]);
     invoke(&sessionizer, "s1", &[click(1, "a", 100_000), click(2, "a", 120_000), click(3, "b", 120_000)]).await;
-    assert_eq!(world.told().await, [("a_1".to_owned(), "open")]);
+    assert_eq!(world.told().await, told([("a_1", "open")]));
+    invoke(&sessionizer, "s1", &[click(4, "a", 140_000)]).await;
+    assert_eq!(world.told().await, told([("a_1", "closed"), ("a_1", "open"), ("a_2", "open")]));
 }
 
 #[tokio::test]
@@ -68,7 +129,7 @@ async fn bad_attributes_never_reject_a_click_and_are_counted() {
         r#"{{"user_id":"a","event_timestamp":{BEGIN_MS}.0,"event_name":404,"event_type":"{}","device_type":["mobile"]}}"#,
         "é".repeat(200)
     );
-    let odd = (1, "a".to_owned(), json.into_bytes());
+    let odd: Sent = record(1, "a", json.as_bytes());
     let answer = invoke(&world.sessionizer(), "s1", &[odd, click(2, "a", 1_000)]).await;
     assert_eq!((named(&answer), answer.report.applied, answer.report.adjusted_attributes), (None, 2, 3));
     let attributes = &world.published().await[0].attributes;

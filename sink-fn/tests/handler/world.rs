@@ -14,7 +14,7 @@ use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template};
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
-use shared::session_rule::{Status, TouchedSession};
+use shared::session::{Status, TouchedSession};
 use shared::user_id::UserId;
 use sink_fn::config::Config;
 use sink_fn::handler::Sink;
@@ -59,9 +59,9 @@ impl World {
         Sink::new(self.config.clone(), &self.embedded.dynamodb())
     }
 
-    /// A sink that keeps sessions for `days` days after their last change.
-    pub fn sink_keeping_for(&self, days: u64) -> Sink {
-        let config = Config { session_retention_days: days, ..self.config.clone() };
+    /// A sink that keeps sessions for `days` days after their last change, with streams that keep records for `hours`.
+    pub fn sink_keeping_for(&self, days: u64, hours: u64) -> Sink {
+        let config = Config { session_retention_days: days, stream_retention_hours: hours, ..self.config.clone() };
         Sink::new(config, &self.embedded.dynamodb())
     }
 

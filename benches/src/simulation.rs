@@ -1,0 +1,312 @@
+//! Hours of arrivals in one bucket, batch after batch and sweep after sweep, on a simulated clock.
+//!
+//! With the user as partition key and as many buckets as shards, a bucket has one shard, and all buckets are alike:
+//! one of them stands for all. It has reached its steady state when users become inactive, leave the log and are repeated
+//! at the rate at which others begin.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use kinesis_function::done_records::DoneRecords;
+use kinesis_function::failures::Failures;
+use kinesis_function::time_budget::TimeBudget;
+use sessionizer_fn::batch::{BatchClick, BucketClicks};
+use sessionizer_fn::bucket::bounds::{Bounds, SLOTS, memory_for_buckets};
+use sessionizer_fn::config::FirstSession;
+use sessionizer_fn::environment::{Environment, Options};
+use sessionizer_fn::ledger::Ledger;
+use sessionizer_fn::report::Report;
+use sessionizer_fn::state_log_entry::{Position, ShardKey};
+use sessionizer_fn::store::log_store::LogStore;
+use sessionizer_fn::store::publisher::Publisher;
+use sessionizer_fn::store::rest_store::RestStore;
+use shared::attributes::Attributes;
+use shared::click::Click;
+use shared::event_time::EventTime;
+use shared::sequence_number::SequenceNumber;
+use shared::session::SessionGap;
+use shared::session_window::WindowRule;
+use shared::user_id::UserId;
+
+use crate::error::BenchError;
+use crate::event::{attributes, sequence_number, user_id};
+use crate::population::Population;
+use crate::services::SHARDS;
+use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, CLICKS_PER_SESSION, SimulatedClick, Workload};
+
+/// Buckets of the pipeline, as many as shards. The rate of one bucket is this part of all clicks.
+pub const BUCKETS: u32 = SHARDS;
+
+/// The template's defaults.
+const LATENESS_MS: u64 = 3_600_000;
+const GRACE_MS: u64 = 10_000;
+/// How much more than the batching window the grace is, in milliseconds: otherwise a sweep between two batches would
+/// close sessions whose clicks wait in the next one. Source: design, section 6.
+const GRACE_BEYOND_WINDOW_MS: u64 = 5_000;
+const STREAM_RETENTION_MS: u64 = 86_400_000;
+const FUNCTION_MEMORY_BYTES: u64 = 512 << 20;
+
+/// Time between two sweeps, in milliseconds.
+const SWEEP_EVERY_MS: u64 = 60_000;
+
+/// The load of the pipeline.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// How users click, and the batching window.
+    pub workload: Workload,
+    /// Clicks a day, of all buckets.
+    pub clicks_per_day: u64,
+    /// Time from the end of a user's session to the next one, in milliseconds.
+    pub return_after_ms: u64,
+    /// Shards that write to the bucket: 1 with the user as partition key, otherwise all.
+    pub shards: usize,
+    /// Execution environments, of which each batch takes any.
+    pub environments: usize,
+    /// Slots of the ring.
+    pub slots: u64,
+    /// Least length of a user's id, in bytes; a shorter one is filled up.
+    pub id_bytes: usize,
+}
+
+/// Clicks and counts of a part of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stretch {
+    /// Clicks applied.
+    pub clicks: u64,
+    /// Batches.
+    pub batches: u64,
+    /// Simulated time, in milliseconds.
+    pub ms: u64,
+    /// The sum of the sessionizer's reports. Its gauges are the last ones.
+    pub report: Report,
+}
+
+impl Load {
+    /// `clicks_per_day` clicks of `workload`, of users who return the next day, in one environment.
+    #[must_use]
+    pub fn new(workload: Workload, clicks_per_day: u64) -> Self {
+        Self {
+            workload,
+            clicks_per_day,
+            return_after_ms: 86_400_000,
+            shards: 1,
+            environments: 1,
+            slots: SLOTS,
+            id_bytes: 0,
+        }
+    }
+
+    /// The bucket's clicks per second.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn clicks_per_second(&self) -> f64 {
+        self.clicks_per_day as f64 / 86_400.0 / f64::from(BUCKETS)
+    }
+
+    /// The options of the environments: the template's defaults, with the workload's gap and the grace for its window.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let memory_bytes = memory_for_buckets(FUNCTION_MEMORY_BYTES);
+        Options {
+            window: WindowRule { gap: SessionGap::from_ms(self.workload.gap_ms), lateness_ms: LATENESS_MS },
+            first_session: FirstSession::Emit,
+            grace_ms: self.grace_ms(),
+            stream_retention_ms: STREAM_RETENTION_MS,
+            buckets: 1,
+            slots: self.slots,
+            bounds: Bounds::new(self.slots, BUCKETS, memory_bytes),
+            memory_bytes,
+        }
+    }
+
+    /// How long after the gap inactivity is told, in milliseconds: the default, or what the window needs.
+    fn grace_ms(&self) -> u64 {
+        GRACE_MS.max(self.workload.window_ms + GRACE_BEYOND_WINDOW_MS)
+    }
+
+    /// How long an entry stays in the log before it is repeated or leaves, in milliseconds, approximately.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    pub fn log_ms(&self) -> u64 {
+        // A window begins with the first click after the last one's end.
+        let clicks_per_ms = self.clicks_per_second() / 1_000.0 / self.shards as f64;
+        let between_ms = (self.workload.window_ms as f64 + 1.0 / clicks_per_ms) / self.shards as f64;
+        ((self.slots / 2) as f64 * between_ms).min(self.options().bounds.longest_memory_ms as f64) as u64
+    }
+
+    /// Simulated time until the steady state, in milliseconds: the first users have become inactive and left the log,
+    /// and a margin. Users who return within the allowed lateness keep earlier sessions, which takes longer.
+    #[must_use]
+    pub fn warm_up_ms(&self) -> u64 {
+        let session_ms = u64::from(CLICKS_PER_SESSION) * self.workload.spacing_ms;
+        let to_leave_ms = session_ms + self.workload.gap_ms + self.grace_ms() + self.log_ms();
+        let returns = if self.return_after_ms < LATENESS_MS { LATENESS_MS } else { 0 };
+        to_leave_ms + self.log_ms() / 4 + returns
+    }
+
+    /// Simulated time to measure, in milliseconds: several minutes and many batches.
+    #[must_use]
+    pub fn measured_ms(&self) -> u64 {
+        (self.log_ms() / 2).max(300_000).max(20 * self.workload.window_ms)
+    }
+}
+
+/// A run of one bucket.
+#[derive(Debug)]
+pub struct Simulation<S, R, P> {
+    load: Load,
+    environments: Vec<Environment<S, R, P>>,
+    population: Population,
+    rng: Rng,
+    users: Vec<Option<UserId>>,
+    shards: Vec<Shard>,
+    now_ms: u64,
+    next_sweep_ms: u64,
+}
+
+#[derive(Debug)]
+struct Shard {
+    key: ShardKey,
+    pending: Vec<SimulatedClick>,
+    /// The index of the next record.
+    place: u64,
+}
+
+impl<S, R, P> Simulation<S, R, P>
+where
+    S: LogStore + Clone,
+    R: RestStore + Clone,
+    P: Publisher + Clone,
+{
+    /// A run of `load` with these stores, which are empty.
+    #[must_use]
+    pub fn new(load: Load, log: &S, rest: &R, publisher: &P) -> Self {
+        let environment = || Environment::new(load.options(), log.clone(), rest.clone(), publisher.clone());
+        let shard = |number| Shard {
+            key: ShardKey::new(format!("click-stream/shardId-{number:012}")),
+            pending: Vec::new(),
+            place: 1,
+        };
+        Self {
+            load,
+            environments: (0..load.environments.max(1)).map(|_| environment()).collect(),
+            population: Population::new(load.workload, load.clicks_per_second(), load.return_after_ms, 17),
+            rng: Rng::with_seed(23),
+            users: Vec::new(),
+            shards: (0..load.shards.max(1)).map(shard).collect(),
+            now_ms: BEGIN_MS,
+            next_sweep_ms: BEGIN_MS + SWEEP_EVERY_MS,
+        }
+    }
+
+    /// Goes on for `ms` of simulated time.
+    ///
+    /// # Errors
+    /// If a batch or a sweep is not done.
+    pub async fn run(&mut self, ms: u64) -> Result<Stretch, BenchError> {
+        let mut stretch = Stretch { ms, ..Stretch::default() };
+        let end_ms = self.now_ms + ms;
+        loop {
+            let click_ms = self.population.next_ms();
+            let window_ends = |shard: &Shard| Some(shard.pending.first()?.ms + self.load.workload.window_ms);
+            let windows =
+                self.shards.iter().enumerate().filter_map(|(place, shard)| Some((window_ends(shard)?, place)));
+            let (window_ms, shard) = windows.min().unwrap_or((u64::MAX, 0));
+            let next_ms = click_ms.min(window_ms).min(self.next_sweep_ms);
+            if next_ms >= end_ms {
+                self.now_ms = end_ms;
+                return Ok(stretch);
+            }
+            self.now_ms = next_ms;
+            if window_ms == next_ms {
+                self.batch(shard, &mut stretch).await?;
+            } else if self.next_sweep_ms == next_ms {
+                self.sweep(&mut stretch).await?;
+            } else if let Some(click) = self.population.next_click() {
+                let shard = self.rng.usize(0..self.shards.len());
+                self.shards[shard].pending.push(click);
+                if self.shards[shard].pending.len() >= CLICKS_PER_BATCH {
+                    self.batch(shard, &mut stretch).await?;
+                }
+            }
+        }
+    }
+
+    async fn batch(&mut self, shard: usize, stretch: &mut Stretch) -> Result<(), BenchError> {
+        let pending = std::mem::take(&mut self.shards[shard].pending);
+        let mut clicks = Vec::with_capacity(pending.len());
+        for (index, click) in pending.into_iter().enumerate() {
+            let place = self.shards[shard].place;
+            self.shards[shard].place += 1;
+            clicks.push(self.batch_click(index, place, click)?);
+        }
+        let (count, done) = (clicks.len(), DoneRecords::none_of(clicks.len()));
+        let buckets = [(0, BucketClicks::from([(self.shards[shard].key.clone(), clicks)]))];
+        let environment = &self.environments[self.rng.usize(0..self.environments.len())];
+        let (failures, report) = (Failures::default(), Mutex::default());
+        let ledger = Ledger { failures: &failures, report: &report, time: self.time() };
+        environment.batch(&buckets, &done, &ledger).await;
+        if done.count_undone() > 0 {
+            return Err(BenchError::failed(format!("{} clicks of a batch undone: {failures:?}", done.count_undone())));
+        }
+        stretch.clicks += count as u64;
+        stretch.batches += 1;
+        add(&mut stretch.report, report);
+        Ok(())
+    }
+
+    async fn sweep(&mut self, stretch: &mut Stretch) -> Result<(), BenchError> {
+        self.next_sweep_ms += SWEEP_EVERY_MS;
+        let environment = &self.environments[self.rng.usize(0..self.environments.len())];
+        let (failures, report) = (Failures::default(), Mutex::default());
+        let ledger = Ledger { failures: &failures, report: &report, time: self.time() };
+        environment.sweep(&ledger).await;
+        if let Some(kinds) = failures.given_up_kinds() {
+            return Err(BenchError::failed(format!("a sweep failed: {kinds}")));
+        }
+        add(&mut stretch.report, report);
+        Ok(())
+    }
+
+    fn time(&self) -> TimeBudget {
+        TimeBudget::lasting(self.now_ms, Duration::from_secs(600))
+    }
+
+    fn batch_click(&mut self, index: usize, place: u64, click: SimulatedClick) -> Result<BatchClick, BenchError> {
+        let SimulatedClick { user, ms } = click;
+        if self.users.len() <= user {
+            self.users.resize(user + 1, None);
+        }
+        let user_id = match &self.users[user] {
+            Some(known) => known.clone(),
+            None => {
+                let id = UserId::new(format!("{:x<width$}", user_id(user), width = self.load.id_bytes))
+                    .map_err(|_| BenchError::failed("an invalid user id"))?;
+                self.users[user].insert(id).clone()
+            }
+        };
+        let [event_name, event_type, device_type] = attributes(user, ms).map(|text| Some(text.into()));
+        let sequence_number = SequenceNumber::parse(sequence_number(place)).map_err(BenchError::failed)?;
+        Ok(BatchClick {
+            index,
+            position: Position { sequence_number, place: 0 },
+            arrival_ms: ms,
+            click: Click {
+                user_id,
+                time: EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"))?,
+                attributes: Attributes { event_name, event_type, device_type },
+            },
+        })
+    }
+}
+
+fn add(sum: &mut Report, report: Mutex<Report>) {
+    let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    *sum += report;
+    sum.gauges = report.gauges;
+}
+
+#[cfg(test)]
+#[path = "simulation_tests.rs"]
+mod tests;

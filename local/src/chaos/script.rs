@@ -1,0 +1,93 @@
+//! The stream of a run, and what to expect of it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_kinesis::types::Record;
+use fastrand::Rng;
+use sessionizer_fn::state_log_entry::{Position, ShardKey};
+use shared::click::{Click, LatestBelievable};
+use shared::sequence_number::SequenceNumber;
+use shared::session::SessionGap;
+use shared::session_window::WindowRule;
+
+use crate::chaos::expected::Expected;
+use crate::chaos::replay::Shards;
+use crate::chaos::stream::{self, Disorder, Phase, Sent, Size};
+use crate::error::LocalError;
+use crate::input::Input;
+use crate::lines::Content;
+use crate::producer::Route;
+
+/// The template's session gap, lateness and clock skew, which these runs do not change.
+pub(crate) const RULE: WindowRule = WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000 };
+const MAX_CLOCK_SKEW_MS: u64 = 900_000;
+
+/// The size of a random stream.
+const SIZE: Size = Size { phases: 6, records: 40, users: 6 };
+
+/// A stream and its expected result.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) phases: Vec<Phase>,
+    /// Whether the records of a phase may be put in any order, under any partition key.
+    pub(crate) any_order: bool,
+    /// `None` where only the order of the commits decides.
+    pub(crate) expected: Option<Expected>,
+    /// The unreadable records.
+    pub(crate) rejected: Vec<Vec<u8>>,
+}
+
+impl Script {
+    /// A random stream.
+    pub(crate) fn random(rng: &mut Rng, is_late: bool) -> Self {
+        let disorder = if is_late { Disorder::BeyondLateness } else { Disorder::WithinLateness };
+        let phases = stream::random(rng, SIZE, RULE, disorder);
+        let (clicks, rejected) = decoded(phases.iter().flatten().map(|sent| &sent.data));
+        let expected = (!is_late).then(|| Expected::of_sorted(clicks, RULE));
+        Self { expected, rejected, phases, any_order: true }
+    }
+
+    /// The file's records in order. The session rule itself computes the expected result.
+    pub(crate) async fn of_file(path: &std::path::Path) -> Result<Self, LocalError> {
+        let mut lines = Input::open(path)?.into_lines()?;
+        let mut phase = Phase::new();
+        while let Some(line) = lines.recv().await {
+            let line = line?;
+            // Lines too long for a Kinesis record are left out: they cannot be put.
+            if let Content::Record(data) = line.content {
+                let route = Route::of(line.number, &data, 0, MAX_CLOCK_SKEW_MS);
+                phase.push(Sent { click: Some((route.partition_key, 0)), data });
+            }
+        }
+        let (clicks, rejected) = decoded(phase.iter().map(|sent| &sent.data));
+        Ok(Self { expected: Some(Expected::in_order(&clicks, RULE)), rejected, phases: vec![phase], any_order: false })
+    }
+}
+
+fn decoded<'d>(records: impl Iterator<Item = &'d Vec<u8>>) -> (Vec<Click>, Vec<Vec<u8>>) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let latest = LatestBelievable::after_arrival(u64::try_from(now).unwrap_or(u64::MAX), MAX_CLOCK_SKEW_MS);
+    let (mut clicks, mut rejected) = (Vec::new(), Vec::new());
+    for data in records {
+        match Click::decode(data, latest) {
+            Ok(decoded) => clicks.push(decoded.click),
+            Err(_) => rejected.push(data.clone()),
+        }
+    }
+    (clicks, rejected)
+}
+
+/// The clicks in the stream, as the functions read them.
+pub(crate) fn shards(stream: &str, records: Vec<(String, Record)>) -> Result<Shards, String> {
+    let mut shards = Shards::new();
+    for (shard, record) in records {
+        let arrival = record.approximate_arrival_timestamp.and_then(|time| time.to_millis().ok()).unwrap_or_default();
+        let latest = LatestBelievable::after_arrival(u64::try_from(arrival).unwrap_or_default(), MAX_CLOCK_SKEW_MS);
+        let sequence_number = SequenceNumber::parse(&record.sequence_number).map_err(|error| error.to_string())?;
+        if let Ok(decoded) = Click::decode(record.data.as_ref(), latest) {
+            let clicks = shards.entry(ShardKey::new(format!("{stream}/{shard}"))).or_default();
+            clicks.push((Position { sequence_number, place: 0 }, decoded.click));
+        }
+    }
+    Ok(shards)
+}

@@ -1,0 +1,109 @@
+//! The records of a trial's click-stream, and what to expect of them.
+
+use std::collections::BTreeMap;
+
+use aws_lambda_events::streams::KinesisEventResponse;
+use kinesis_function::event::Event;
+use local::chaos::expected::Expected;
+use local::chaos::replay::{Shards, replay};
+use local::chaos::verdict::{compare, compare_rejected, compare_with_commits};
+use local_aws::{HandMadeRecord, hand_made_event};
+use sessionizer_fn::state_log_entry::{Position, ShardKey};
+use shared::boundary::Boundary;
+use shared::click::{Click, LatestBelievable};
+use shared::sequence_number::SequenceNumber;
+
+use crate::setup::Setup;
+use crate::world::World;
+
+/// A record of click-stream.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub shard: String,
+    pub number: u64,
+    pub key: String,
+    pub data: Vec<u8>,
+    pub arrival_ms: u64,
+}
+
+impl Record {
+    fn decoded(&self, setup: Setup) -> Option<Click> {
+        let latest = LatestBelievable::after_arrival(self.arrival_ms, setup.skew_seconds * 1_000);
+        Click::decode(&self.data, latest).ok().map(|decoded| decoded.click)
+    }
+}
+
+/// The event with `records` of one shard.
+pub fn click_event(records: &[Record]) -> Event {
+    let hand_made = records.iter().map(|record| HandMadeRecord {
+        sequence_number: record.number.to_string(),
+        partition_key: record.key.clone(),
+        data: record.data.clone(),
+        arrival_ms: i64::try_from(record.arrival_ms).unwrap(),
+    });
+    let event = hand_made_event("click-stream", &records[0].shard, hand_made.collect()).unwrap();
+    serde_json::from_str(&event).unwrap()
+}
+
+/// The event with `boundaries`, each with its number.
+pub fn boundary_event<'b>(boundaries: impl Iterator<Item = (usize, &'b Vec<u8>)>, now_ms: u64) -> Event {
+    let records = boundaries.map(|(number, data)| HandMadeRecord {
+        sequence_number: number.to_string(),
+        partition_key: "any".to_owned(),
+        data: data.clone(),
+        arrival_ms: i64::try_from(now_ms).unwrap(),
+    });
+    let event = hand_made_event("session-stream", "shardId-000000000000", records.collect()).unwrap();
+    serde_json::from_str(&event).unwrap()
+}
+
+/// How many of the first records with these sequence numbers are done.
+pub fn done(answer: &KinesisEventResponse, mut sequence_numbers: impl ExactSizeIterator<Item = String>) -> usize {
+    let count = sequence_numbers.len();
+    match answer.batch_item_failures.first() {
+        None => count,
+        Some(failure) => {
+            let named = failure.item_identifier.as_deref().unwrap();
+            sequence_numbers.position(|number| number == named).expect("a record of the batch")
+        }
+    }
+}
+
+/// Compares tables and stream with what the commits must have led to; and, if the disorder is within the lateness, with
+/// the sorted stream.
+pub async fn check(
+    world: &World,
+    setup: Setup,
+    records: &[Record],
+    published: &[Vec<u8>],
+    is_within_lateness: bool,
+) -> Result<(), String> {
+    let published = published.iter().map(|data| Boundary::decode(data).unwrap()).collect();
+    let found = world.found(published).await;
+    let replayed = replay(BTreeMap::new(), world.recorder.take()?, &shards(setup, records), setup.buckets)?;
+    compare_with_commits(&replayed, &found)?;
+    let rejected: Vec<_> =
+        records.iter().filter(|it| it.decoded(setup).is_none()).map(|record| record.data.clone()).collect();
+    compare_rejected(&rejected, &found)?;
+    if is_within_lateness {
+        let clicks = records.iter().filter_map(|record| record.decoded(setup)).collect();
+        compare(&Expected::of_sorted(clicks, setup.rule()), &found)?;
+    }
+    Ok(())
+}
+
+/// The clicks by shard, in order.
+pub fn shards(setup: Setup, records: &[Record]) -> Shards {
+    let mut shards: Shards = BTreeMap::new();
+    for record in records {
+        if let Some(click) = record.decoded(setup) {
+            let shard = ShardKey::new(format!("click-stream/{}", record.shard));
+            let sequence_number = SequenceNumber::parse(record.number.to_string()).unwrap();
+            shards.entry(shard).or_default().push((Position { sequence_number, place: 0 }, click));
+        }
+    }
+    for clicks in shards.values_mut() {
+        clicks.sort_by(|(one, _), (other, _)| one.cmp(other));
+    }
+    shards
+}

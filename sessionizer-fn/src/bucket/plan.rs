@@ -1,0 +1,364 @@
+//! The next commit of a bucket: what it changes, what it repeats and what it has to publish.
+//!
+//! Pure: decides over a [`BucketMemory`] and states that were already read, and returns what to write. First clicks are
+//! applied, then inactive users are told closed, then the oldest commits are emptied ([`tail`]). Some users leave the
+//! log with it; their items are written before the commit, and [`Plan::commit`] takes what became of that.
+
+use std::collections::{HashMap, HashSet};
+
+use shared::attributes::Attributes;
+use shared::boundary::Version;
+use shared::session_window::{Placement, SessionWindow, WindowDraft, WindowRule};
+use shared::user_id::UserId;
+
+use crate::batch::BatchClick;
+use crate::bucket::bounds::Bounds;
+use crate::bucket::memory::BucketMemory;
+use crate::bucket::tail::{self, Tail};
+use crate::config::FirstSession;
+use crate::report::Report;
+use crate::ring_log::commit::Weight;
+use crate::ring_log::ring::Ring;
+use crate::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, OutboxEntry, Position, UserEntry};
+use crate::state_log_weight::{boundary_bytes, user_entry_bytes};
+use crate::store::log_store::LogCommit;
+use crate::store::rest_store::RestingUser;
+
+/// Bytes of an outbox entry or a session in a commit besides the user's id and the attributes, at most.
+const SESSION_BYTES: usize = 48;
+
+/// The settings that decide about commits.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Which session a click belongs to.
+    pub window: WindowRule,
+    /// Whether a user's first session is published.
+    pub first_session: FirstSession,
+    /// How long after the gap a user's inactivity is told, in milliseconds.
+    pub grace_ms: u64,
+    /// How long cursors are kept, in milliseconds.
+    pub stream_retention_ms: u64,
+    /// The ring of every bucket.
+    pub ring: Ring,
+    /// What commits and memory may take.
+    pub bounds: Bounds,
+}
+
+impl Rules {
+    /// When a user must have clicked last to be told inactive at `clock_ms`; `None` if that is before 1970.
+    fn inactive_since(&self, clock_ms: u64) -> Option<u64> {
+        clock_ms.checked_sub(self.window.gap.ms().saturating_add(self.grace_ms))
+    }
+}
+
+/// The states of users who are not in the log, as read from session-state: `None` for a new user.
+pub type UsersAtRest = HashMap<UserId, Option<UserEntry>>;
+
+/// The next commit in the making.
+#[derive(Debug)]
+pub struct Plan<'m> {
+    memory: &'m BucketMemory,
+    rules: &'m Rules,
+    origin: Origin,
+    now_ms: u64,
+    number: u64,
+    version: Version,
+    users: Vec<ChangedUser>,
+    places: HashMap<UserId, usize>,
+    /// Bytes of what changes, at most.
+    changed_bytes: usize,
+    /// How many they may be.
+    room: usize,
+    cursor: Option<(Position, u64)>,
+    tail: Tail,
+    report: Report,
+}
+
+/// A user whom the commit changes.
+#[derive(Debug)]
+struct ChangedUser {
+    user_id: UserId,
+    draft: WindowDraft,
+    arrival_ms: u64,
+    has_item: bool,
+    /// Bytes counted for this user. Exact ones are no bound for what a further click may renumber.
+    bytes: usize,
+    is_exact: bool,
+}
+
+/// A commit to write, and what it makes of the counts.
+#[derive(Debug)]
+pub struct Planned {
+    /// The commit.
+    pub commit: LogCommit,
+    /// The counts, once it is stored.
+    pub report: Report,
+}
+
+impl<'m> Plan<'m> {
+    /// A commit by `origin` that changes nothing yet.
+    #[must_use]
+    pub fn new(memory: &'m BucketMemory, rules: &'m Rules, origin: Origin, now_ms: u64) -> Self {
+        Self {
+            memory,
+            rules,
+            origin,
+            now_ms,
+            number: memory.next_commit(rules.ring),
+            version: memory.log().version().next(now_ms),
+            users: Vec::new(),
+            places: HashMap::new(),
+            changed_bytes: 0,
+            room: room_for_changes(memory, &rules.bounds),
+            cursor: None,
+            tail: Tail::default(),
+            report: Report::default(),
+        }
+    }
+
+    /// Applies `clicks`, in order, as long as the commit has room and each user's state is known: in the log or among
+    /// `at_rest`. Returns how many, at least one if the first user's state is known.
+    pub fn apply(&mut self, clicks: &[BatchClick], at_rest: &UsersAtRest) -> usize {
+        let mut taken = 0;
+        for click in clicks {
+            let Some(place) = self.place_of(&click.click.user_id, at_rest) else { break };
+            let bound = self.bound_of(place, &click.click.attributes);
+            if !self.has_room_for(bound) {
+                if self.users[place].bytes == 0 {
+                    self.drop_last_user();
+                }
+                break;
+            }
+            self.count_bytes(place, bound);
+            self.apply_click(place, click);
+            self.cursor = Some((click.position.clone(), click.arrival_ms));
+            taken += 1;
+        }
+        taken
+    }
+
+    /// Tells users closed who are inactive at `clock_ms`, as far as the commit has room.
+    pub fn close_inactive(&mut self, clock_ms: u64) {
+        let Some(since_ms) = self.rules.inactive_since(clock_ms) else { return };
+        for (user_id, entry) in self.memory.inactive_since(since_ms) {
+            if self.places.contains_key(user_id) {
+                continue;
+            }
+            let last = entry.window.last().map(|last| &last.attributes);
+            let bound = window_bytes(user_id, &entry.window) + session_bytes(user_id, last);
+            if !self.has_room_for(bound) {
+                break;
+            }
+            let place = self.add_user(user_id.clone(), entry.clone());
+            self.count_bytes(place, bound);
+            self.users[place].draft.close();
+            self.report.closed_by_inactivity += 1;
+        }
+    }
+
+    /// Whether it changes any user or moves the cursor.
+    #[must_use]
+    pub fn changes_something(&self) -> bool {
+        self.cursor.is_some() || !self.users.is_empty()
+    }
+
+    /// The arrival of the last record applied, in Unix milliseconds.
+    #[must_use]
+    pub fn arrival_ms(&self) -> Option<u64> {
+        self.cursor.as_ref().map(|(_, arrival_ms)| *arrival_ms)
+    }
+
+    /// Decides what becomes of the oldest entries, and returns the users who leave the log. Call it once, after all
+    /// changes.
+    pub fn empty_oldest(&mut self) -> &[RestingUser] {
+        let mut changed: HashSet<LogKey> = self.users.iter().map(|user| LogKey::User(user.user_id.clone())).collect();
+        changed.extend([LogKey::Origin(self.origin.clone())]);
+        if self.empties_swept_outbox() {
+            changed.insert(LogKey::Origin(Origin::Sweep));
+        }
+        let room = self.rules.bounds.changed_bytes.saturating_sub(self.changed_bytes);
+        self.tail =
+            tail::empty_oldest(self.memory, self.rules, self.number, self.now_ms, self.arrival_ms(), &changed, room);
+        self.tail.leaving()
+    }
+
+    /// The commit, if `has_left` says for each of the users who leave the log whether their items were written. Those
+    /// whose items were not are repeated as far as there is room. `None` if the commit would overwrite what still counts.
+    #[must_use]
+    pub fn commit(self, has_left: &[bool]) -> Option<Planned> {
+        let empties_swept_outbox = self.empties_swept_outbox();
+        let Self { memory, rules, origin, now_ms, number, version, users, cursor, tail, mut report, .. } = self;
+        let (mut entries, mut outbox) = (Vec::new(), Vec::new());
+        let is_published = |ordinal: u64| ordinal > 0 || rules.first_session == FirstSession::Emit;
+        let mut tell = |user_id: &UserId, draft: &WindowDraft| {
+            let touched = draft.touched().into_iter().filter(|session| is_published(session.ordinal));
+            outbox.extend(touched.map(|session| OutboxEntry { user_id: user_id.clone(), session }));
+        };
+        for ChangedUser { user_id, draft, arrival_ms, has_item, .. } in users {
+            tell(&user_id, &draft);
+            let entry = UserEntry { window: draft.into_window(), arrival_ms, has_item };
+            entries.push((LogKey::User(user_id), LogValue::User(entry)));
+        }
+        let settled = tail.settle(memory, rules, has_left, |user_id, draft| tell(user_id, draft));
+        report.carried += settled.repeated.len() as u64;
+        report.users_at_rest += settled.left;
+        report.closed_early += settled.closed_early;
+        entries.extend(settled.repeated);
+        if empties_swept_outbox && let Some(swept) = memory.outbox(&Origin::Sweep) {
+            entries.push((
+                LogKey::Origin(Origin::Sweep),
+                LogValue::Swept(Outbox { entries: Vec::new(), ..swept.clone() }),
+            ));
+        }
+        let outbox = Outbox { commit: number, version, entries: outbox };
+        let value = match (&origin, cursor) {
+            (Origin::Shard(_), Some((position, arrival_ms))) => {
+                LogValue::Cursor(Cursor { position, arrival_ms, made_ms: now_ms, outbox })
+            }
+            _ => LogValue::Swept(outbox),
+        };
+        entries.push((LogKey::Origin(origin), value));
+        let written = entries.iter().map(|(key, _)| key).chain(&settled.let_go);
+        let tail = memory.log().tail_after(number, written);
+        report.commits += 1;
+        let commit = LogCommit { number, tail, version, made_ms: now_ms, entries };
+        rules.ring.has_room(number, tail).then_some(Planned { commit, report })
+    }
+
+    /// A batch's commit empties the sweep's outbox, which was published before: once the tombstones in the sessions
+    /// table have expired, an old boundary would bring a session back.
+    fn empties_swept_outbox(&self) -> bool {
+        let swept = self.memory.outbox(&Origin::Sweep);
+        self.origin != Origin::Sweep && swept.is_some_and(|swept| !swept.entries.is_empty())
+    }
+
+    fn place_of(&mut self, user_id: &UserId, at_rest: &UsersAtRest) -> Option<usize> {
+        if let Some(place) = self.places.get(user_id) {
+            return Some(*place);
+        }
+        let entry = match self.memory.user(user_id) {
+            Some(entry) => entry.clone(),
+            None => at_rest.get(user_id)?.clone().unwrap_or_else(UserEntry::of_new_user),
+        };
+        Some(self.add_user(user_id.clone(), entry))
+    }
+
+    fn add_user(&mut self, user_id: UserId, entry: UserEntry) -> usize {
+        let UserEntry { window, arrival_ms, has_item } = entry;
+        self.places.insert(user_id.clone(), self.users.len());
+        let draft = WindowDraft::on(window);
+        self.users.push(ChangedUser { user_id, draft, arrival_ms, has_item, bytes: 0, is_exact: false });
+        self.users.len() - 1
+    }
+
+    fn drop_last_user(&mut self) {
+        if let Some(user) = self.users.pop() {
+            self.places.remove(&user.user_id);
+        }
+    }
+
+    /// What a click with these attributes may add to the commit, in bytes: a session and its boundary; and where the
+    /// user's sessions are not counted yet, all of them and their boundaries, since a late click may renumber them.
+    fn bound_of(&self, place: usize, attributes: &Attributes) -> usize {
+        let ChangedUser { user_id, draft, bytes, is_exact, .. } = &self.users[place];
+        let of_click = 2 * session_bytes(user_id, Some(attributes));
+        if *bytes > 0 && !is_exact {
+            return of_click;
+        }
+        let boundaries: usize =
+            draft.window().sessions.iter().map(|session| session_bytes(user_id, Some(&session.attributes))).sum();
+        of_click + boundaries + window_bytes(user_id, draft.window())
+    }
+
+    fn count_bytes(&mut self, place: usize, bytes: usize) {
+        self.changed_bytes += bytes;
+        self.users[place].bytes += bytes;
+        self.users[place].is_exact = false;
+    }
+
+    /// Whether `bytes` more fit. The first change always does.
+    fn has_room_for(&mut self, bytes: usize) -> bool {
+        if self.changed_bytes > 0 && self.changed_bytes + bytes > self.room {
+            self.count_exactly();
+            // Counting again pays only if it has made room for many more.
+            return self.changed_bytes + bytes <= self.room / 8 * 7;
+        }
+        true
+    }
+
+    /// Replaces bounds by what the users take by now.
+    fn count_exactly(&mut self) {
+        self.changed_bytes = 0;
+        for user in self.users.iter_mut().filter(|user| user.bytes > 0) {
+            if !user.is_exact {
+                let touched = user.draft.touched();
+                let version = self.version.number();
+                let boundaries: usize =
+                    touched.iter().map(|session| boundary_bytes(&user.user_id, session, version)).sum();
+                user.bytes = boundaries + user_entry_bytes(&user.user_id, user.draft.window(), user.arrival_ms);
+                user.is_exact = true;
+            }
+            self.changed_bytes += user.bytes;
+        }
+    }
+
+    fn apply_click(&mut self, place: usize, click: &BatchClick) {
+        let user = &mut self.users[place];
+        let last = user.draft.window().last().map(|last| last.end);
+        let was_told_closed = user.draft.window().told_closed;
+        match user.draft.apply(&click.click, self.rules.window) {
+            Placement::Late => {
+                self.report.late += 1;
+                return;
+            }
+            Placement::Started => {
+                self.report.started += 1;
+                let is_last = last.is_some_and(|last| click.click.time > last);
+                self.report.closed += u64::from(last.is_some() && !(is_last && was_told_closed));
+            }
+            Placement::Continued { reopened, merged } => {
+                self.report.reopened += u64::from(reopened);
+                self.report.merged += merged as u64;
+            }
+        }
+        self.report.applied += 1;
+        user.arrival_ms = user.arrival_ms.max(click.arrival_ms);
+    }
+}
+
+impl UserEntry {
+    /// A user of whom nothing is known.
+    #[must_use]
+    pub fn of_new_user() -> Self {
+        Self { window: SessionWindow::default(), arrival_ms: 0, has_item: false }
+    }
+}
+
+/// How many bytes clicks and inactive users may change. Where too much is live, half of a commit is kept for those who
+/// must leave: a backlog makes one full commit after another, and each must let go of as much as it adds.
+fn room_for_changes(memory: &BucketMemory, bounds: &Bounds) -> usize {
+    if bounds.are_exceeded(memory.log().encoded_bytes(), memory.memory_bytes()) {
+        bounds.changed_bytes / 2
+    } else {
+        bounds.changed_bytes
+    }
+}
+
+/// Bytes of a session, or of its boundary, at most.
+fn session_bytes(user_id: &UserId, attributes: Option<&Attributes>) -> usize {
+    SESSION_BYTES + user_id.as_str().len() + attributes.map_or(0, Attributes::len_bytes)
+}
+
+/// Bytes of a user's entry, at most.
+fn window_bytes(user_id: &UserId, window: &SessionWindow) -> usize {
+    SESSION_BYTES + user_id.as_str().len() + window.sessions.len() * SESSION_BYTES + window.attributes_bytes()
+}
+
+/// Bytes of an entry, at most.
+pub(super) fn entry_bytes(key: &LogKey, value: &LogValue) -> usize {
+    key.encoded_bytes() + value.encoded_bytes()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

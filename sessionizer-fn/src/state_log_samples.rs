@@ -1,0 +1,171 @@
+//! Entries of a state log for tests: typical ones, and any that can occur.
+
+use proptest::collection::{hash_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use shared::attributes::Attributes;
+use shared::boundary::Version;
+use shared::event_time::EventTime;
+use shared::sequence_number::SequenceNumber;
+use shared::session::{Session, Status, TouchedSession};
+use shared::session_window::SessionWindow;
+use shared::user_id::UserId;
+
+use crate::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, OutboxEntry, Position, ShardKey, UserEntry};
+
+/// When the commits of typical entries are made, in Unix milliseconds.
+pub(crate) const NOW_MS: u64 = 1_721_390_400_000;
+
+/// After every time that [`entries`] and [`user_entry`] draw: 2,200 years after 1970.
+const END_MS: u64 = 1 << 46;
+
+pub(crate) fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+pub(crate) fn at(ms: u64) -> EventTime {
+    EventTime::from_ms(ms).unwrap()
+}
+
+/// A user whose one session started `ago_ms` before [`NOW_MS`].
+pub(crate) fn typical_user(ago_ms: u64) -> UserEntry {
+    let session = Session {
+        start: at(NOW_MS - ago_ms),
+        end: at(NOW_MS - ago_ms / 3),
+        event_count: 7,
+        attributes: typical_attributes(),
+    };
+    UserEntry {
+        window: SessionWindow {
+            first_ordinal: 3,
+            sessions: vec![session],
+            left_behind_until_ms: None,
+            told_closed: false,
+        },
+        arrival_ms: NOW_MS - ago_ms / 3 + 400,
+        has_item: true,
+    }
+}
+
+pub(crate) fn typical_attributes() -> Attributes {
+    let text = |text: &str| Some(text.into());
+    Attributes { event_name: text("search"), event_type: text("click"), device_type: text("desktop") }
+}
+
+/// A cursor at record `number`, with an outbox of `boundaries` boundaries of `commit`.
+pub(crate) fn typical_cursor(number: u64, commit: u64, boundaries: usize) -> Cursor {
+    let entry = |number: usize| OutboxEntry {
+        user_id: user(&format!("user{number:06}")),
+        session: TouchedSession {
+            ordinal: 4,
+            start: at(NOW_MS - 20_000),
+            attributes: typical_attributes(),
+            status: Status::Closed { end: at(NOW_MS - 11_000), event_count: 5 },
+        },
+    };
+    Cursor {
+        position: Position {
+            sequence_number: SequenceNumber::parse(format!("{}{number:06}", "4".repeat(50))).unwrap(),
+            place: 0,
+        },
+        arrival_ms: NOW_MS - 500,
+        made_ms: NOW_MS,
+        outbox: Outbox { commit, version: Version::new(NOW_MS), entries: (0..boundaries).map(entry).collect() },
+    }
+}
+
+pub(crate) fn shard(name: &str) -> LogKey {
+    LogKey::Origin(Origin::Shard(ShardKey::new(name)))
+}
+
+/// Any entries of a commit that code of this project can make, with distinct keys.
+pub(crate) fn entries() -> impl Strategy<Value = Vec<(LogKey, LogValue)>> {
+    let users = hash_map(user_id().prop_map(LogKey::User), user_entry().prop_map(LogValue::User), 0..6);
+    let shards = hash_map("[a-z/-]{1,40}".prop_map(|name| shard(&name)), cursor().prop_map(LogValue::Cursor), 0..3);
+    let sweep = option::of(outbox().prop_map(LogValue::Swept));
+    (users, shards, sweep).prop_map(|(users, shards, sweep)| {
+        let sweep = sweep.map(|outbox| (LogKey::Origin(Origin::Sweep), outbox));
+        users.into_iter().chain(shards).chain(sweep).collect()
+    })
+}
+
+/// Any user that code of this project can make.
+pub(crate) fn user_entry() -> impl Strategy<Value = UserEntry> {
+    let times = vec(time(), 2..12);
+    let rest = vec((number(1), attributes()), 6);
+    (times, rest, number(0), option::of(time()), time(), any::<bool>(), any::<bool>()).prop_map(
+        |(mut times, rest, first_ordinal, left_behind_until_ms, arrival_ms, told_closed, has_item)| {
+            times.sort_unstable();
+            let session = |(ends, (event_count, attributes)): (&[u64], _)| Session {
+                start: at(ends[0]),
+                end: at(ends[1]),
+                event_count,
+                attributes,
+            };
+            let sessions = times.chunks_exact(2).zip(rest).map(session).collect();
+            let window = SessionWindow { first_ordinal, sessions, left_behind_until_ms, told_closed };
+            UserEntry { window, arrival_ms, has_item }
+        },
+    )
+}
+
+/// Any time at which a commit can be made, in Unix milliseconds.
+pub(crate) fn time() -> impl Strategy<Value = u64> {
+    prop_oneof![NOW_MS - 100_000..NOW_MS, NOW_MS - 100_000..NOW_MS, 0..END_MS]
+}
+
+fn cursor() -> impl Strategy<Value = Cursor> {
+    ("[0-9]{1,129}", any::<u32>(), time(), time(), outbox()).prop_map(|(digits, place, arrival_ms, made_ms, outbox)| {
+        Cursor {
+            position: Position { sequence_number: SequenceNumber::parse(digits).unwrap(), place },
+            arrival_ms,
+            made_ms,
+            outbox,
+        }
+    })
+}
+
+fn outbox() -> impl Strategy<Value = Outbox> {
+    (number(0), time(), vec(outbox_entry(), 0..5)).prop_map(|(commit, version, entries)| Outbox {
+        commit,
+        version: Version::new(version),
+        entries,
+    })
+}
+
+fn outbox_entry() -> impl Strategy<Value = OutboxEntry> {
+    (user_id(), number(0), time(), status(), attributes()).prop_map(
+        |(user_id, ordinal, start_ms, status, attributes)| {
+            let status = match status {
+                Status::Closed { end, event_count } => Status::Closed { end: at(start_ms + end.ms()), event_count },
+                status => status,
+            };
+            OutboxEntry { user_id, session: TouchedSession { ordinal, start: at(start_ms), attributes, status } }
+        },
+    )
+}
+
+/// The end of a closed session is relative here.
+fn status() -> impl Strategy<Value = Status> {
+    let closed = (number(0).prop_map(|length_ms| length_ms % END_MS), number(1))
+        .prop_map(|(length_ms, event_count)| Status::Closed { end: at(length_ms), event_count });
+    prop_oneof![Just(Status::Open), closed, Just(Status::Retracted)]
+}
+
+fn attributes() -> impl Strategy<Value = Attributes> {
+    let text = || option::of("[a-zäß🦀]{0,30}".prop_map(Into::into));
+    (text(), text(), text()).prop_map(|(event_name, event_type, device_type)| Attributes {
+        event_name,
+        event_type,
+        device_type,
+    })
+}
+
+fn user_id() -> impl Strategy<Value = UserId> {
+    prop_oneof!["user[0-9]{1,9}", "[a-zäß🦀]{1,60}"].prop_map(|text| user(&text))
+}
+
+/// Mostly small numbers, and large ones.
+fn number(least: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![least..least + 200, least..u64::MAX]
+}

@@ -1,0 +1,271 @@
+//! The session rule over a window: which session a click belongs to, and what a commit has to tell of a user's sessions.
+//!
+//! Synchronous and pure (design, section 4): no clock, no AWS types, no I/O. Clicks are applied one by one in arrival
+//! order. The rule cannot see how they were batched, so batching cannot change the result.
+//!
+//! A user keeps the sessions that late clicks can still change, the *window*. Its sessions never overlap, so their ends
+//! are sorted like their starts, whatever gaps they were made with: the end of the last one is the user's greatest
+//! event time.
+
+use std::ops::Range;
+
+use crate::click::Click;
+use crate::event_time::EventTime;
+use crate::limits::{MAX_WINDOW_ATTRIBUTE_BYTES, MAX_WINDOW_SESSIONS};
+use crate::session::{Session, SessionGap, Status, TouchedSession};
+
+/// Settings of the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowRule {
+    /// The inactivity that starts a new session.
+    pub gap: SessionGap,
+    /// How far behind its user's greatest event time a click may be, in milliseconds.
+    pub lateness_ms: u64,
+}
+
+impl WindowRule {
+    /// Whether `time` and a gap are at least the lateness behind `newest`, the user's greatest event time.
+    fn is_past(self, time: EventTime, newest: EventTime) -> bool {
+        time.ms().saturating_add(self.gap.ms()) <= newest.ms().saturating_sub(self.lateness_ms)
+    }
+}
+
+/// A user's sessions that clicks can still change, and what was left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionWindow {
+    /// The ordinal of the first of `sessions`; a user's first session is 0.
+    pub first_ordinal: u64,
+    /// The sessions, sorted by start; they do not overlap. Empty only for a user without any click.
+    pub sessions: Vec<Session>,
+    /// The end of the last session left behind plus the gap of that moment, at most the start of the next session, in
+    /// Unix milliseconds. Clicks before it are late. `None` while no session was left behind.
+    pub left_behind_until_ms: Option<u64>,
+    /// Whether the last session was told closed.
+    pub told_closed: bool,
+}
+
+impl SessionWindow {
+    /// The last session.
+    #[must_use]
+    pub fn last(&self) -> Option<&Session> {
+        self.sessions.last()
+    }
+
+    /// The ordinal of the last session.
+    #[must_use]
+    pub fn last_ordinal(&self) -> Option<u64> {
+        Some(self.first_ordinal.saturating_add(self.sessions.len().checked_sub(1)? as u64))
+    }
+
+    /// Total length of all sessions' attributes, in bytes of UTF-8.
+    #[must_use]
+    pub fn attributes_bytes(&self) -> usize {
+        self.sessions.iter().map(|session| session.attributes.len_bytes()).sum()
+    }
+
+    /// The sessions that a click at `time` belongs to; if it belongs to none, the empty range at its place.
+    fn sessions_near(&self, time: EventTime, gap: SessionGap) -> Range<usize> {
+        let before = self.sessions.partition_point(|session| time.ms_since(session.end) >= gap.ms());
+        let not_after = self.sessions.partition_point(|session| session.start.ms_since(time) < gap.ms());
+        before..not_after
+    }
+
+    /// How many of the oldest sessions no longer have a place in the window. Never all: the last one stays.
+    fn leaving(&self, rule: WindowRule) -> usize {
+        let [older @ .., last] = &*self.sessions else { return 0 };
+        if older.is_empty() {
+            return 0; // most users most of the time
+        }
+        let (mut count, mut bytes) = (self.sessions.len(), self.attributes_bytes());
+        for (place, session) in older.iter().enumerate() {
+            let is_over = count > MAX_WINDOW_SESSIONS || bytes > MAX_WINDOW_ATTRIBUTE_BYTES;
+            if !is_over && !rule.is_past(session.end, last.end) {
+                return place;
+            }
+            count -= 1;
+            bytes -= session.attributes.len_bytes();
+        }
+        older.len()
+    }
+
+    /// What there is to tell of each session.
+    fn views(&self) -> impl Iterator<Item = View<'_>> {
+        let last = self.sessions.len().saturating_sub(1);
+        let view = move |(place, session)| View { session, closed: place < last || self.told_closed };
+        self.sessions.iter().enumerate().map(view)
+    }
+}
+
+/// What there is to tell of a session: its summary only once it is closed.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    session: &'a Session,
+    closed: bool,
+}
+
+impl View<'_> {
+    fn tells_the_same_as(self, other: View<'_>) -> bool {
+        let (mine, theirs) = (self.session, other.session);
+        self.closed == other.closed
+            && (mine.start, &mine.attributes) == (theirs.start, &theirs.attributes)
+            && (!self.closed || (mine.end, mine.event_count) == (theirs.end, theirs.event_count))
+    }
+
+    fn touched(self, ordinal: u64) -> TouchedSession {
+        if self.closed { self.session.closed(ordinal) } else { self.session.touched(ordinal, Status::Open) }
+    }
+}
+
+/// Where a click was placed among its user's sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// It arrived too late and changed nothing; it is no sign of activity either.
+    Late,
+    /// It started a session: the user's first, the next one, or one between or before others.
+    Started,
+    /// It belongs to one or more sessions that there were.
+    Continued {
+        /// Whether the last session had been told closed and this click moved its end: it goes on after all.
+        reopened: bool,
+        /// How many sessions vanished because it made them one with an earlier one.
+        merged: usize,
+    },
+}
+
+/// A user within one commit: applies clicks, then tells what there is to publish.
+#[derive(Clone, Debug)]
+pub struct WindowDraft {
+    window: SessionWindow,
+    /// The window as it was told before this commit, though an open session's end and count may be newer: they are not
+    /// told. `None` while there is nothing new to tell.
+    before: Option<SessionWindow>,
+    /// The sessions left behind in this commit. Their ordinals are the ones up to the window's first.
+    left_behind: Vec<Session>,
+}
+
+impl WindowDraft {
+    /// A draft over the user's `window` as of the last commit; the default for a user without any click.
+    #[must_use]
+    pub fn on(window: SessionWindow) -> Self {
+        Self { window, before: None, left_behind: Vec::new() }
+    }
+
+    /// Applies one click of this user. Allocates nothing while the click only continues a last session told open.
+    pub fn apply(&mut self, click: &Click, rule: WindowRule) -> Placement {
+        let time = click.time;
+        let newest = self.window.last().map(|last| last.end);
+        let near = self.window.sessions_near(time, rule.gap);
+        let is_late = self.window.left_behind_until_ms.is_some_and(|until_ms| time.ms() < until_ms)
+            || near.is_empty() && newest.is_some_and(|newest| rule.is_past(time, newest));
+        if is_late {
+            return Placement::Late;
+        }
+        let merged = near.len().saturating_sub(1);
+        let starts = near.is_empty();
+        let moves_on = newest.is_none_or(|newest| time > newest); // then the last session grows or is a new one
+        let reopened = moves_on && self.window.told_closed;
+        if starts {
+            self.start(click, near.start);
+        } else {
+            self.join(click, near);
+        }
+        self.window.told_closed &= !moves_on;
+        self.leave_behind(rule);
+        if starts { Placement::Started } else { Placement::Continued { reopened, merged } }
+    }
+
+    /// Tells the last session closed: the user is inactive, or has to leave ahead of time.
+    pub fn close(&mut self) {
+        if !self.window.sessions.is_empty() && !self.window.told_closed {
+            self.keep_before();
+            self.window.told_closed = true;
+        }
+    }
+
+    /// The window as it is now.
+    #[must_use]
+    pub fn window(&self) -> &SessionWindow {
+        &self.window
+    }
+
+    /// The window as it is now.
+    #[must_use]
+    pub fn into_window(self) -> SessionWindow {
+        self.window
+    }
+
+    /// The boundaries to publish, by ordinal: how sessions end up, where that differs from how they were told before
+    /// this commit. A retracted session is as it was told last.
+    #[must_use]
+    pub fn touched(&self) -> Vec<TouchedSession> {
+        let Some(before) = &self.before else { return Vec::new() };
+        // No session leaves in front of the first one without being kept here, so both lists begin with one ordinal.
+        let left_behind = self.left_behind.iter().map(|session| View { session, closed: true });
+        let mut now = left_behind.chain(self.window.views());
+        let mut told = before.views();
+        let mut touched = Vec::new();
+        for ordinal in before.first_ordinal.. {
+            match (now.next(), told.next()) {
+                (Some(now), Some(told)) if now.tells_the_same_as(told) => {}
+                (Some(now), _) => touched.push(now.touched(ordinal)),
+                (None, Some(told)) => touched.push(told.session.touched(ordinal, Status::Retracted)),
+                (None, None) => break,
+            }
+        }
+        touched
+    }
+
+    /// Starts a session at this place; those behind it move up one ordinal.
+    fn start(&mut self, click: &Click, place: usize) {
+        self.keep_before();
+        self.window.sessions.insert(place, Session::starting_with(click));
+    }
+
+    /// Adds a click to the sessions `near` it, at least one; several become one, and those behind them move down.
+    fn join(&mut self, click: &Click, near: Range<usize>) {
+        let begins_earlier = click.time < self.window.sessions[near.start].start;
+        let is_last_alone = near.start + 1 == self.window.sessions.len();
+        if begins_earlier || !is_last_alone || self.window.told_closed {
+            self.keep_before();
+        }
+        let joined = |(end, count): (EventTime, u64), session: &Session| {
+            (end.max(session.end), count.saturating_add(session.event_count))
+        };
+        let (end, event_count) = self.window.sessions[near.clone()].iter().fold((click.time, 1), joined);
+        self.window.sessions.drain(near.start + 1..near.end);
+        let session = &mut self.window.sessions[near.start];
+        (session.end, session.event_count) = (end, event_count);
+        if begins_earlier {
+            session.start = click.time;
+            session.attributes = click.attributes.clone();
+        }
+    }
+
+    fn leave_behind(&mut self, rule: WindowRule) {
+        let leaving = self.window.leaving(rule);
+        if leaving == 0 {
+            return;
+        }
+        self.keep_before();
+        self.window.first_ordinal = self.window.first_ordinal.saturating_add(leaving as u64);
+        self.left_behind.extend(self.window.sessions.drain(..leaving));
+        // No later than the next session: after the gap was raised, that one may be nearer than a gap, and clicks that
+        // belong to it are not late.
+        let next_ms = self.window.sessions.first().map_or(u64::MAX, |session| session.start.ms());
+        let until_ms = |session: &Session| session.end.ms().saturating_add(rule.gap.ms()).min(next_ms);
+        self.window.left_behind_until_ms = self.left_behind.last().map(until_ms);
+    }
+
+    /// Keeps how the window was told. Precedes the first change of what there is to tell.
+    fn keep_before(&mut self) {
+        self.before.get_or_insert_with(|| self.window.clone());
+    }
+}
+
+#[cfg(test)]
+#[path = "session_window_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "session_window_streams_tests.rs"]
+mod streams;
