@@ -33,10 +33,24 @@ FAULTS = {
         """Input: '{"sweep":{}}'""", """Input: '{"sweeps":{}}'""", "its input is not"),
     "a schedule that retries": (
         "RetryPolicy: {MaximumRetryAttempts: 0,", "RetryPolicy: {MaximumRetryAttempts: 9,", "it retries"),
+    "a target of another table": (
+        "table/${StateLog}", "table/${RejectedRecords}", "is no provisioned table of this template"),
+    "a table whose reads nothing scales": (
+        "table/${Sessions}", "table/${SessionState}", "Sessions: nothing scales its read capacity"),
+    "a target with the dimension of an index": (
+        "dynamodb:table:WriteCapacityUnits", "dynamodb:index:WriteCapacityUnits",
+        "dynamodb:index:WriteCapacityUnits is no provisioned table"),
+    "a policy with the metric of the other dimension": (
+        "DynamoDBReadCapacityUtilization", "DynamoDBWriteCapacityUtilization", "is not the metric of its target"),
+    "a policy of another target": (
+        "ScalingTargetId: !Ref StateLogReadCapacity", "ScalingTargetId: !Ref StateLogWriteCapacity",
+        "has two policies"),
+    "a target with the other dimension's floor": (
+        "MinCapacity: !Ref TableReadFloor", "MinCapacity: !Ref TableWriteFloor", "its floor is not that of its table"),
     "a dashboard that is not JSON": (
         '"widgets": [', '"widgets": [,', "cannot parse its body"),
     "a dashboard with an undefined reference": (
-        "${Sessions}", "${Session}", "'Session' is not one of"),
+        '"TableName", "${Sessions}"', '"TableName", "${Session}"', "'Session' is not one of"),
     "an alarm over a metric it does not have": (
         "100 * late / (late + applied), Label", "100 * late / (late + aplied), Label", "uses aplied"),
 }

@@ -16,6 +16,8 @@ from samtranslator.public.translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+from scaling_rule import scaling
+
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 
 # Regions in which the template must be deployable: cfn-lint knows which resource types each region supports.
@@ -26,7 +28,7 @@ OTHERWISE = {
     "ClickStreamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/clicks",
     "ClickStreamKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "StreamMode": "PROVISIONED",
-    "StateBillingMode": "PROVISIONED",
+    "TableBillingMode": "PROVISIONED",
     "TableDeletionProtection": "true",
     "ReservedConcurrency": "40",
     "Architecture": "x86_64",
@@ -84,6 +86,7 @@ def own_rules(template):
     yield from grace_rule(template)
     yield from wildcards(resources)
     yield from schedules(resources)
+    yield from scaling(resources)
     yield from alarms(resources)
     yield from dashboards(resources)
 

@@ -9,7 +9,7 @@ use sessionizer_fn::batch::{Batch, BatchClick};
 use sessionizer_fn::bucket::bounds::{Bounds, SLOTS};
 use sessionizer_fn::bucket::memory::BucketMemory;
 use sessionizer_fn::bucket::plan::{Plan, Planned, Rules, UsersAtRest};
-use sessionizer_fn::config::FirstSession;
+use sessionizer_fn::config::{Boundaries, FirstSession};
 use sessionizer_fn::ring_log::ring::Ring;
 use sessionizer_fn::state_log_codec::encode_entries;
 use sessionizer_fn::state_log_entry::{Origin, ShardKey};
@@ -56,6 +56,7 @@ impl Input {
             at_rest: at_rest.into_iter().map(|user| (user.user_id, Some(user.entry))).collect(),
             rules: Rules {
                 window: WindowRule { gap: SessionGap::from_ms(workload.gap_ms), lateness_ms: 3_600_000 },
+                boundaries: Boundaries::All,
                 first_session: FirstSession::Emit,
                 grace_ms: 10_000,
                 stream_retention_ms: 86_400_000,

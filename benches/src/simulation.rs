@@ -13,7 +13,7 @@ use kinesis_function::failures::Failures;
 use kinesis_function::time_budget::TimeBudget;
 use sessionizer_fn::batch::{BatchClick, BucketClicks};
 use sessionizer_fn::bucket::bounds::{Bounds, SLOTS, memory_for_buckets};
-use sessionizer_fn::config::FirstSession;
+use sessionizer_fn::config::{Boundaries, FirstSession};
 use sessionizer_fn::environment::{Environment, Options};
 use sessionizer_fn::ledger::Ledger;
 use sessionizer_fn::report::Report;
@@ -110,6 +110,7 @@ impl Load {
         let memory_bytes = memory_for_buckets(FUNCTION_MEMORY_BYTES);
         Options {
             window: WindowRule { gap: SessionGap::from_ms(self.workload.gap_ms), lateness_ms: LATENESS_MS },
+            boundaries: Boundaries::All,
             first_session: FirstSession::Emit,
             grace_ms: self.grace_ms(),
             stream_retention_ms: STREAM_RETENTION_MS,

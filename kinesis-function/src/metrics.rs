@@ -92,10 +92,12 @@ pub fn of<H: Handler>(records: RecordCounts, report: &H::Report, longest_wait_ms
     counts.into_iter().chain(H::metrics(report)).chain(wait).collect()
 }
 
-/// The metrics of one sweep: the function's counts, and how long it took, in milliseconds, unless it failed.
+/// The metrics of one sweep: the function's counts, and how long it took, in milliseconds, unless it failed
+/// or ran out of time: a sweep that never ends must be missed.
 #[must_use]
 pub fn of_sweep<H: Handler>(output: &SweepOutput<H::Report>) -> Vec<Metric> {
-    let duration_ms = output.outcome.is_ok().then_some(output.timing.duration_ms);
+    let has_finished = output.outcome.is_ok() && output.timing.in_time;
+    let duration_ms = has_finished.then_some(output.timing.duration_ms);
     let duration = duration_ms.map(|ms| Metric::milliseconds(SWEEP_DURATION, ms));
     H::metrics(&output.report).into_iter().chain(duration).collect()
 }

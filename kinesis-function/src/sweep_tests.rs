@@ -123,9 +123,12 @@ fn sweep_of_a_function_without_scheduled_work_is_an_error() {
 }
 
 #[test]
-fn metrics_of_a_sweep_are_the_functions_own_and_its_duration_unless_it_failed() {
-    let timing = Timing { began_ms: 4_000, duration_ms: 250, in_time: true };
-    let metrics = |outcome| metrics::of_sweep::<Sweeper>(&SweepOutput { timing, report: 7, outcome });
-    assert_eq!(metrics(Ok(())), [Metric::count("Done", 7), Metric::milliseconds("SweepDuration", 250)]);
-    assert_eq!(metrics(Err(SweepError { given_up: "all".to_owned() })), [Metric::count("Done", 7)]);
+fn metrics_of_a_sweep_are_the_functions_own_and_its_duration_once_it_has_finished() {
+    let metrics = |in_time, outcome| {
+        let timing = Timing { began_ms: 4_000, duration_ms: 250, in_time };
+        metrics::of_sweep::<Sweeper>(&SweepOutput { timing, report: 7, outcome })
+    };
+    assert_eq!(metrics(true, Ok(())), [Metric::count("Done", 7), Metric::milliseconds("SweepDuration", 250)]);
+    assert_eq!(metrics(false, Ok(())), [Metric::count("Done", 7)]);
+    assert_eq!(metrics(true, Err(SweepError { given_up: "all".to_owned() })), [Metric::count("Done", 7)]);
 }

@@ -53,7 +53,7 @@ pub enum LocalAwsError {
         /// How long it was given, in seconds.
         seconds: u64,
     },
-    /// The data directory contains a table of this name with a different key or different indexes.
+    /// The data directory contains a table of this name with a different key.
     #[error(
         "table {table} in the data directory has different keys than in the template \
          (found: {found}; template: {wanted})"
@@ -61,9 +61,9 @@ pub enum LocalAwsError {
     OtherKeys {
         /// The table's name.
         table: String,
-        /// Key and indexes of the existing table.
+        /// Key of the existing table.
         found: String,
-        /// Key and indexes in the template.
+        /// Key in the template.
         wanted: String,
     },
 }

@@ -1,4 +1,4 @@
-//! DynamoDB and Kinesis in this process, with the streams, tables and indexes of template.yaml.
+//! DynamoDB and Kinesis in this process, with the streams and tables of template.yaml.
 //!
 //! For local runs without an AWS account, and for tests of the functions against services that behave like the real
 //! ones. In order of use: `template` reads the resources, `dynamodb_server` and `kinesis_server` start the services,
@@ -80,7 +80,7 @@ impl LocalAws {
         })
     }
 
-    /// Creates the streams, tables, indexes and TTL settings of `template` and waits until all are ACTIVE. Each stream
+    /// Creates the streams, tables and TTL settings of `template` and waits until all are ACTIVE. Each stream
     /// gets `shards` open shards; `None` uses the template's number. A table of an earlier run in the data directory is
     /// kept unchanged.
     ///

@@ -1,4 +1,4 @@
-//! Creates the streams, tables, indexes and TTL settings of the template in the embedded services.
+//! Creates the streams, tables and TTL settings of the template in the embedded services.
 //!
 //! Owns the calls that create them and the waits until they are ACTIVE. Reuses a table of an earlier run in the data
 //! directory if it has the same keys. Must not read the template itself (see `template`), and must never change or
@@ -9,14 +9,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, IndexStatus, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription, TableStatus,
+    TimeToLiveSpecification, TimeToLiveStatus,
 };
 use aws_sdk_kinesis::types::{ScalingType, StreamDescriptionSummary, StreamStatus};
 use tokio::time::Instant;
 
 use crate::LocalAwsError;
-use crate::template::{IndexSpec, KeyAttribute, KeyKind, KeySchema, StreamSpec, TableSpec};
+use crate::template::{KeyAttribute, KeyKind, KeySchema, StreamSpec, TableSpec};
 
 /// Poll interval for a stream or table that is being created.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -50,7 +50,7 @@ async fn summary(kinesis: &aws_sdk_kinesis::Client, name: &str) -> Result<Stream
     answer.stream_description_summary.ok_or_else(|| failed(OPERATION, name)("the response contains no stream"))
 }
 
-/// Creates `table` with its indexes and TTL setting, or reuses the existing one, and waits until all are ACTIVE.
+/// Creates `table` with its TTL setting, or reuses the existing one, and waits until all are ACTIVE.
 pub(crate) async fn create_table(dynamodb: &aws_sdk_dynamodb::Client, table: &TableSpec) -> Result<(), LocalAwsError> {
     let name = &table.name;
     let made = create_table_call(dynamodb, table)?.send().await;
@@ -85,12 +85,7 @@ fn create_table_call(
         .billing_mode(BillingMode::PayPerRequest)
         .set_key_schema(Some(key_elements(&table.key).map_err(failed())?));
 
-    // An attribute is defined only once, even if several keys use it.
-    let index_keys = table.indexes.iter().flat_map(|index| index.key.attributes());
-    let mut attributes: Vec<&KeyAttribute> = table.key.attributes().chain(index_keys).collect();
-    attributes.sort();
-    attributes.dedup();
-    for attribute in attributes {
+    for attribute in table.key.attributes() {
         let definition = AttributeDefinition::builder()
             .attribute_name(&attribute.name)
             .attribute_type(match attribute.kind {
@@ -100,14 +95,6 @@ fn create_table_call(
             })
             .build();
         call = call.attribute_definitions(definition.map_err(failed())?);
-    }
-    for index in &table.indexes {
-        let definition = GlobalSecondaryIndex::builder()
-            .index_name(&index.name)
-            .set_key_schema(Some(key_elements(&index.key).map_err(failed())?))
-            .projection(Projection::builder().projection_type(ProjectionType::All).build())
-            .build();
-        call = call.global_secondary_indexes(definition.map_err(failed())?);
     }
     Ok(call)
 }
@@ -127,32 +114,18 @@ async fn describe(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Result<Tab
 
 fn is_active(table: &TableDescription) -> bool {
     table.table_status() == Some(&TableStatus::Active)
-        && table.global_secondary_indexes().iter().all(|index| index.index_status() == Some(&IndexStatus::Active))
 }
 
 /// Tables of an earlier run may come from a different template; writing to them would fail later and elsewhere.
 fn check_keys(wanted: &TableSpec, found: &TableDescription) -> Result<(), LocalAwsError> {
     let found_key = key_of(found.key_schema(), found.attribute_definitions());
-    let mut found_indexes: Vec<Option<IndexSpec>> = found
-        .global_secondary_indexes()
-        .iter()
-        .map(|index| {
-            let key = key_of(index.key_schema(), found.attribute_definitions())?;
-            Some(IndexSpec { name: index.index_name()?.to_owned(), key })
-        })
-        .collect();
-    let mut wanted_indexes: Vec<Option<IndexSpec>> = wanted.indexes.iter().cloned().map(Some).collect();
-    let by_name = |index: &Option<IndexSpec>| index.as_ref().map(|index| index.name.clone());
-    found_indexes.sort_by_key(by_name);
-    wanted_indexes.sort_by_key(by_name);
-
-    if found_key.as_ref() == Some(&wanted.key) && found_indexes == wanted_indexes {
+    if found_key.as_ref() == Some(&wanted.key) {
         return Ok(());
     }
     Err(LocalAwsError::OtherKeys {
         table: wanted.name.clone(),
-        found: format!("{found_key:?}, indexes {found_indexes:?}"),
-        wanted: format!("{:?}, indexes {wanted_indexes:?}", wanted.key),
+        found: format!("{found_key:?}"),
+        wanted: format!("{:?}", wanted.key),
     })
 }
 

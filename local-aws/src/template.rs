@@ -52,22 +52,11 @@ pub struct TableSpec {
     pub name: String,
     /// Its primary key.
     pub key: KeySchema,
-    /// Its global secondary indexes, in the template's order.
-    pub indexes: Vec<IndexSpec>,
     /// The attribute with an item's expiry time (seconds since 1970), if TTL is enabled.
     pub ttl_attribute: Option<String>,
 }
 
-/// A global secondary index; it projects all attributes of an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexSpec {
-    /// The index's name.
-    pub name: String,
-    /// Its key.
-    pub key: KeySchema,
-}
-
-/// The key of a table or an index.
+/// The primary key of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySchema {
     /// The partition (HASH) key.
@@ -279,20 +268,16 @@ fn table(resource: &Node) -> Result<TableSpec, TemplateError> {
 
     let name = properties.get("TableName")?.text()?;
     let key = key_schema(&properties.get("KeySchema")?, &kinds)?;
-    let indexes = match properties.find("GlobalSecondaryIndexes")? {
-        Some(indexes) => indexes.items()?.iter().map(|node| index(node, &kinds)).collect::<Result<Vec<_>, _>>()?,
-        None => Vec::new(),
-    };
+    if let Some(indexes) = properties.find("GlobalSecondaryIndexes")? {
+        return Err(indexes.fault("indexes are not supported".to_owned()));
+    }
 
     // DynamoDB rejects a table with unused definitions, and so does this.
-    let in_a_key = |name: &String| {
-        let index_keys = indexes.iter().flat_map(|index| index.key.attributes());
-        key.attributes().chain(index_keys).any(|attribute| attribute.name == *name)
-    };
-    if let Some(unused) = kinds.keys().find(|name| !in_a_key(name)) {
-        return Err(definitions.fault(format!("{unused} is not in any key")));
+    let in_the_key = |name: &String| key.attributes().any(|attribute| attribute.name == *name);
+    if let Some(unused) = kinds.keys().find(|name| !in_the_key(name)) {
+        return Err(definitions.fault(format!("{unused} is not in the key")));
     }
-    Ok(TableSpec { name, key, indexes, ttl_attribute: ttl_attribute(&properties)? })
+    Ok(TableSpec { name, key, ttl_attribute: ttl_attribute(&properties)? })
 }
 
 fn attribute_kinds(definitions: &Node) -> Result<BTreeMap<String, KeyKind>, TemplateError> {
@@ -328,14 +313,6 @@ fn key_schema(schema: &Node, kinds: &BTreeMap<String, KeyKind>) -> Result<KeySch
     }
     let partition = partition.ok_or_else(|| schema.fault("no HASH key".to_owned()))?;
     Ok(KeySchema { partition, sort })
-}
-
-fn index(node: &Node, kinds: &BTreeMap<String, KeyKind>) -> Result<IndexSpec, TemplateError> {
-    let projection = node.get("Projection")?.get("ProjectionType")?;
-    if projection.text()? != "ALL" {
-        return Err(projection.fault("only the projection ALL is supported".to_owned()));
-    }
-    Ok(IndexSpec { name: node.get("IndexName")?.text()?, key: key_schema(&node.get("KeySchema")?, kinds)? })
 }
 
 fn ttl_attribute(table: &Node) -> Result<Option<String>, TemplateError> {

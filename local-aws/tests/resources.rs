@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, KeySchemaElement, KeyType, ProjectionType, TableDescription, TimeToLiveStatus,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType, TableDescription, TimeToLiveStatus};
 use local_aws::{LocalAws, LocalAwsError, LocalAwsOptions, Template};
 
 const OURS: &str = include_str!("../../template.yaml");
@@ -32,22 +30,16 @@ fn keys(elements: &[KeySchemaElement]) -> Vec<(&str, &KeyType)> {
 }
 
 #[tokio::test]
-async fn tables_have_their_keys_and_the_index_by_user() {
+async fn tables_have_their_keys() {
     let embedded = embedded().await;
     let state = table(&embedded, "session-state").await;
     assert_eq!(keys(state.key_schema()), [("user_id", &KeyType::Hash)]);
-    assert!(state.global_secondary_indexes().is_empty());
 
     let rejected = table(&embedded, "rejected-records").await;
     assert_eq!(keys(rejected.key_schema()), [("position", &KeyType::Hash)]);
 
     let sessions = table(&embedded, "sessions").await;
-    assert_eq!(keys(sessions.key_schema()), [("session_id", &KeyType::Hash)]);
-    let [by_user] = sessions.global_secondary_indexes() else { panic!("{sessions:?}") };
-    assert_eq!(by_user.index_name(), Some("by-user"));
-    assert_eq!(keys(by_user.key_schema()), [("user_id", &KeyType::Hash), ("session_timestamp", &KeyType::Range)]);
-    let projection = by_user.projection().and_then(|it| it.projection_type());
-    assert_eq!(projection, Some(&ProjectionType::All));
+    assert_eq!(keys(sessions.key_schema()), [("user_id", &KeyType::Hash), ("ordinal", &KeyType::Range)]);
 }
 
 #[tokio::test]
@@ -79,34 +71,25 @@ async fn streams_have_the_templates_shards_or_the_requested_ones() {
 }
 
 #[tokio::test]
-async fn the_index_finds_a_users_sessions_in_time_order() {
+async fn query_finds_a_users_sessions_in_the_order_of_their_numbers() {
     let embedded = embedded().await;
     let dynamodb = embedded.dynamodb();
-    for (session_id, user_id, start) in [("a_1", "a", 30), ("b_0", "b", 20), ("a_0", "a", 10)] {
-        let call = dynamodb
-            .put_item()
-            .table_name("sessions")
-            .item("session_id", AttributeValue::S(session_id.to_owned()))
-            .item("user_id", AttributeValue::S(user_id.to_owned()))
-            .item("session_timestamp", AttributeValue::N(start.to_string()));
-        call.send().await.unwrap();
+    for (user_id, ordinal) in [("a", 10), ("b", 0), ("a", 9)] {
+        let put = dynamodb.put_item().table_name("sessions").item("user_id", AttributeValue::S(user_id.to_owned()));
+        put.item("ordinal", AttributeValue::N(ordinal.to_string())).send().await.unwrap();
     }
-    let call = dynamodb
-        .query()
-        .table_name("sessions")
-        .index_name("by-user")
-        .key_condition_expression("user_id = :user")
-        .expression_attribute_values(":user", AttributeValue::S("a".to_owned()));
-    let found = call.send().await.unwrap().items.unwrap();
-    let found: Vec<&String> = found.iter().map(|it| it["session_id"].as_s().unwrap()).collect();
-    assert_eq!(found, ["a_0", "a_1"]);
+    let query = dynamodb.query().table_name("sessions").key_condition_expression("user_id = :user");
+    let query = query.expression_attribute_values(":user", AttributeValue::S("a".to_owned())).consistent_read(true);
+    let found = query.send().await.unwrap().items.unwrap();
+    let found: Vec<_> = found.iter().map(|item| item["ordinal"].as_n().unwrap().as_str()).collect();
+    assert_eq!(found, ["9", "10"]);
 }
 
 #[tokio::test]
 async fn an_error_names_a_table_of_an_earlier_run_with_different_keys() {
     let data_dir = tempfile::tempdir().unwrap();
     let options = || LocalAwsOptions { data_dir: Some(data_dir.path().to_owned()), ..Default::default() };
-    let earlier = OURS.replace("AttributeName: session_timestamp", "AttributeName: start");
+    let earlier = OURS.replace("AttributeName: ordinal", "AttributeName: number");
     let earlier = Template::parse(&earlier, &BTreeMap::new()).unwrap();
     let embedded = LocalAws::start(options()).await.unwrap();
     embedded.create_resources(&earlier, Some(1)).await.unwrap();

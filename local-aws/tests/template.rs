@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use local_aws::template::{
-    FunctionSpec, IndexSpec, KeyAttribute, KeyKind, KeySchema, MappingSpec, ScheduleSpec, StartingPosition, StreamSpec,
-    TableSpec,
+    FunctionSpec, KeyAttribute, KeyKind, KeySchema, MappingSpec, ScheduleSpec, StartingPosition, StreamSpec, TableSpec,
 };
 use local_aws::{Template, TemplateError};
 
@@ -43,33 +42,17 @@ fn provisioned_streams_have_the_shards_of_their_parameters() {
 }
 
 #[test]
-fn tables_have_the_keys_indexes_and_ttl_of_the_design() {
+fn tables_have_the_keys_and_ttl_of_the_design() {
     let template = Template::of_this_project().unwrap();
     let key = |partition, sort| KeySchema { partition, sort };
-    let by_user = IndexSpec {
-        name: "by-user".to_owned(),
-        key: key(text("user_id"), Some(KeyAttribute { name: "session_timestamp".to_owned(), kind: KeyKind::Number })),
-    };
+    let ordinal = KeyAttribute { name: "ordinal".to_owned(), kind: KeyKind::Number };
+    let expires_at = || Some("expires_at".to_owned());
+    let table = |name: &str, key: KeySchema, ttl_attribute| TableSpec { name: name.to_owned(), key, ttl_attribute };
     let expected = [
-        TableSpec { name: "state-log".to_owned(), key: key(text("slot"), None), indexes: vec![], ttl_attribute: None },
-        TableSpec {
-            name: "session-state".to_owned(),
-            key: key(text("user_id"), None),
-            indexes: vec![],
-            ttl_attribute: None,
-        },
-        TableSpec {
-            name: "sessions".to_owned(),
-            key: key(text("session_id"), None),
-            indexes: vec![by_user],
-            ttl_attribute: Some("expires_at".to_owned()),
-        },
-        TableSpec {
-            name: "rejected-records".to_owned(),
-            key: key(text("position"), None),
-            indexes: vec![],
-            ttl_attribute: Some("expires_at".to_owned()),
-        },
+        table("state-log", key(text("slot"), None), None),
+        table("session-state", key(text("user_id"), None), None),
+        table("sessions", key(text("user_id"), Some(ordinal)), expires_at()),
+        table("rejected-records", key(text("position"), None), expires_at()),
     ];
     assert_eq!(template.tables(), expected);
 }
@@ -84,6 +67,7 @@ fn the_sessionizer_has_its_variables_mapping_and_schedule() {
             ("REJECTED_TABLE", "rejected-records"),
             ("SESSION_STREAM", "session-stream"),
             ("SESSION_GAP_SECONDS", "10"),
+            ("BOUNDARIES", "all"),
             ("FIRST_SESSION", "emit"),
             ("ALLOWED_LATENESS_SECONDS", "3600"),
             ("CLOSE_GRACE_SECONDS", "10"),
@@ -247,13 +231,18 @@ fn keys_and_their_definitions_must_agree() {
         "RejectedRecords: Properties.KeySchema.0: place is not in AttributeDefinitions"
     );
     assert_eq!(
-        error_after("            - {AttributeName: session_timestamp, KeyType: RANGE}\n", ""),
-        "Sessions: Properties.AttributeDefinitions: session_timestamp is not in any key"
+        error_after("        - {AttributeName: ordinal, KeyType: RANGE}\n", ""),
+        "Sessions: Properties.AttributeDefinitions: ordinal is not in the key"
     );
+}
+
+#[test]
+fn index_is_an_error_because_queries_of_it_would_fail() {
+    let key = "        - {AttributeName: ordinal, KeyType: RANGE}\n";
+    let index = "      GlobalSecondaryIndexes: [{IndexName: by-time}]\n";
     assert_eq!(
-        error_after("{ProjectionType: ALL}", "{ProjectionType: KEYS_ONLY}"),
-        "Sessions: Properties.GlobalSecondaryIndexes.0.Projection.ProjectionType: only the \
-         projection ALL is supported"
+        error_after(key, &format!("{key}{index}")),
+        "Sessions: Properties.GlobalSecondaryIndexes: indexes are not supported"
     );
 }
 

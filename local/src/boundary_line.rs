@@ -11,7 +11,8 @@ pub fn boundary_line(data: &[u8]) -> String {
         Ok(boundary) => boundary,
         Err(rejection) => return format!("not a boundary: {}", rejection.message),
     };
-    let (session_id, session_time) = (escaped(&boundary.session_id), escaped(&boundary.session_time));
+    let session_id = boundary.session_id();
+    let (session_id, session_time) = (escaped(&session_id), escaped(&boundary.session_time));
     let event = escaped(boundary.attributes.event_name.as_deref().unwrap_or("a click"));
     let device = escaped(boundary.attributes.device_type.as_deref().unwrap_or("unknown device"));
     match boundary.status {

@@ -80,7 +80,7 @@ async fn clicks_rejected_for_clock_skew_become_sessions_once_the_limit_is_larger
     assert_eq!(redriven(&lenient, &in_the_future, Mode::ForReal).await, would);
     lenient.drain(2).await.unwrap();
     let sessions = stored::sessions(&lenient.dynamodb(), &lenient.sessions_table, ReadLimit::WholeTable).await.unwrap();
-    let ids: Vec<_> = sessions.items.iter().map(|session| session.session_id.as_str()).collect();
+    let ids: Vec<_> = sessions.items.iter().map(|session| session.session_id()).collect();
     assert_eq!(ids, ["a_0", "b_0"]);
     assert_eq!(lenient.sessionizer_total.now().applied, 2);
 

@@ -52,7 +52,7 @@ async fn late_reader_gets_everything_in_order_per_user() {
             assert!(batch.len() <= BATCH_RECORDS);
             for data in batch {
                 let boundary = Boundary::decode(&data).unwrap();
-                let what = (boundary.session_id.to_string(), boundary.status.unwrap().word());
+                let what = (boundary.session_id(), boundary.status.unwrap().word());
                 by_user.entry(boundary.user_id.to_string()).or_default().push(what);
             }
         }

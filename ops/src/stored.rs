@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use kinesis_function::call_error::CallError;
+use kinesis_function::rejected_table::KEY;
 use kinesis_function::statements::Item;
 use shared::boundary::Boundary;
 use shared::session::Status;
+use sink_fn::session_item::{ORDINAL, USER_ID};
 
 use crate::error::OpsError;
 
@@ -59,11 +61,13 @@ pub struct StoredRejection {
 /// If the table cannot be read or contains other items.
 pub async fn sessions(client: &Client, table: &str, limit: ReadLimit) -> Result<Stored<Vec<Boundary>>, OpsError> {
     let read = scan(client, table, limit).await?;
-    let decode =
-        |item: &Item| sink_fn::session_item::decode(item).map_err(|error| not_ours(table, item, &error.to_string()));
+    let decode = |item: &Item| {
+        sink_fn::session_item::decode(item)
+            .map_err(|error| not_ours(table, &[USER_ID, ORDINAL], item, &error.to_string()))
+    };
     let mut sessions = read.items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
     sessions.retain(|session| session.status != Some(Status::Retracted));
-    sessions.sort_unstable_by(|a, b| a.session_id.cmp(&b.session_id));
+    sessions.sort_by_cached_key(Boundary::session_id);
     Ok(Stored { items: sessions, has_more: read.has_more })
 }
 
@@ -77,7 +81,8 @@ pub async fn rejected(
     limit: ReadLimit,
 ) -> Result<Stored<Vec<StoredRejection>>, OpsError> {
     let read = scan(client, table, limit).await?;
-    let decode = |item: &Item| rejection(item).ok_or_else(|| not_ours(table, item, "it is not a rejected record"));
+    let decode =
+        |item: &Item| rejection(item).ok_or_else(|| not_ours(table, &[KEY], item, "it is not a rejected record"));
     let mut records = read.items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
     records.sort_unstable_by(|a, b| a.position().cmp(&b.position()));
     Ok(Stored { items: records, has_more: read.has_more })
@@ -90,11 +95,14 @@ impl StoredRejection {
     }
 }
 
-/// The error for an item that the functions did not write, with its key.
-pub(crate) fn not_ours(table: &str, item: &Item, fault: &str) -> OpsError {
-    let keys = ["session_id", "user_id", kinesis_function::rejected_table::KEY];
-    let key: Vec<_> =
-        keys.iter().filter_map(|name| Some(format!("{name} {:?}", item.get(*name)?.as_s().ok()?))).collect();
+/// The error for an item that the functions did not write, with the attributes of its `key`.
+pub(crate) fn not_ours(table: &str, key: &[&str], item: &Item, fault: &str) -> OpsError {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => Some(format!("{text:?}")),
+        AttributeValue::N(number) => Some(number.clone()),
+        _ => None,
+    };
+    let key: Vec<_> = key.iter().filter_map(|name| Some(format!("{name} {}", value(item.get(*name)?)?))).collect();
     OpsError::Item { table: table.to_owned(), fault: format!("the item with {}: {fault}", key.join(", ")) }
 }
 

@@ -67,7 +67,7 @@ pub fn sessions(sessions: &[Boundary], width: Option<u16>) -> String {
         };
         let status = session.status.map_or("", Status::word).to_owned();
         let event = session.attributes.event_name.as_deref().unwrap_or_default().to_owned();
-        [session.session_id.to_string(), session.session_time.to_string(), status, length, clicks, event]
+        [session.session_id(), session.session_time.to_string(), status, length, clicks, event]
     };
     drawn(columns, sessions.iter().map(row), width)
 }

@@ -5,9 +5,9 @@ use shared::session_window::SessionWindow;
 
 use super::*;
 
-fn session(id: &str, event_name: &str) -> Boundary {
+fn session(user: &str, event_name: &str) -> Boundary {
     let row = format!(
-        r#"{{"user_id":"u","session_timestamp":1721390000000,"session_time":"2024-07-19 11:53:20","session_id":"{id}","event_type":null,"device_type":null,"event_name":"{event_name}","status":"closed","session_end":1721390004000,"event_count":2,"version":1}}"#
+        r#"{{"user_id":"{user}","session_timestamp":1721390000000,"session_time":"2024-07-19 11:53:20","session_id":"{user}_0","event_type":null,"device_type":null,"event_name":"{event_name}","status":"closed","session_end":1721390004000,"event_count":2,"version":1}}"#
     );
     Boundary::decode(row.as_bytes()).unwrap()
 }
@@ -29,15 +29,15 @@ fn rejection(reason: &str, message: &str) -> StoredRejection {
 fn columns_fit_their_content_and_numbers_are_right_aligned() {
     let expected = "  session        start (UTC)          status  length  clicks  first event
   u_0            2024-07-19 11:53:20  closed     4 s       2  search
-  a_long_user_1  2024-07-19 11:53:20  closed     4 s       2  détail
+  a_long_user_0  2024-07-19 11:53:20  closed     4 s       2  détail
 ";
-    assert_eq!(sessions(&[session("u_0", "search"), session("a_long_user_1", "détail")], None), expected);
+    assert_eq!(sessions(&[session("u", "search"), session("a_long_user", "détail")], None), expected);
     assert_eq!(rejected(&[], None), "  reason  bytes  message\n");
 }
 
 #[test]
 fn control_characters_are_escaped_in_every_cell() {
-    let session = session(r"u\u0007_0", r"\u001b[2J\n");
+    let session = session(r"u\u0007", r"\u001b[2J\n");
     let expected = r"  session   start (UTC)          status  length  clicks  first event
   u\u{7}_0  2024-07-19 11:53:20  closed     4 s       2  \u{1b}[2J\n
 ";
@@ -70,7 +70,7 @@ fn rows_wrap_to_the_width_of_the_terminal_and_never_without_one() {
     let user = "a-user-with-a-very-long-name-".repeat(4);
     let message = "the field event_timestamp is 1721390000, it must be in milliseconds ".repeat(5);
     let tables = |width| {
-        let session = session(&format!("{user}_0"), &"a very long name of an event ".repeat(4));
+        let session = session(&user, &"a very long name of an event ".repeat(4));
         let rejection = rejection("event_timestamp_in_the_future", &message);
         [
             sessions(&[session], width),

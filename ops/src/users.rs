@@ -137,14 +137,16 @@ async fn add_users_at_rest(
     let read = scan(client, table, items).await?;
     for item in &read.items {
         let name = item.get("user_id").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-        let user_id = UserId::new(name).map_err(|error| not_ours(table, item, &format!("user_id is {error:?}")))?;
+        let user_id =
+            UserId::new(name).map_err(|error| not_ours(table, &["user_id"], item, &format!("user_id is {error:?}")))?;
         if users.contains_key(&user_id) {
             continue;
         }
         if is_reached(limit, users.len()) {
             return Ok(Stored { items: users, has_more: true });
         }
-        let entry = rest_table::decode(item).map_err(|error| not_ours(table, item, &reason_of(&error)))?;
+        let entry =
+            rest_table::decode(item).map_err(|error| not_ours(table, &["user_id"], item, &reason_of(&error)))?;
         users.insert(user_id, StoredUser { entry, is_in_log: false });
     }
     Ok(Stored { items: users, has_more: read.has_more })

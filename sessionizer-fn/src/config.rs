@@ -14,6 +14,16 @@ pub enum FirstSession {
     Skip,
 }
 
+/// Which boundaries are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boundaries {
+    /// All.
+    All,
+    /// Ends and what corrects them: no `open`. A session that reopens stays in the table as it was closed last, until it
+    /// closes again.
+    Closed,
+}
+
 /// The settings of design section 7, and the memory that Lambda grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -32,6 +42,8 @@ pub struct Config {
     pub lateness_ms: u64,
     /// `CLOSE_GRACE_SECONDS`: how long after the gap a session without clicks is closed, up to 3,600 s; default 10.
     pub close_grace_ms: u64,
+    /// `BOUNDARIES`: `all` (default) or `closed`.
+    pub boundaries: Boundaries,
     /// `FIRST_SESSION`: `emit` (default) or `skip`.
     pub first_session: FirstSession,
     /// `MAX_CLOCK_SKEW_SECONDS`: how far a click's time may be after its arrival, up to 43,200 s; default 900.
@@ -58,6 +70,7 @@ impl Settings for Config {
             ),
             lateness_ms: lateness_seconds(variables, max_clock_skew_seconds) * 1_000,
             close_grace_ms: variables.integer("CLOSE_GRACE_SECONDS", 10, 0..=3_600) * 1_000,
+            boundaries: variables.choice("BOUNDARIES", [("all", Boundaries::All), ("closed", Boundaries::Closed)]),
             first_session: variables
                 .choice("FIRST_SESSION", [("emit", FirstSession::Emit), ("skip", FirstSession::Skip)]),
             max_clock_skew_ms: max_clock_skew_seconds * 1_000,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::stream::{self, StreamExt};
 use kinesis_function::done_records::DoneRecords;
 use shared::session_window::WindowRule;
+use tokio::sync::Semaphore;
 
 use crate::batch::BucketClicks;
 use crate::bucket::bounds::{Bounds, CONCURRENT_BUCKETS, SLOTS, memory_for_buckets};
@@ -12,7 +13,7 @@ use crate::bucket::memory::BucketMemory;
 use crate::bucket::plan::Rules;
 use crate::buckets::Buckets;
 use crate::clicks_done::ClicksDone;
-use crate::config::{Config, FirstSession};
+use crate::config::{Boundaries, Config, FirstSession};
 use crate::ledger::Ledger;
 use crate::report::Report;
 use crate::ring_log::ring::Ring;
@@ -28,6 +29,9 @@ use crate::work::error::BucketError;
 use crate::work::reading::Reader;
 use crate::work::worker::Worker;
 
+/// Logs loaded at the same time. Each has up to 64 slots in flight, 24 MB of full commits.
+const CONCURRENT_LOADS: usize = 2;
+
 /// An execution environment with its stores. Clones are the same environment.
 #[derive(Clone, Debug)]
 pub struct Environment<S, R, P> {
@@ -38,6 +42,8 @@ pub struct Environment<S, R, P> {
     /// The settings of the tables, once they were read.
     settings: Arc<Mutex<Option<Settings>>>,
     buckets: Buckets,
+    /// Bounds the logs that are loaded at the same time, as the answers to large reads take memory.
+    loads: Arc<Semaphore>,
 }
 
 /// The settings of an environment.
@@ -45,6 +51,8 @@ pub struct Environment<S, R, P> {
 pub struct Options {
     /// Which session a click belongs to.
     pub window: WindowRule,
+    /// Which boundaries are published.
+    pub boundaries: Boundaries,
     /// Whether a user's first session is published.
     pub first_session: FirstSession,
     /// How long after the gap a user's inactivity is told, in milliseconds.
@@ -66,6 +74,7 @@ impl From<&Config> for Options {
         let memory_bytes = memory_for_buckets(config.memory_bytes);
         Self {
             window: WindowRule { gap: config.session_gap, lateness_ms: config.lateness_ms },
+            boundaries: config.boundaries,
             first_session: config.first_session,
             grace_ms: config.close_grace_ms,
             stream_retention_ms: config.stream_retention_ms,
@@ -95,7 +104,8 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
     #[must_use]
     pub fn new(options: Options, log: S, rest: R, publisher: P) -> Self {
         let buckets = Buckets::new(options.memory_bytes);
-        Self { log, rest, publisher, options, settings: Arc::default(), buckets }
+        let loads = Arc::new(Semaphore::new(CONCURRENT_LOADS));
+        Self { log, rest, publisher, options, settings: Arc::default(), buckets, loads }
     }
 
     /// Applies the clicks of each bucket. Records are done once what they make is published.
@@ -155,7 +165,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         let rules = self.rules(settings);
         let worker = self.worker(bucket, settings, &rules, ledger);
         let mut in_use = self.buckets.take(bucket).await;
-        let memory = known(&mut in_use, &worker.reader, bucket, ledger).await?;
+        let memory = self.known(&mut in_use, &worker.reader, bucket, ledger).await?;
         let mut result = Ok(());
         for (shard, clicks) in clicks {
             result = worker.batch(memory, shard, clicks, done).await;
@@ -171,7 +181,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         let rules = self.rules(settings);
         let worker = self.worker(bucket, settings, &rules, ledger);
         let mut in_use = self.buckets.take(bucket).await;
-        let memory = known(&mut in_use, &worker.reader, bucket, ledger).await?;
+        let memory = self.known(&mut in_use, &worker.reader, bucket, ledger).await?;
         let result = worker.sweep(memory).await;
         ledger.gauge_bucket(memory.gauges());
         result
@@ -189,9 +199,9 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
     }
 
     fn rules(&self, settings: Settings) -> Rules {
-        let Options { window, first_session, grace_ms, stream_retention_ms, bounds, .. } = self.options;
+        let Options { window, boundaries, first_session, grace_ms, stream_retention_ms, bounds, .. } = self.options;
         let ring = Ring::new(settings.slots, settings.first_commit);
-        Rules { window, first_session, grace_ms, stream_retention_ms, ring, bounds }
+        Rules { window, boundaries, first_session, grace_ms, stream_retention_ms, ring, bounds }
     }
 
     /// The settings of the tables; `None` if nothing was ever committed.
@@ -229,20 +239,22 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Some(stored);
         Ok(stored)
     }
-}
 
-/// The bucket's memory, read from its log if nothing of it is known.
-async fn known<'b, S: LogStore>(
-    in_use: &'b mut Option<BucketMemory>,
-    reader: &Reader<'_, S>,
-    bucket: u32,
-    ledger: &Ledger<'_>,
-) -> Result<&'b mut BucketMemory, BucketError> {
-    if in_use.is_none() {
-        *in_use = Some(reader.load(bucket).await?);
-        ledger.count(Report { buckets_loaded: 1, ..Report::default() });
+    /// The bucket's memory, read from its log if nothing of it is known.
+    async fn known<'b>(
+        &self,
+        in_use: &'b mut Option<BucketMemory>,
+        reader: &Reader<'_, S>,
+        bucket: u32,
+        ledger: &Ledger<'_>,
+    ) -> Result<&'b mut BucketMemory, BucketError> {
+        if in_use.is_none() {
+            let _permit = self.loads.acquire().await; // an error would mean that the semaphore was closed, which nobody does
+            *in_use = Some(reader.load(bucket).await?);
+            ledger.count(Report { buckets_loaded: 1, ..Report::default() });
+        }
+        Ok(in_use.get_or_insert_with(BucketMemory::empty))
     }
-    Ok(in_use.get_or_insert_with(BucketMemory::empty))
 }
 
 #[cfg(test)]

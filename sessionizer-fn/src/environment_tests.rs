@@ -27,6 +27,7 @@ type MemoryEnvironment<'m> = Environment<MemoryClient<'m>, MemoryClient<'m>, Mem
 fn options() -> Options {
     Options {
         window: WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000 },
+        boundaries: Boundaries::All,
         first_session: FirstSession::Emit,
         grace_ms: 5_000,
         stream_retention_ms: 86_400_000,
@@ -105,7 +106,7 @@ async fn sweep(environment: &MemoryEnvironment<'_>, second: u64) -> Outcome {
 fn published(memory: &Memory) -> Vec<(String, &'static str)> {
     let stream = std::mem::take(&mut memory.contents().stream);
     let boundaries = stream.iter().map(|message| Boundary::decode(message).unwrap());
-    let mut told: Vec<_> = boundaries.map(|it| (it.session_id, it.status.unwrap().word())).collect();
+    let mut told: Vec<_> = boundaries.map(|it| (it.session_id(), it.status.unwrap().word())).collect();
     told.sort();
     told
 }
@@ -140,6 +141,15 @@ async fn redelivery_publishes_what_an_earlier_invocation_left_before_its_next_co
     let outcome = batch(&environment(&memory), &[click(1, "a", 0), click(2, "b", 1)]).await;
     assert_eq!(outcome.done, [true, true]);
     assert_eq!(published(&memory), told(&[("a_0", "open"), ("b_0", "open")]));
+}
+
+#[tokio::test]
+async fn outbox_that_no_redelivery_has_published_for_minutes_is_published_before_it_is_replaced() {
+    let memory = Memory::default();
+    batch(&mute(&memory), &[click(1, "a", 0)]).await;
+    let outcome = batch(&environment(&memory), &[click(2, "b", 301)]).await;
+    assert_eq!(outcome.done, [true]);
+    assert_eq!(published(&memory), told(&[("a_0", "closed"), ("a_0", "open"), ("b_0", "open")]));
 }
 
 #[tokio::test]

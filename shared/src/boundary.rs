@@ -11,7 +11,7 @@ use crate::attributes::Attributes;
 use crate::click::{decode_user_id, event_time};
 use crate::event_time::EventTime;
 use crate::fields::{Field, Object, absent, mistyped, not_unicode};
-use crate::limits::{MAX_PARTITION_KEY_BYTES, MAX_SAFE_INTEGER, MAX_SESSION_TIME_BYTES};
+use crate::limits::{MAX_SAFE_INTEGER, MAX_SESSION_TIME_BYTES};
 use crate::rejection::{FieldFault, Rejection};
 use crate::session::{Status, TouchedSession};
 use crate::shown;
@@ -52,12 +52,12 @@ impl Version {
 pub struct Boundary {
     /// The session's user.
     pub user_id: UserId,
+    /// The session's index among its user's, from 0 to [`MAX_SAFE_INTEGER`].
+    pub ordinal: u64,
     /// Event time of its first click.
     pub session_timestamp: EventTime,
     /// The same as text. This pipeline writes UTC in whole seconds; the Flink job's text is kept unchanged.
     pub session_time: String,
-    /// The user id, `_` and the session's ordinal.
-    pub session_id: String,
     /// The attributes of its first click.
     pub attributes: Attributes,
     /// The session's status; `None` in a boundary of the Flink job.
@@ -72,13 +72,19 @@ impl Boundary {
     pub fn of(user_id: &UserId, session: TouchedSession, version: Version) -> Self {
         Self {
             user_id: user_id.clone(),
+            ordinal: session.ordinal,
             session_timestamp: session.start,
             session_time: session.start.to_utc_text(),
-            session_id: format!("{user_id}_{}", session.ordinal),
             attributes: session.attributes,
             status: Some(session.status),
             version,
         }
+    }
+
+    /// The user id, `_` and the ordinal. Cut at its last `_`, it gives both back.
+    #[must_use]
+    pub fn session_id(&self) -> String {
+        format!("{}_{}", self.user_id, self.ordinal)
     }
 
     /// The boundary as compact JSON.
@@ -101,7 +107,7 @@ impl Boundary {
             user_id: self.user_id.as_str(),
             session_timestamp: self.session_timestamp.ms(),
             session_time: &self.session_time,
-            session_id: &self.session_id,
+            session_id: self.session_id(),
             event_type: event_type.as_deref(),
             device_type: device_type.as_deref(),
             event_name: event_name.as_deref(),
@@ -132,7 +138,7 @@ pub struct BoundaryRow<'a> {
     user_id: &'a str,
     session_timestamp: u64,
     session_time: &'a str,
-    session_id: &'a str,
+    session_id: String,
     event_type: Option<&'a str>,
     device_type: Option<&'a str>,
     event_name: Option<&'a str>,
@@ -198,8 +204,8 @@ impl Boundary {
         ] = fields;
         let user_id = decode_user_id(user_id, &json)?;
         let session_timestamp = required_time(SESSION_TIMESTAMP, timestamp)?;
-        let session_time = required_text(SESSION_TIME, session_time, MAX_SESSION_TIME_BYTES)?;
-        let session_id = required_text(SESSION_ID, session_id, MAX_PARTITION_KEY_BYTES)?;
+        let session_time = decode_session_time(session_time)?;
+        let ordinal = decode_ordinal(&required_text(SESSION_ID, session_id)?, &user_id)?;
         let mut adjusted = 0;
         let attributes = Attributes {
             event_type: event_type.into_attribute(&mut adjusted),
@@ -213,8 +219,35 @@ impl Boundary {
                 (Some(status), Version(required_integer(VERSION, version)?))
             }
         };
-        Ok(Self { user_id, session_timestamp, session_time, session_id, attributes, status, version })
+        Ok(Self { user_id, ordinal, session_timestamp, session_time, attributes, status, version })
     }
+}
+
+fn decode_session_time(field: Field<'_>) -> Result<String, Rejection> {
+    let text = required_text(SESSION_TIME, field)?;
+    if text.len() > MAX_SESSION_TIME_BYTES {
+        let (bytes, start) = (text.len(), shown::string(&text));
+        let message =
+            format!("{SESSION_TIME} has {bytes} bytes, more than the limit of {MAX_SESSION_TIME_BYTES}: {start}");
+        return Err(Rejection::of_field(SESSION_TIME, FieldFault::TooLong, message));
+    }
+    Ok(text.into_owned())
+}
+
+/// The ordinal in `session_id`. Leading zeros are rejected: `u_01` would be a second name of `u_1`.
+fn decode_ordinal(session_id: &str, user_id: &UserId) -> Result<u64, Rejection> {
+    let digits = session_id.strip_prefix(user_id.as_str()).and_then(|rest| rest.strip_prefix('_'));
+    let is_canonical =
+        |digits: &&str| digits.bytes().all(|it| it.is_ascii_digit()) && (*digits == "0" || !digits.starts_with('0'));
+    let ordinal = digits.filter(is_canonical).and_then(|digits| digits.parse().ok());
+    ordinal.filter(|ordinal| *ordinal <= MAX_SAFE_INTEGER).ok_or_else(|| {
+        let message = format!(
+            "{SESSION_ID} is {}, expected the user_id {}, _ and the session's number from 0 to {MAX_SAFE_INTEGER}",
+            shown::string(session_id),
+            shown::string(user_id.as_str())
+        );
+        Rejection::of_field(SESSION_ID, FieldFault::NotUserAndOrdinal, message)
+    })
 }
 
 fn decode_status(
@@ -241,17 +274,12 @@ fn decode_status(
     }
 }
 
-fn required_text(name: &'static str, field: Field<'_>, max_bytes: usize) -> Result<String, Rejection> {
+fn required_text<'a>(name: &'static str, field: Field<'a>) -> Result<Cow<'a, str>, Rejection> {
     let text = optional_text(name, field)?.ok_or_else(|| absent(name, FieldFault::Missing))?;
     if text.is_empty() {
         return Err(Rejection::of_field(name, FieldFault::Empty, format!("{name} is empty")));
     }
-    if text.len() > max_bytes {
-        let (bytes, start) = (text.len(), shown::string(&text));
-        let message = format!("{name} has {bytes} bytes, more than the limit of {max_bytes}: {start}");
-        return Err(Rejection::of_field(name, FieldFault::TooLong, message));
-    }
-    Ok(text.into_owned())
+    Ok(text)
 }
 
 fn optional_text<'a>(name: &'static str, field: Field<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {

@@ -75,9 +75,42 @@ fn each_fault_has_its_own_code() {
     assert_eq!(code(&full.replace("\"version\":7", "\"version\":9007199254740992")), "version_out_of_range");
     assert_eq!(code(&full.replace("\"version\":7", "\"version\":-7")), "version_out_of_range");
     assert_eq!(code(&full.replace("user1_1", "")), "session_id_empty");
-    assert_eq!(code(&full.replace("user1_1", &"s".repeat(2_049))), "session_id_too_long");
     assert_eq!(code(&full.replace("2024-07-19 11:53:32", &"s".repeat(65))), "session_time_too_long");
     assert_eq!(code("[]"), "not_an_object");
+}
+
+#[test]
+fn session_id_that_is_not_the_user_id_and_a_number_is_rejected_with_its_own_reason() {
+    let flink = |user: &str, id: &str| {
+        let json = r#"{"user_id":USER,"session_timestamp":0,"session_time":"1970-01-01 00:00:00","session_id":"ID","event_type":null,"device_type":null}"#;
+        json.replace("USER", user).replace("ID", id)
+    };
+    let ordinal = |user: &str, id: &str| Boundary::decode(flink(user, id).as_bytes()).map(|boundary| boundary.ordinal);
+    assert_eq!(ordinal("\"a\"", "a_0"), Ok(0));
+    assert_eq!(ordinal("7", "7_12"), Ok(12));
+    assert_eq!(ordinal("\"a_1\"", "a_1_9007199254740991"), Ok(9_007_199_254_740_991));
+    for wrong in [
+        "a",
+        "a_",
+        "a1",
+        "b_1",
+        "ab_1",
+        "a_1_1",
+        "a_x",
+        "a_-1",
+        "a_+1",
+        "a_01",
+        "a_1 ",
+        "a_١",
+        "a_9007199254740992",
+        "a_99999999999999999999",
+    ] {
+        assert_eq!(code(&flink("\"a\"", wrong)), "session_id_not_user_and_ordinal", "{wrong}");
+    }
+    let message = Boundary::decode(flink("\"a\"", "b_1").as_bytes()).expect_err("of another user").message;
+    let expected =
+        r#"session_id is "b_1", expected the user_id "a", _ and the session's number from 0 to 9007199254740991"#;
+    assert_eq!(message, expected);
 }
 
 #[test]

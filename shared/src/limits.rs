@@ -25,12 +25,9 @@ pub const END_OF_EVENT_TIME_MS: u64 = 253_402_300_800_000;
 /// Longest sequence number, in decimal digits. Source: Kinesis, Record, SequenceNumber (`0|([1-9]\d{0,128})`).
 pub const MAX_SEQUENCE_NUMBER_DIGITS: usize = 129;
 
-/// Largest integer accepted for versions and counts: the largest that a double, and so every JSON parser, represents
+/// Largest integer accepted for versions, counts and ordinals: the largest that a double, and so every JSON parser, represents
 /// exactly.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
-
-/// Longest partition key value of a DynamoDB table, in bytes. Source: DynamoDB quotas.
-pub const MAX_PARTITION_KEY_BYTES: usize = 2_048;
 
 /// Longest session gap, in seconds: one day. Source: design, section 7.
 pub const MAX_SESSION_GAP_SECONDS: u64 = 86_400;

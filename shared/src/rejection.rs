@@ -5,8 +5,8 @@
 use std::fmt;
 
 use FieldFault::{
-    Empty, InSeconds, InTheFuture, Missing, Mistyped, NotAnInteger, NotUnicode, Null, OutOfRange, Placeholder, TooLong,
-    Unknown,
+    Empty, InSeconds, InTheFuture, Missing, Mistyped, NotAnInteger, NotUnicode, NotUserAndOrdinal, Null, OutOfRange,
+    Placeholder, TooLong, Unknown,
 };
 
 /// What is wrong with a record. A closed set, so codes can be counted, alarmed on and stored.
@@ -59,6 +59,8 @@ pub enum FieldFault {
     InTheFuture,
     /// It is not one of the contract's words. Code `unknown`.
     Unknown,
+    /// It is not the record's user id, `_` and a number. Code `not_user_and_ordinal`.
+    NotUserAndOrdinal,
 }
 
 /// Every field that can be invalid, with its possible faults.
@@ -67,7 +69,7 @@ const FIELD_FAULTS: [(&str, &[FieldFault]); 9] = [
     ("event_timestamp", &[Missing, Null, NotAnInteger, OutOfRange, InSeconds, InTheFuture]),
     ("session_timestamp", &[Missing, Null, NotAnInteger, OutOfRange]),
     ("session_time", &[Missing, Empty, NotUnicode, TooLong, Mistyped]),
-    ("session_id", &[Missing, Empty, NotUnicode, TooLong, Mistyped]),
+    ("session_id", &[Missing, Empty, NotUnicode, Mistyped, NotUserAndOrdinal]),
     ("status", &[Unknown, NotUnicode, Mistyped]),
     ("session_end", &[Missing, Null, NotAnInteger, OutOfRange]),
     ("event_count", &[Missing, Null, NotAnInteger, OutOfRange]),
@@ -101,6 +103,7 @@ impl FieldFault {
             Self::InSeconds => "in_seconds",
             Self::InTheFuture => "in_the_future",
             Self::Unknown => "unknown",
+            Self::NotUserAndOrdinal => "not_user_and_ordinal",
         }
     }
 }

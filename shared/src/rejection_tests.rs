@@ -94,7 +94,7 @@ fn codes_are_stable_because_metrics_alarms_and_redrives_use_them() {
         event_timestamp_in_seconds event_timestamp_in_the_future
         session_timestamp_missing session_timestamp_null session_timestamp_not_an_integer session_timestamp_out_of_range
         session_time_missing session_time_empty session_time_not_unicode session_time_too_long session_time_mistyped
-        session_id_missing session_id_empty session_id_not_unicode session_id_too_long session_id_mistyped
+        session_id_missing session_id_empty session_id_not_unicode session_id_mistyped session_id_not_user_and_ordinal
         status_unknown status_not_unicode status_mistyped
         session_end_missing session_end_null session_end_not_an_integer session_end_out_of_range
         event_count_missing event_count_null event_count_not_an_integer event_count_out_of_range

@@ -55,10 +55,10 @@ fn sessions(clicks: &[Click], clicks_per_commit: usize) -> (String, Counts) {
                 let retracted = session.status == Status::Retracted;
                 let boundary = Boundary::of(user, session, Version::NONE);
                 if retracted {
-                    assert!(table.remove(&boundary.session_id).is_some(), "{boundary:?}");
+                    assert!(table.remove(&boundary.session_id()).is_some(), "{boundary:?}");
                 } else {
                     let row = serde_json::to_string(&boundary.to_row(None)).unwrap();
-                    table.insert(boundary.session_id, row);
+                    table.insert(boundary.session_id(), row);
                 }
             }
             users.insert(user.clone(), draft.into_window());

@@ -3,10 +3,12 @@
 //! Unreadable records are separated, with their reasons. Nothing here compares boundaries with the table.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use kinesis_function::records::Records;
 use kinesis_function::rejected_records::RejectedRecord;
 use shared::boundary::Boundary;
+use shared::user_id::UserId;
 
 /// The newest boundary of a session within a batch.
 #[derive(Clone, Debug)]
@@ -31,17 +33,17 @@ impl<'r> Batch<'r> {
     #[must_use]
     pub fn decode(records: &'r Records) -> Self {
         let mut batch = Self::default();
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut places: HashMap<(UserId, u64), usize> = HashMap::new();
         for (index, record) in records.iter().enumerate() {
             match Boundary::decode(record.data) {
                 Err(rejection) => batch.rejected.push(RejectedRecord { index, record, rejection }),
-                Ok(boundary) => match places.get(&boundary.session_id) {
-                    None => {
-                        places.insert(boundary.session_id.clone(), batch.sessions.len());
+                Ok(boundary) => match places.entry((boundary.user_id.clone(), boundary.ordinal)) {
+                    Entry::Vacant(place) => {
+                        place.insert(batch.sessions.len());
                         batch.sessions.push(Newest { boundary, indexes: vec![index] });
                     }
-                    Some(&place) => {
-                        let newest = &mut batch.sessions[place];
+                    Entry::Occupied(place) => {
+                        let newest = &mut batch.sessions[*place.get()];
                         newest.indexes.push(index);
                         if boundary.version > newest.boundary.version {
                             newest.boundary = boundary;

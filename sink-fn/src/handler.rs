@@ -14,15 +14,17 @@ use shared::shown;
 
 use crate::batch::{Batch, Newest};
 use crate::config::Config;
+use crate::first_attempt::{FirstAttempt, StoredEnds};
 use crate::report::Report;
 use crate::session_item::{Retention, SessionItemError};
-use crate::sessions_table::{Attempt, SessionsTable, Stored};
+use crate::sessions_table::{SessionsTable, Stored};
 
 /// The sink with its client, created once per execution environment.
 #[derive(Clone, Debug)]
 pub struct Sink {
     sessions: SessionsTable,
     rejected: RejectedTable,
+    first_attempt: FirstAttempt,
 }
 
 /// A batch in progress: the sessions not written yet, and the counts so far.
@@ -41,6 +43,7 @@ impl Sink {
         Self {
             sessions: SessionsTable::new(dynamodb.clone(), config.sessions_table, retention),
             rejected: RejectedTable::new(dynamodb.clone(), config.rejected),
+            first_attempt: FirstAttempt::default(),
         }
     }
 }
@@ -66,9 +69,9 @@ impl Handler for Sink {
 
     async fn work<'r>(&self, work: &mut SinkWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {
         let SinkWork { sessions, report } = work;
-        let first_attempt = |newest: Newest| (Attempt::first_for(&newest.boundary), newest);
+        let first_attempt = |newest: Newest| (self.first_attempt.of(&newest.boundary), newest);
         let mut waiting: Vec<_> = sessions.drain(..).map(first_attempt).collect();
-        let (mut foreign, mut backoff) = (Vec::new(), Backoff::new());
+        let (mut foreign, mut backoff, mut ends) = (Vec::new(), Backoff::new(), StoredEnds::default());
         while !waiting.is_empty() {
             let boundaries: Vec<_> = waiting.iter().map(|(attempt, newest)| (&newest.boundary, *attempt)).collect();
             let results = self.sessions.write(&boundaries, invocation.time.now_ms).await;
@@ -79,6 +82,7 @@ impl Handler for Sink {
                 match stored {
                     Stored::Written => {
                         report.written += 1;
+                        ends.count(&newest.boundary, attempt);
                         newest.indexes.iter().for_each(|index| invocation.done.set_done(*index));
                     }
                     Stored::Superseded => {
@@ -108,6 +112,7 @@ impl Handler for Sink {
             }
             waiting = again;
         }
+        self.first_attempt.learn(ends);
         foreign
     }
 
@@ -127,9 +132,10 @@ fn rejected<'r>(
     error: &SessionItemError,
 ) -> impl Iterator<Item = RejectedRecord<'r>> {
     let message = format!(
-        "the sessions table already contains an item with session_id {} that the sink did not write ({error}); move or \
-         delete that item, then redrive this record",
-        shown::string(&newest.boundary.session_id)
+        "the sessions table already contains an item with user_id {} and ordinal {} that the sink did not write \
+         ({error}); move or delete that item, then redrive this record",
+        shown::string(newest.boundary.user_id.as_str()),
+        newest.boundary.ordinal
     );
     let rejection = Rejection::of_record(Reason::SessionItemForeign, message);
     newest.indexes.iter().filter_map(move |index| {

@@ -11,11 +11,17 @@ use shared::event_time::EventTime;
 use shared::session::Status;
 use shared::user_id::UserId;
 
-/// The name of the key attribute.
-pub const KEY: &str = "session_id";
+/// The name of the partition key.
+pub const USER_ID: &str = "user_id";
+
+/// The name of the sort key: a user's sessions are one Query, in order.
+pub const ORDINAL: &str = "ordinal";
 
 /// The name of the attribute that conditions compare.
 pub const VERSION: &str = "version";
+
+/// The name of the attribute with the session's id in boundaries, for readers: user id, `_` and ordinal.
+const SESSION_ID: &str = "session_id";
 
 /// The name of DynamoDB's TTL attribute.
 const EXPIRES_AT: &str = "expires_at";
@@ -42,6 +48,12 @@ impl Retention {
     }
 }
 
+/// The values of the partition key and the sort key.
+#[must_use]
+pub fn key(boundary: &Boundary) -> [AttributeValue; 2] {
+    [AttributeValue::S(boundary.user_id.as_str().to_owned()), AttributeValue::N(boundary.ordinal.to_string())]
+}
+
 /// The attributes besides the key with their values; `None` if the item must not have the attribute.
 ///
 /// Written at `now_ms`, the item expires after `retention`. A tombstone always expires.
@@ -58,9 +70,9 @@ pub fn encode(boundary: &Boundary, now_ms: u64, retention: Retention) -> [(&'sta
     let expires_at = kept_seconds.map(|seconds| now_ms / 1_000 + seconds);
     let Attributes { event_name, event_type, device_type } = &boundary.attributes;
     [
-        ("user_id", text(Some(boundary.user_id.as_str()))),
         ("session_timestamp", number(Some(boundary.session_timestamp.ms()))),
         ("session_time", text(Some(&boundary.session_time))),
+        (SESSION_ID, text(Some(&boundary.session_id()))),
         ("event_type", text(event_type.as_deref())),
         ("device_type", text(device_type.as_deref())),
         ("event_name", text(event_name.as_deref())),
@@ -99,7 +111,7 @@ impl SessionItemError {
 /// Decodes the session in `item` as its newest boundary.
 ///
 /// # Errors
-/// If an attribute is missing or differs in type from what [`encode`] writes.
+/// If an attribute is missing or differs in type from what [`encode`] writes, or the id is not that of the key.
 pub fn decode(item: &Item) -> Result<Boundary, SessionItemError> {
     let status = match optional_text(item, "status")?.as_deref() {
         None => None,
@@ -111,11 +123,11 @@ pub fn decode(item: &Item) -> Result<Boundary, SessionItemError> {
         }),
         Some(_) => return Err(SessionItemError { name: "status" }),
     };
-    Ok(Boundary {
-        user_id: UserId::new(required_text(item, "user_id")?).map_err(|_| SessionItemError { name: "user_id" })?,
+    let boundary = Boundary {
+        user_id: UserId::new(required_text(item, USER_ID)?).map_err(|_| SessionItemError { name: USER_ID })?,
+        ordinal: required_number(item, ORDINAL)?,
         session_timestamp: required_time(item, "session_timestamp")?,
         session_time: required_text(item, "session_time")?,
-        session_id: required_text(item, KEY)?,
         attributes: Attributes {
             event_name: optional_text(item, "event_name")?.map(Into::into),
             event_type: optional_text(item, "event_type")?.map(Into::into),
@@ -123,7 +135,11 @@ pub fn decode(item: &Item) -> Result<Boundary, SessionItemError> {
         },
         status,
         version: version(item)?,
-    })
+    };
+    if required_text(item, SESSION_ID)? != boundary.session_id() {
+        return Err(SessionItemError { name: SESSION_ID });
+    }
+    Ok(boundary)
 }
 
 fn text(value: Option<&str>) -> Option<AttributeValue> {

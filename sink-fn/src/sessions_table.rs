@@ -1,7 +1,7 @@
 //! The sessions table: writes a boundary unless the table contains the same or a newer version of its session.
 //!
-//! Each call makes a single pass. A boundary that opens a session is tried as an `INSERT`, any other as an
-//! `UPDATE … WHERE version < ?`. The result says what to try next; the caller decides when.
+//! Each call makes a single pass, in which each boundary is tried as an `INSERT` or as an `UPDATE … WHERE version < ?`.
+//! The result says what to try next; the caller decides when.
 
 use std::fmt::Write as _;
 
@@ -12,9 +12,8 @@ use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::MAX_STATEMENTS_PER_REQUEST;
 use kinesis_function::statements::{self, Statement, StatementResult};
 use shared::boundary::Boundary;
-use shared::session::Status;
 
-use crate::session_item::{self, KEY, Retention, SessionItemError, VERSION};
+use crate::session_item::{self, ORDINAL, Retention, SessionItemError, USER_ID, VERSION};
 
 /// Concurrent requests within one invocation. A call takes a few milliseconds, so a handful keeps one vCPU busy.
 const CONCURRENT_REQUESTS: usize = 8;
@@ -57,17 +56,6 @@ pub struct SessionsTable {
     retention: Retention,
 }
 
-impl Attempt {
-    /// The attempt most likely to succeed for `boundary`: an opened session is probably new, any other is not.
-    #[must_use]
-    pub fn first_for(boundary: &Boundary) -> Self {
-        match boundary.status {
-            None | Some(Status::Open) => Self::Insert,
-            Some(Status::Closed { .. } | Status::Retracted) => Self::Update,
-        }
-    }
-}
-
 impl SessionsTable {
     /// The table called `name`, whose items expire after `retention`.
     #[must_use]
@@ -78,9 +66,9 @@ impl SessionsTable {
     /// Makes a call that changes nothing, so that the next one finds an open connection and an initialized client. The
     /// function has permission only to write to the table, so this is an update whose condition never holds.
     pub async fn warm_up(&self) {
-        let text = format!("UPDATE \"{}\" SET \"{VERSION}\" = ? WHERE \"{KEY}\" = ? AND \"{VERSION}\" < ?", self.name);
+        let text = format!("UPDATE \"{}\" SET \"{VERSION}\" = ? WHERE {} < ?", self.name, version_of_key());
         let zero = AttributeValue::N("0".to_owned());
-        let parameters = vec![zero.clone(), AttributeValue::S("warm-up".to_owned()), zero];
+        let parameters = vec![zero.clone(), AttributeValue::S("warm-up".to_owned()), zero.clone(), zero];
         let _ = statements::execute(&self.client, vec![Statement { text, parameters }]).await; // always fails on its condition
     }
 
@@ -103,8 +91,8 @@ impl SessionsTable {
     }
 
     fn insert(&self, boundary: &Boundary, now_ms: u64) -> Statement {
-        let mut text = format!("INSERT INTO \"{}\" VALUE {{'{KEY}': ?", self.name);
-        let mut parameters = vec![AttributeValue::S(boundary.session_id.clone())];
+        let mut text = format!("INSERT INTO \"{}\" VALUE {{'{USER_ID}': ?, '{ORDINAL}': ?", self.name);
+        let mut parameters = session_item::key(boundary).to_vec();
         for (name, value) in session_item::encode(boundary, now_ms, self.retention) {
             if let Some(value) = value {
                 let _ = write!(text, ", '{name}': ?"); // writing to a String cannot fail
@@ -118,9 +106,8 @@ impl SessionsTable {
     /// A statement that succeeds if the item has this version or a newer one. It changes nothing, because it removes an
     /// attribute that no session has.
     fn confirm(&self, boundary: &Boundary) -> Statement {
-        let text = format!("UPDATE \"{}\" REMOVE \"confirmed\" WHERE \"{KEY}\" = ? AND \"{VERSION}\" >= ?", self.name);
-        let key = AttributeValue::S(boundary.session_id.clone());
-        Statement { text, parameters: vec![key, AttributeValue::N(boundary.version.number().to_string())] }
+        let text = format!("UPDATE \"{}\" REMOVE \"confirmed\" WHERE {} >= ?", self.name, version_of_key());
+        Statement { text, parameters: key_and_version(boundary).into() }
     }
 
     /// A statement that replaces the item: it removes attributes that the boundary lacks.
@@ -138,11 +125,21 @@ impl SessionsTable {
                 }
             }
         }
-        parameters.push(AttributeValue::S(boundary.session_id.clone()));
-        parameters.push(AttributeValue::N(boundary.version.number().to_string()));
-        let text = format!("UPDATE \"{}\"{sets}{removes} WHERE \"{KEY}\" = ? AND \"{VERSION}\" < ?", self.name);
+        parameters.extend(key_and_version(boundary));
+        let text = format!("UPDATE \"{}\"{sets}{removes} WHERE {} < ?", self.name, version_of_key());
         Statement { text, parameters }
     }
+}
+
+/// The start of a condition on the version of the item with a key.
+fn version_of_key() -> String {
+    format!("\"{USER_ID}\" = ? AND \"{ORDINAL}\" = ? AND \"{VERSION}\"")
+}
+
+/// The parameters of a condition that begins with [`version_of_key`].
+fn key_and_version(boundary: &Boundary) -> [AttributeValue; 3] {
+    let [user_id, ordinal] = session_item::key(boundary);
+    [user_id, ordinal, AttributeValue::N(boundary.version.number().to_string())]
 }
 
 fn stored(boundary: &Boundary, attempt: Attempt, result: StatementResult) -> Stored {

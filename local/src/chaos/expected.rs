@@ -50,9 +50,9 @@ impl Expected {
         let told: Vec<_> = touched.collect();
         for boundary in &told {
             if boundary.status == Some(Status::Retracted) {
-                self.sessions.remove(&boundary.session_id);
+                self.sessions.remove(&boundary.session_id());
             } else {
-                self.sessions.insert(boundary.session_id.clone(), boundary.clone());
+                self.sessions.insert(boundary.session_id(), boundary.clone());
             }
         }
         self.windows.insert(user_id.clone(), draft.into_window());
@@ -81,7 +81,7 @@ fn sessions_of_sorted(clicks: &[Click], gap: SessionGap) -> BTreeMap<String, Bou
         let status = Status::Closed { end, event_count };
         let touched = shared::session::TouchedSession { ordinal, start, attributes, status };
         let boundary = Boundary::of(user_id, touched, Version::NONE);
-        (boundary.session_id.clone(), boundary)
+        (boundary.session_id(), boundary)
     };
     let of_user = |(user_id, sessions): (&UserId, Vec<Session>)| {
         let user_id = user_id.clone();

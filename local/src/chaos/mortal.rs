@@ -136,11 +136,11 @@ where
 
     fn new_environment(&self, speed: f64) -> Environment<F> {
         let held = HeldCall::default();
-        let sdk = with_time_scaled(&self.faulty(Arc::clone(&held)), speed);
+        let sdk = with_time_scaled(&self.faulty(Arc::clone(&held), speed), speed);
         Environment { function: Arc::new((self.make)(&sdk)), held }
     }
 
-    fn faulty(&self, held: HeldCall) -> SdkConfig {
+    fn faulty(&self, held: HeldCall, speed: f64) -> SdkConfig {
         let Some(http) = self.sdk.http_client() else { return self.sdk.clone() };
         let adversary = self.adversary.clone();
         let plan = move |call: &Call| {
@@ -150,7 +150,11 @@ where
                 Some((0, true, hold)) => Fault::ReplyHeld(hold),
                 counting => {
                     *held = counting.map(|(calls, after, hold)| (calls - 1, after, hold));
-                    adversary.fault_for(call)
+                    match adversary.fault_for(call) {
+                        // Nothing would end the wait for such an answer but the invocation's deadline.
+                        Fault::NoAnswer if speed <= SPEED_WHILE_FROZEN => Fault::ReplyLost,
+                        fault => fault,
+                    }
                 }
             }
         };

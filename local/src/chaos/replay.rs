@@ -110,7 +110,7 @@ impl Bucket<'_> {
             }
         }
         for boundary in outbox.boundaries() {
-            // Whoever is told closed ahead of time leaves at once, without an entry.
+            // A user told closed ahead of time leaves at once, without an entry.
             drafts.entry(boundary.user_id.clone()).or_insert_with_key(|user_id| {
                 let mut draft = self.draft_of(user_id);
                 draft.close();
@@ -122,8 +122,8 @@ impl Bucket<'_> {
             told.extend(self.replayed.expected.take(&user_id, draft, commit.version));
         }
         let mut in_outbox: Vec<_> = outbox.boundaries().collect();
-        in_outbox.sort_by(|one, other| one.session_id.cmp(&other.session_id));
-        told.sort_by(|one, other| one.session_id.cmp(&other.session_id));
+        in_outbox.sort_by_cached_key(Boundary::session_id);
+        told.sort_by_cached_key(Boundary::session_id);
         if in_outbox != told || outbox.version != commit.version {
             return Err(format!("its outbox must be {told:?}"));
         }

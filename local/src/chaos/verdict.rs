@@ -63,10 +63,10 @@ pub fn compare_states_and_stream(replayed: &Replayed, found: &Found) -> Result<(
 }
 
 /// Boundaries with the same session and version are the same.
-fn by_version(boundaries: &[Boundary]) -> Result<BTreeMap<(&str, u64), &Boundary>, String> {
-    let mut distinct: BTreeMap<(&str, u64), &Boundary> = BTreeMap::new();
+fn by_version(boundaries: &[Boundary]) -> Result<BTreeMap<(String, u64), &Boundary>, String> {
+    let mut distinct: BTreeMap<(String, u64), &Boundary> = BTreeMap::new();
     for boundary in boundaries {
-        let known = distinct.entry((&boundary.session_id, boundary.version.number())).or_insert(boundary);
+        let known = distinct.entry((boundary.session_id(), boundary.version.number())).or_insert(boundary);
         if *known != boundary {
             return Err(format!("two different boundaries with one version: {known:?} and {boundary:?}"));
         }
@@ -79,7 +79,7 @@ fn by_id(sessions: &BTreeMap<String, Boundary>, shown: impl Fn(&Boundary) -> Bou
 }
 
 fn sessions_of(found: &Found, shown: impl Fn(&Boundary) -> Boundary) -> BTreeMap<String, Boundary> {
-    found.sessions.iter().map(|session| (session.session_id.clone(), shown(session))).collect()
+    found.sessions.iter().map(|session| (session.session_id(), shown(session))).collect()
 }
 
 fn windows_of(windows: &BTreeMap<UserId, SessionWindow>) -> BTreeMap<&UserId, &SessionWindow> {

@@ -22,7 +22,7 @@ const INVOCATIONS_PER_DEATH: u8 = 8;
 /// They do at one of this many first calls.
 const LAST_CALL_TO_DIE_AT: usize = 8;
 
-/// Time-outs of calls never end: whoever is overtaken must not notice.
+/// Time-outs of calls never end: an overtaken one must not notice.
 const SLOW: f64 = 1.0 / 60.0;
 
 /// The faults of an environment's calls.

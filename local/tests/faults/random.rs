@@ -26,7 +26,7 @@ const MOST_STEPS: usize = 1_000;
 
 const DAY_MS: u64 = 86_400_000;
 
-/// Longer than any run: whoever is overtaken goes on.
+/// Longer than any run: an overtaken invocation goes on.
 const LONG: Duration = Duration::from_secs(600);
 
 /// How far the clocks of sweeps are ahead, in milliseconds.

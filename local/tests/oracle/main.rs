@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use local::pipeline::Options;
-use local::run::{Run, parameters, run};
+use local::run::{Run, run};
 use local::summary::Summary;
 use tempfile::TempDir;
 
@@ -30,14 +30,15 @@ struct Shape {
 struct Input {
     clicks: PathBuf,
     shape: Shape,
-    first_session: Option<&'static str>,
+    /// Template parameters.
+    parameters: &'static [(&'static str, &'static str)],
     data_dir: Option<PathBuf>,
     close: bool,
 }
 
 impl Input {
     fn new(clicks: PathBuf, shape: Shape) -> Self {
-        Self { clicks, shape, first_session: None, data_dir: None, close: false }
+        Self { clicks, shape, parameters: &[], data_dir: None, close: false }
     }
 
     /// Runs it and returns the sessions table as text.
@@ -45,7 +46,7 @@ impl Input {
         let folder = TempDir::new().unwrap();
         let output = folder.path().join("sessions.ndjson");
         let options = Options {
-            parameters: parameters(None, self.first_session),
+            parameters: self.parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             shards: Some(self.shape.shards),
             batch_size: Some(self.shape.batch_size),
             data_dir: self.data_dir,

@@ -104,9 +104,24 @@ async fn all_clicks_up_to_an_hour_late_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ends_alone_yield_the_sessions_once_all_are_closed() {
+    for (stream, shape) in
+        [("disorder", Shape { shards: 1, batch_size: 500 }), ("hourlate", Shape { shards: 4, batch_size: 100 })]
+    {
+        let clicks = testdata(&format!("{stream}.clicks.ndjson"));
+        let expected = fs::read_to_string(testdata(&format!("{stream}.sessions.ndjson"))).unwrap();
+        let expected = closed(&expected, &fs::read(&clicks).unwrap());
+        let input = Input { parameters: &[("Boundaries", "closed")], close: true, ..Input::new(clicks, shape) };
+        let (actual, summary) = input.sessions().await;
+        assert_same(&actual, &expected);
+        assert!(summary.sessionizer.merged > 0, "the stream has clicks that merge sessions");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn flink_jobs_rows_are_the_sessions_without_each_users_first_on_its_six_keys() {
     let shape = Shape { shards: 4, batch_size: 100 };
-    let input = Input { first_session: Some("skip"), ..Input::new(testdata("walk.clicks.ndjson"), shape) };
+    let input = Input { parameters: &[("FirstSession", "skip")], ..Input::new(testdata("walk.clicks.ndjson"), shape) };
     let (actual, _) = input.sessions().await;
     let six_keys = |line: &str| {
         let row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();

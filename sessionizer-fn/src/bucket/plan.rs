@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use shared::attributes::Attributes;
 use shared::boundary::Version;
+use shared::session::{Status, TouchedSession};
 use shared::session_window::{Placement, SessionWindow, WindowDraft, WindowRule};
 use shared::user_id::UserId;
 
@@ -15,7 +16,7 @@ use crate::batch::BatchClick;
 use crate::bucket::bounds::Bounds;
 use crate::bucket::memory::BucketMemory;
 use crate::bucket::tail::{self, Tail};
-use crate::config::FirstSession;
+use crate::config::{Boundaries, FirstSession};
 use crate::report::Report;
 use crate::ring_log::commit::Weight;
 use crate::ring_log::ring::Ring;
@@ -32,6 +33,8 @@ const SESSION_BYTES: usize = 48;
 pub struct Rules {
     /// Which session a click belongs to.
     pub window: WindowRule,
+    /// Which boundaries are published.
+    pub boundaries: Boundaries,
     /// Whether a user's first session is published.
     pub first_session: FirstSession,
     /// How long after the gap a user's inactivity is told, in milliseconds.
@@ -45,6 +48,13 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether what a commit has to tell of a session is published. A retraction is, even of a session that was never
+    /// told closed: the state does not say which sessions the table holds.
+    fn publishes(&self, session: &TouchedSession) -> bool {
+        (session.ordinal > 0 || self.first_session == FirstSession::Emit)
+            && (session.status != Status::Open || self.boundaries == Boundaries::All)
+    }
+
     /// When a user must have clicked last to be told inactive at `clock_ms`; `None` if that is before 1970.
     fn inactive_since(&self, clock_ms: u64) -> Option<u64> {
         clock_ms.checked_sub(self.window.gap.ms().saturating_add(self.grace_ms))
@@ -189,9 +199,8 @@ impl<'m> Plan<'m> {
         let empties_swept_outbox = self.empties_swept_outbox();
         let Self { memory, rules, origin, now_ms, number, version, users, cursor, tail, mut report, .. } = self;
         let (mut entries, mut outbox) = (Vec::new(), Vec::new());
-        let is_published = |ordinal: u64| ordinal > 0 || rules.first_session == FirstSession::Emit;
         let mut tell = |user_id: &UserId, draft: &WindowDraft| {
-            let touched = draft.touched().into_iter().filter(|session| is_published(session.ordinal));
+            let touched = draft.touched().into_iter().filter(|session| rules.publishes(session));
             outbox.extend(touched.map(|session| OutboxEntry { user_id: user_id.clone(), session }));
         };
         for ChangedUser { user_id, draft, arrival_ms, has_item, .. } in users {
@@ -289,12 +298,13 @@ impl<'m> Plan<'m> {
     /// Replaces bounds by what the users take by now.
     fn count_exactly(&mut self) {
         self.changed_bytes = 0;
+        let rules = self.rules;
         for user in self.users.iter_mut().filter(|user| user.bytes > 0) {
             if !user.is_exact {
                 let touched = user.draft.touched();
                 let version = self.version.number();
-                let boundaries: usize =
-                    touched.iter().map(|session| boundary_bytes(&user.user_id, session, version)).sum();
+                let published = touched.iter().filter(|session| rules.publishes(session));
+                let boundaries: usize = published.map(|session| boundary_bytes(&user.user_id, session, version)).sum();
                 user.bytes = boundaries + user_entry_bytes(&user.user_id, user.draft.window(), user.arrival_ms);
                 user.is_exact = true;
             }

@@ -4,7 +4,7 @@ use shared::click::Click;
 use shared::event_time::EventTime;
 use shared::limits::MAX_ATTRIBUTE_BYTES;
 use shared::sequence_number::SequenceNumber;
-use shared::session::{SessionGap, Status};
+use shared::session::SessionGap;
 
 use super::*;
 use crate::bucket::bounds::LONGEST_MEMORY_MS;
@@ -31,6 +31,7 @@ struct Bucket {
 fn rules(slots: u64) -> Rules {
     Rules {
         window: WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms: 3_600_000 },
+        boundaries: Boundaries::All,
         first_session: FirstSession::Emit,
         grace_ms: GRACE_MS,
         stream_retention_ms: 86_400_000,
@@ -197,6 +198,33 @@ fn first_sessions_are_left_out_if_they_are_to_be_skipped() {
     let mut bucket = Bucket::with(Rules { first_session: FirstSession::Skip, ..rules(512) });
     assert!(outbox(&bucket.tick("a", 0)).is_empty());
     assert_eq!(outbox(&bucket.tick("a", 20)), [("a".to_owned(), 1, "open")]);
+}
+
+#[test]
+fn ends_and_retractions_alone_are_published_if_starts_are_not_wanted() {
+    let mut bucket = Bucket::with(Rules { boundaries: Boundaries::Closed, ..rules(512) });
+    let told = |planned: Planned| -> Vec<_> { outbox(&planned).into_iter().map(|it| (it.1, it.2)).collect() };
+    assert_eq!(told(bucket.tick("a", 0)), []);
+    assert_eq!(told(bucket.tick("a", 11)), [(0, "closed")]);
+    assert_eq!(told(bucket.tick("a", 22)), [(1, "closed")]);
+    // A late click makes the first two sessions one. The last one, open, becomes number 1 and replaces what was closed.
+    assert_eq!(told(bucket.tick("a", 5)), [(0, "closed"), (2, "retracted")]);
+    assert_eq!(told(bucket.tick("a", 33)), [(1, "closed")]);
+    assert_eq!(told(bucket.tick("a", 44)), [(2, "closed")]);
+}
+
+#[test]
+fn session_that_reopens_is_published_again_only_when_it_closes_again() {
+    let mut bucket = Bucket::with(Rules { boundaries: Boundaries::Closed, ..rules(512) });
+    bucket.tick("a", 0);
+    assert_eq!(outbox(&bucket.tick("b", 15)), [("a".to_owned(), 0, "closed")]);
+    let mut goes_on = bucket.click("a", 9);
+    goes_on.arrival_ms = BEGIN_MS + 16_000;
+    let (_, reopening) = bucket.commit("s", &[goes_on]);
+    assert_eq!((outbox(&reopening), reopening.report.reopened), (vec![], 1));
+    let closing = bucket.tick("c", 31);
+    let ended: Vec<_> = outbox(&closing).into_iter().filter(|it| it.0 == "a").collect();
+    assert_eq!(ended, [("a".to_owned(), 0, "closed")]);
 }
 
 #[test]

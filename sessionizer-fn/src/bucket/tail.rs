@@ -66,28 +66,32 @@ impl Tail {
         mut tell: impl FnMut(&UserId, &WindowDraft),
     ) -> Settled {
         let Self { mut repeated, mut repeated_bytes, leaving, closed_early, mut let_go } = self;
-        let (mut left, mut told) = (0, 0);
-        let written = has_left.iter().copied().chain(std::iter::repeat(false));
-        for (user, has_left) in leaving.into_iter().zip(written) {
+        let written = || has_left.iter().copied().chain(std::iter::repeat(false));
+        let mut all_repeated = true;
+        for (user, _) in leaving.iter().zip(written()).filter(|(_, has_left)| !has_left) {
             let key = LogKey::User(user.user_id.clone());
-            if has_left {
-                left += 1;
-                if closed_early.contains(&user.user_id)
-                    && let Some(entry) = memory.user(&user.user_id)
-                {
-                    let mut draft = WindowDraft::on(entry.window.clone());
-                    draft.close();
-                    tell(&user.user_id, &draft);
-                    told += 1;
-                }
-                let_go.push(key);
-            } else if let Some(value) = memory.log().get(&key) {
+            if let Some(value) = memory.log().get(&key) {
                 let bytes = entry_bytes(&key, value);
                 if repeated_bytes + bytes <= rules.bounds.repeated_bytes {
                     repeated_bytes += bytes;
                     repeated.push((key, value.clone()));
+                } else {
+                    all_repeated = false;
                 }
             }
+        }
+        let (mut left, mut told) = (0, 0);
+        for (user, _) in leaving.into_iter().zip(written()).filter(|(_, has_left)| *has_left) {
+            if closed_early.contains(&user.user_id) {
+                // Where a commit stays because of others, its users are still under way: nothing of them is published.
+                let Some(entry) = memory.user(&user.user_id).filter(|_| all_repeated) else { continue };
+                let mut draft = WindowDraft::on(entry.window.clone());
+                draft.close();
+                tell(&user.user_id, &draft);
+                told += 1;
+            }
+            left += 1;
+            let_go.push(LogKey::User(user.user_id));
         }
         Settled { repeated, let_go, left, closed_early: told }
     }

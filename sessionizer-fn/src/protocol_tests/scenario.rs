@@ -11,7 +11,7 @@ use shared::user_id::UserId;
 
 use crate::batch::BatchClick;
 use crate::bucket::bounds::Bounds;
-use crate::config::FirstSession;
+use crate::config::{Boundaries, FirstSession};
 use crate::environment::Options;
 use crate::state_log_entry::Position;
 
@@ -88,6 +88,7 @@ fn options(rng: &mut Rng) -> Options {
             gap: SessionGap::from_ms(GAP_MS),
             lateness_ms: [0, 10_000, 40_000, 200_000][rng.usize(..4)],
         },
+        boundaries: Boundaries::All,
         first_session: FirstSession::Emit,
         grace_ms: [0, 3_000][rng.usize(..2)],
         stream_retention_ms: 86_400_000, // longer than any stream here, and shorter than the clocks of sweeps may be ahead

@@ -128,8 +128,7 @@ fn table(seed: u64, rng: &mut Rng, early: BTreeSet<Vec<u8>>, late: BTreeSet<Vec<
     let sink = |table: &mut BTreeMap<_, (Version, Row)>, messages: Vec<Vec<u8>>| {
         for message in messages {
             let boundary = Boundary::decode(&message).expect("a boundary");
-            let ordinal = boundary.session_id.rsplit_once('_').and_then(|(_, ordinal)| ordinal.parse().ok());
-            let key = (boundary.user_id, ordinal.expect("an id"));
+            let key = (boundary.user_id, boundary.ordinal);
             let row = (boundary.session_timestamp, boundary.attributes, boundary.status.expect("a status"));
             match table.get(&key) {
                 Some((version, stored)) if *version == boundary.version => {

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use kinesis_function::backoff::Backoff;
 use kinesis_function::call_error::CallError;
 use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::MAX_KEYS_PER_READ;
@@ -44,6 +45,9 @@ const FIRST_COMMIT: &str = "first_commit";
 
 /// Concurrent requests of one read. Each returns up to 16 MB, so more would cost memory rather than save time.
 const CONCURRENT_REQUESTS: usize = 4;
+
+/// Most attempts of one request that bring nothing new, while something of it is read already.
+const MAX_ATTEMPTS_WITHOUT_PROGRESS: usize = 8;
 
 /// The table of state logs.
 #[derive(Clone, Debug)]
@@ -87,7 +91,8 @@ impl LogTable {
     /// The items with `keys`, distinct and at most [`MAX_KEYS_PER_READ`], by key.
     ///
     /// An answer holds 16 MB at most, so a few dozen full items; it is no throttle if it leaves others out. Therefore
-    /// they are asked for again as long as each answer holds some.
+    /// they are asked for again. So are those of an answer that holds none, and of a call that failed, a few times and
+    /// after a pause: what was read is kept, since a long log is costly to read.
     async fn read_chunk(
         &self,
         keys: &[String],
@@ -95,9 +100,21 @@ impl LogTable {
     ) -> Result<HashMap<String, Item>, CallError> {
         let mut found = HashMap::new();
         let mut wanted: Vec<&String> = keys.iter().collect();
+        let mut backoff = Backoff::new();
+        let mut attempts_left = if keys.len() > 1 { MAX_ATTEMPTS_WITHOUT_PROGRESS } else { 1 };
         loop {
             let request = self.client.batch_get_item().request_items(&self.name, request(&wanted, attributes)?);
-            let answer = request.send().await.map_err(|error| CallError::of(GET, &error))?;
+            let answer = match request.send().await.map_err(|error| CallError::of(GET, &error)) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    attempts_left -= 1;
+                    if attempts_left == 0 || !error.is_transient() || found.is_empty() {
+                        return Err(error);
+                    }
+                    backoff.pause().await;
+                    continue;
+                }
+            };
             let unread = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
             let unread: HashSet<String> = unread.iter().flat_map(KeysAndAttributes::keys).filter_map(key_of).collect();
             for item in answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default() {
@@ -110,11 +127,17 @@ impl LogTable {
             if wanted.is_empty() {
                 return Ok(found);
             }
-            if wanted.len() == before {
+            if wanted.len() < before {
+                backoff.reset();
+                continue;
+            }
+            attempts_left -= 1;
+            if attempts_left == 0 || found.is_empty() {
                 let what =
                     format!("{before} keys are in UnprocessedKeys and no others, probably because of a throttle");
                 return Err(CallError::incomplete_answer(GET, what));
             }
+            backoff.pause().await;
         }
     }
 

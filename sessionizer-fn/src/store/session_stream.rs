@@ -14,8 +14,8 @@ use crate::store::publisher::{Message, Publisher};
 
 const OPERATION: &str = "PutRecords";
 
-/// Concurrent requests of one round. They may overtake each other, because the order in which boundaries arrive does
-/// not matter. A round has at most 500 users, whose boundaries rarely fill more than a few requests.
+/// Concurrent requests of one outbox. They may overtake each other, because the order in which boundaries arrive does
+/// not matter. An outbox rarely fills more than a few requests.
 const CONCURRENT_REQUESTS: usize = 4;
 
 /// The stream of session boundaries.

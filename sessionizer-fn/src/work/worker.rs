@@ -16,7 +16,7 @@ use crate::bucket::plan::{Plan, Planned, Rules, UsersAtRest};
 use crate::clicks_done::ClicksDone;
 use crate::ledger::Ledger;
 use crate::report::Report;
-use crate::state_log_entry::{Origin, ShardKey};
+use crate::state_log_entry::{Cursor, Origin, ShardKey};
 use crate::state_log_weight::user_entry_bytes;
 use crate::store::log_store::{LogStore, StoreError, WriteResult};
 use crate::store::publisher::Publisher;
@@ -28,6 +28,10 @@ use crate::work::reading::Reader;
 /// How much later than the last record applied a record with an earlier sequence number must have arrived to belong to
 /// a stream that was begun again under its old name, in milliseconds. Source: design, section 5.
 const BEGUN_AGAIN_AFTER_MS: u64 = 60_000;
+
+/// How old a shard's last commit may be for its batch to have been redelivered by now, if it had to be, in milliseconds.
+/// Anybody who commits later than that publishes its outbox once more, to be sure.
+const REDELIVERED_WITHIN_MS: u64 = 300_000;
 
 /// Users read at once: eight requests of 100, which are made side by side.
 const USERS_PER_READ: usize = 800;
@@ -109,9 +113,12 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
         self.reader.catch_up(self.bucket, memory).await?;
         loop {
             let Passed { applied, begun_again } = self.count_passed(memory, shard, todo);
-            if applied > 0 || begun_again {
+            let now_ms = self.ledger.now_ms();
+            let is_old = |cursor: &Cursor| now_ms.saturating_sub(cursor.made_ms) > REDELIVERED_WITHIN_MS;
+            if applied > 0 || begun_again || memory.cursor(shard).is_some_and(is_old) {
                 // Redelivered, or an answer was lost: nobody knows whether that commit's outbox was published. Of a
-                // stream that is gone nothing is redelivered, so its last outbox must not be replaced unpublished.
+                // stream that is gone, and of records that have expired, nothing is redelivered, so their last outbox
+                // must not be replaced unpublished.
                 publish(self.publisher, memory, &origin, self.ledger).await?;
                 let (before, rest) = todo.split_at(applied);
                 before.iter().for_each(|click| done.set_done(click.index));
@@ -123,7 +130,6 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
             publish(self.publisher, memory, &Origin::Sweep, self.ledger).await?;
             self.read_users(memory, todo, &mut at_rest).await?;
 
-            let now_ms = self.ledger.now_ms();
             let mut plan = Plan::new(memory, self.rules, origin.clone(), now_ms);
             let taken = plan.apply(todo, &at_rest);
             if let Some(arrival_ms) = plan.arrival_ms() {
@@ -131,6 +137,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
                 plan.close_inactive(clock_ms);
             }
             let planned = self.let_leave(plan, &mut leaving).await?;
+            let known = memory.log().head();
             match self.write(memory, planned).await? {
                 Attempt::Committed(left) => {
                     publish(self.publisher, memory, &origin, self.ledger).await?;
@@ -143,7 +150,9 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
                     backoff.reset();
                 }
                 Attempt::DecideAgain => {
-                    at_rest.clear();
+                    if memory.log().head() != known {
+                        at_rest.clear();
+                    }
                     backoff.pause().await;
                 }
             }
@@ -299,6 +308,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
                 Attempt::Committed(left)
             }
             WriteResult::LostRace => {
+                memory.set_committing(false);
                 self.ledger.count(Report { lost_races: 1, ..Report::default() });
                 self.read_on_after_losing(memory).await?;
                 Attempt::DecideAgain
@@ -308,7 +318,10 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
                 self.reader.catch_up(self.bucket, memory).await?;
                 Attempt::DecideAgain
             }
-            WriteResult::Failed(error) => return Err(BucketError::Call(error)),
+            WriteResult::Failed(error) => {
+                memory.set_committing(error.may_have_taken_effect());
+                return Err(BucketError::Call(error));
+            }
         };
         memory.set_committing(false);
         Ok(attempt)

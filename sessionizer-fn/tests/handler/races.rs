@@ -137,7 +137,7 @@ async fn user_on_two_shards_concurrently_loses_no_click() {
     world.assert_table_is_of(clicks_one.iter().chain(&clicks_two)).await;
 }
 
-/// Whoever loses looks at the clock again: the user has clicked meanwhile.
+/// The loser looks at the clock again: the user has clicked meanwhile.
 #[tokio::test]
 async fn sweep_that_loses_to_a_click_closes_nobody() {
     let world = World::start().await;

@@ -45,7 +45,7 @@ impl World {
     /// The published boundaries as session id and status, sorted.
     pub async fn told(&self) -> Vec<(String, &'static str)> {
         let boundaries = self.published().await;
-        let mut told: Vec<_> = boundaries.into_iter().map(|b| (b.session_id, b.status.unwrap().word())).collect();
+        let mut told: Vec<_> = boundaries.into_iter().map(|b| (b.session_id(), b.status.unwrap().word())).collect();
         told.sort();
         told
     }
@@ -54,8 +54,7 @@ impl World {
     pub async fn table(&self) -> BTreeMap<(String, u64), Boundary> {
         let mut table: BTreeMap<(String, u64), Boundary> = BTreeMap::new();
         for boundary in self.published().await {
-            let ordinal = boundary.session_id.rsplit_once('_').unwrap().1.parse().unwrap();
-            let key = (boundary.user_id.as_str().to_owned(), ordinal);
+            let key = (boundary.user_id.as_str().to_owned(), boundary.ordinal);
             let before = table.get(&key);
             if let Some(before) = before.filter(|before| before.version == boundary.version) {
                 assert_eq!(before, &boundary, "one version of a session has two contents");

@@ -123,6 +123,20 @@ async fn first_session_is_left_out_if_configured() {
 }
 
 #[tokio::test]
+async fn starts_are_left_out_if_configured() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer_with(&[("BOUNDARIES", "closed")]);
+    let answer = invoke(&sessionizer, "s1", &[click(1, "a", 100_000), click(2, "a", 120_000)]).await;
+    assert_eq!((named(&answer), answer.report.started, answer.report.published), (None, 2, 1));
+    assert_eq!(world.told().await, told([("a_0", "closed")]));
+    // A late click makes both sessions one, which is open.
+    invoke(&sessionizer, "s1", &[click(3, "a", 109_000), click(4, "a", 115_000)]).await;
+    assert_eq!(world.told().await, told([("a_0", "closed"), ("a_1", "retracted")]));
+    invoke(&sessionizer, "s1", &[click(5, "a", 140_000)]).await;
+    assert_eq!(world.told().await, told([("a_0", "closed"), ("a_0", "closed"), ("a_1", "retracted")]));
+}
+
+#[tokio::test]
 async fn bad_attributes_never_reject_a_click_and_are_counted() {
     let world = World::start().await;
     let json = format!(

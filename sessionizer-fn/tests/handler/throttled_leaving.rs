@@ -81,9 +81,9 @@ async fn user_whose_item_is_written_leaves_beside_one_whose_item_is_throttled() 
 async fn commit_waits_when_nothing_fits_and_goes_on_when_the_throttle_ends() {
     let world = World::with_ring(3).await;
     let filler = world.sessionizer();
-    let users = |first: usize| (first..first + 200).map(|n| format!("user{n}"));
+    let users = |first: usize| (first..first + 270).map(|n| format!("user{n}"));
     let mut clicks = Vec::new();
-    for (batch, first) in (1..).zip([0, 200]) {
+    for (batch, first) in (1..).zip([0, 270]) {
         let wide: Vec<_> =
             (0..).zip(users(first)).map(|(n, user)| wide(100_000 * batch + n, &user, 100_000 * batch)).collect();
         assert_eq!(named(&invoke_at(100_000 * batch + 500, &filler, "s1", &wide).await), None);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use local_aws::faults::Fault;
 
 use crate::world::{OPEN, World, boundary, bytes, closed, invoke, invoke_for, named};
@@ -57,28 +58,20 @@ async fn boundary_whose_key_a_foreign_item_has_is_rejected_and_blocks_nothing() 
     for (version, shows_items) in [(None, true), (Some("new"), true), (None, false), (Some("new"), false)] {
         let world = World::start().await;
         let (sink, _) = world.faulty(move |_| if shows_items { Fault::None } else { Fault::ItemsLeftOut });
-        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
-        let put = world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", text("u_0"));
-        put.set_item(
-            version.map(|word| [("session_id".to_owned(), text("u_0")), ("version".to_owned(), text(word))].into()),
-        )
-        .item("session_id", text("u_0"))
-        .send()
-        .await
-        .unwrap();
-        let before = world.item("u_0").await;
+        world.put_foreign(0, version.map(|word: &str| AttributeValue::S(word.to_owned()))).await;
+        let before = world.item(0).await;
         let boundaries = [boundary(0, OPEN, 1), boundary(1, OPEN, 1), boundary(0, closed(101_000, 2), 2)];
         let answer = invoke(&sink, &bytes(&boundaries)).await;
         assert_eq!((named(&answer), answer.report.written, answer.records.rejected), (None, 1, 2));
         assert_eq!(answer.report.superseded, 0);
-        assert_eq!(world.item("u_0").await, before, "the foreign item is unchanged");
+        assert_eq!(world.item(0).await, before, "the foreign item is unchanged");
         let rejected = world.embedded.dynamodb().scan().table_name("rejected-records").send().await.unwrap();
         let rejected = rejected.items.unwrap();
         assert_eq!(rejected.len(), 2, "both records of that session");
         for item in rejected {
             assert_eq!(item["reason"].as_s().unwrap(), "session_item_foreign");
             let message = item["message"].as_s().unwrap();
-            assert!(message.contains("session_id \"u_0\"") && message.contains("version"), "{message}");
+            assert!(message.contains("user_id \"u\" and ordinal 0") && message.contains("version"), "{message}");
         }
     }
 }
@@ -130,14 +123,13 @@ async fn rejected_table_that_stays_throttled_blocks_no_session_beside_a_foreign_
         "BatchWriteItem" => Fault::PartsThrottled((0..call.parts).collect()),
         _ => Fault::None,
     });
-    let key = aws_sdk_dynamodb::types::AttributeValue::S("u_0".to_owned());
-    world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", key).send().await.unwrap();
+    world.put_foreign(0, None).await;
     let logs = local_aws::CapturedLogs::start();
     // The second boundary takes two rounds: an update, then an insert.
     let boundaries = [boundary(0, OPEN, 1), boundary(1, closed(101_000, 2), 1)];
     let answer = invoke_for(Duration::from_secs(2), &sink, &bytes(&boundaries)).await;
     assert_eq!((named(&answer), answer.report.written, answer.records.rejected), (Some("1"), 1, 0));
-    assert_eq!(world.session("u_1").await, boundaries[1]);
+    assert_eq!(world.session(1).await, boundaries[1]);
     let [(level, fields)] = &logs.lines()[..] else { panic!("{}", logs.text()) };
     assert_eq!((level.as_str(), &fields["records"]), ("ERROR", &1.into()));
 }
@@ -154,8 +146,7 @@ async fn foreign_item_whose_record_stays_throttled_delays_no_unreadable_record()
         "BatchWriteItem" => is_of_first(call).map_or(Fault::None, |place| Fault::PartsThrottled(vec![place])),
         _ => Fault::None,
     });
-    let key = aws_sdk_dynamodb::types::AttributeValue::S("u_0".to_owned());
-    world.embedded.dynamodb().put_item().table_name("sessions").item("session_id", key).send().await.unwrap();
+    world.put_foreign(0, None).await;
     let mut records = bytes(&[boundary(0, OPEN, 1)]);
     records.extend((0..200).map(|_| b"[]".to_vec()));
     let answer = invoke_for(Duration::from_secs(5), &sink, &records).await;

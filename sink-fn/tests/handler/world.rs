@@ -42,6 +42,11 @@ pub fn boundary(ordinal: u64, status: Status, version: u64) -> Boundary {
     Boundary::of(&UserId::new("u").unwrap(), session, Version::new(version))
 }
 
+fn key(ordinal: u64) -> Item {
+    let user_id = AttributeValue::S("u".to_owned());
+    [("user_id".to_owned(), user_id), ("ordinal".to_owned(), AttributeValue::N(ordinal.to_string()))].into()
+}
+
 pub fn bytes(boundaries: &[Boundary]) -> Vec<Vec<u8>> {
     boundaries.iter().map(|boundary| boundary.encode().unwrap()).collect()
 }
@@ -73,21 +78,30 @@ impl World {
         (Sink::new(self.config.clone(), &aws_sdk_dynamodb::Client::new(&config)), http)
     }
 
-    pub async fn item(&self, session_id: &str) -> Option<Item> {
-        let key = AttributeValue::S(session_id.to_owned());
-        let get = self.embedded.dynamodb().get_item().table_name("sessions").key("session_id", key);
-        get.send().await.unwrap().item
+    /// The item of session `ordinal` of user `u`.
+    pub async fn item(&self, ordinal: u64) -> Option<Item> {
+        let get = self.embedded.dynamodb().get_item().table_name("sessions").set_key(Some(key(ordinal)));
+        get.consistent_read(true).send().await.unwrap().item
     }
 
-    pub async fn session(&self, session_id: &str) -> Boundary {
-        session_item::decode(&self.item(session_id).await.expect("an item")).unwrap()
+    /// Session `ordinal` of user `u`.
+    pub async fn session(&self, ordinal: u64) -> Boundary {
+        session_item::decode(&self.item(ordinal).await.expect("an item")).unwrap()
+    }
+
+    /// Puts an item that the sink did not write under the key of session `ordinal` of user `u`.
+    pub async fn put_foreign(&self, ordinal: u64, version: Option<AttributeValue>) {
+        let mut item = key(ordinal);
+        item.extend(version.map(|version| ("version".to_owned(), version)));
+        let put = self.embedded.dynamodb().put_item().table_name("sessions").set_item(Some(item));
+        put.send().await.unwrap();
     }
 
     /// All items, tombstones included.
     pub async fn table(&self) -> BTreeMap<String, Boundary> {
         let items = self.embedded.dynamodb().scan().table_name("sessions").send().await.unwrap().items.unwrap();
         let sessions = items.iter().map(|item| session_item::decode(item).unwrap());
-        sessions.map(|session| (session.session_id.clone(), session)).collect()
+        sessions.map(|session| (session.session_id(), session)).collect()
     }
 }
 
