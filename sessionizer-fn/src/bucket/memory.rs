@@ -7,7 +7,7 @@ use shared::user_id::UserId;
 use crate::report::Gauges;
 use crate::ring_log::memory::{LogMemory, NotTheNext};
 use crate::ring_log::ring::Ring;
-use crate::state_log_entry::{Cursor, LogKey, Origin, Outbox, ShardKey, UserEntry};
+use crate::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, ShardKey, UserEntry};
 use crate::store::log_store::LogCommit;
 
 /// Memory that a user takes in the index of those who may become inactive, in bytes, approximately.
@@ -16,7 +16,7 @@ const INDEX_BYTES: usize = 48;
 /// What an environment knows of a bucket.
 #[derive(Debug)]
 pub struct BucketMemory {
-    log: LogMemory<LogKey, crate::state_log_entry::LogValue>,
+    log: LogMemory<LogKey, LogValue>,
     /// The users whose last session was not told closed, by the arrival of their last click.
     under_way: BTreeSet<(u64, UserId)>,
     /// The cursors, and the sweep's outbox, if there is one.
@@ -48,7 +48,7 @@ impl BucketMemory {
 
     /// The log.
     #[must_use]
-    pub fn log(&self) -> &LogMemory<LogKey, crate::state_log_entry::LogValue> {
+    pub fn log(&self) -> &LogMemory<LogKey, LogValue> {
         &self.log
     }
 

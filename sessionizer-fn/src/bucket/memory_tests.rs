@@ -3,7 +3,7 @@
 use shared::boundary::Version;
 
 use super::*;
-use crate::state_log_entry::{LogValue, UserEntry};
+use crate::state_log_entry::UserEntry;
 use crate::state_log_samples::{NOW_MS, typical_cursor, typical_user, user};
 
 fn commit(number: u64, tail: u64, entries: Vec<(LogKey, LogValue)>) -> LogCommit {

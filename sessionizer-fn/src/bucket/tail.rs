@@ -46,6 +46,9 @@ struct Sorted {
     repeated: Vec<(LogKey, LogValue)>,
     repeated_bytes: usize,
     leaving: Vec<RestingUser>,
+    /// What the entries of those who leave take in commits, and in memory.
+    leaving_bytes: usize,
+    leaving_memory_bytes: usize,
     closed_early: Vec<UserId>,
     boundary_bytes: usize,
     let_go: Vec<LogKey>,
@@ -137,13 +140,8 @@ pub(super) fn empty_oldest(
             break;
         }
         room = room.saturating_sub(sorted.boundary_bytes);
-        for user in &sorted.leaving {
-            let key = LogKey::User(user.user_id.clone());
-            if let Some(value) = memory.log().get(&key) {
-                live_bytes = live_bytes.saturating_sub(entry_bytes(&key, value));
-                memory_bytes = memory_bytes.saturating_sub(key.memory_bytes() + value.memory_bytes());
-            }
-        }
+        live_bytes = live_bytes.saturating_sub(sorted.leaving_bytes);
+        memory_bytes = memory_bytes.saturating_sub(sorted.leaving_memory_bytes);
         tail.repeated_bytes += sorted.repeated_bytes;
         tail.repeated.append(&mut sorted.repeated);
         tail.leaving.append(&mut sorted.leaving);
@@ -172,6 +170,8 @@ fn sort(
                 let closes_early =
                     !entry.window.told_closed && early_room.is_some_and(|room| sorted.boundary_bytes + bytes <= room);
                 if entry.window.told_closed || closes_early {
+                    sorted.leaving_bytes += bytes;
+                    sorted.leaving_memory_bytes += key.memory_bytes() + value.memory_bytes();
                     let mut entry = entry.clone();
                     if closes_early {
                         entry.window.told_closed = true;

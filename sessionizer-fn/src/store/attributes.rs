@@ -1,7 +1,12 @@
-//! Attributes of stored items, read with an error that names what is wrong.
+//! Attributes of stored items, read with an error that names what is wrong, and written.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use kinesis_function::statements::Item;
+
+/// A number as an attribute.
+pub(crate) fn number_value(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
 
 /// The number in attribute `name`.
 pub(crate) fn number(item: &Item, name: &str) -> Result<u64, String> {

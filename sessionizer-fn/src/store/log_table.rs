@@ -19,7 +19,7 @@ use shared::boundary::Version;
 
 use crate::ring_log::ring::Expected;
 use crate::state_log_codec::{decode_entries, encode_entries};
-use crate::store::attributes::{bytes, number};
+use crate::store::attributes::{bytes, number, number_value};
 use crate::store::log_store::{LogCommit, LogStore, StoreError, WriteResult};
 use crate::store::settings::Settings;
 
@@ -230,10 +230,6 @@ fn keys(bucket: u32, slots: &[u64]) -> Vec<String> {
 
 fn key_of(item: &Item) -> Option<String> {
     item.get(KEY)?.as_s().ok().cloned()
-}
-
-fn number_value(number: u64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }
 
 fn request(keys: &[&String], attributes: Option<&[&str]>) -> Result<KeysAndAttributes, CallError> {

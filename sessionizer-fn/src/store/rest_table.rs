@@ -16,7 +16,7 @@ use shared::user_id::UserId;
 
 use crate::state_log_codec::{decode_user, encode_user};
 use crate::state_log_entry::UserEntry;
-use crate::store::attributes::{bytes, number};
+use crate::store::attributes::{bytes, number, number_value};
 use crate::store::log_store::StoreError;
 use crate::store::rest_store::{RestResult, RestStore, RestingUser};
 
@@ -207,10 +207,6 @@ fn last_seen_ms(entry: &UserEntry) -> u64 {
 
 fn last_ordinal(entry: &UserEntry) -> u64 {
     entry.window.last_ordinal().unwrap_or(0)
-}
-
-fn number_value(number: u64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }
 
 /// The user in an item of the table.
