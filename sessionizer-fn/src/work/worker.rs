@@ -29,8 +29,8 @@ use crate::work::reading::Reader;
 /// a stream that was begun again under its old name, in milliseconds. Source: design, section 5.
 const BEGUN_AGAIN_AFTER_MS: u64 = 60_000;
 
-/// How old a shard's last commit may be for its batch to have been redelivered by now, if it had to be, in milliseconds.
-/// Anybody who commits later than that publishes its outbox once more, to be sure.
+/// How old a shard's last commit may be before its batch counts as one that is never redelivered, in milliseconds: five minutes.
+/// The next commit of the shard then publishes the old outbox once more.
 const REDELIVERED_WITHIN_MS: u64 = 300_000;
 
 /// Users read at once: eight requests of 100, which are made side by side.
