@@ -127,20 +127,20 @@ struct Units {
     /// Slots of the ring.
     #[arg(long, default_value_t = SLOTS)]
     slots: u64,
-    /// Least length of user ids, in bytes.
-    #[arg(long, default_value_t = 0)]
-    id_bytes: usize,
+    /// User ids are UUIDs of 36 characters, in place of 8 or so.
+    #[arg(long)]
+    uuids: bool,
 }
 
 impl Units {
     fn loads(&self) -> Vec<Load> {
-        let Self { only, clicks_per_day, return_after, shards, environments, slots, id_bytes } = self.clone();
+        let Self { only, clicks_per_day, return_after, shards, environments, slots, uuids } = self.clone();
         let load = |workload, clicks_per_day| Load {
             return_after_ms: return_after * 1_000,
             shards,
             environments,
             slots,
-            id_bytes,
+            uuids,
             ..Load::new(workload, clicks_per_day)
         };
         let workloads = chosen(&only).into_iter();

@@ -65,8 +65,8 @@ pub struct Load {
     pub environments: usize,
     /// Slots of the ring.
     pub slots: u64,
-    /// Least length of a user's id, in bytes; a shorter one is filled up.
-    pub id_bytes: usize,
+    /// Whether user ids are UUIDs of 36 characters, in place of a word and a number.
+    pub uuids: bool,
 }
 
 /// Clicks and counts of a part of a run.
@@ -93,7 +93,7 @@ impl Load {
             shards: 1,
             environments: 1,
             slots: SLOTS,
-            id_bytes: 0,
+            uuids: false,
         }
     }
 
@@ -282,8 +282,8 @@ where
         let user_id = match &self.users[user] {
             Some(known) => known.clone(),
             None => {
-                let id = UserId::new(format!("{:x<width$}", user_id(user), width = self.load.id_bytes))
-                    .map_err(|_| BenchError::failed("an invalid user id"))?;
+                let id = if self.load.uuids { uuid(user) } else { user_id(user) };
+                let id = UserId::new(id).map_err(|_| BenchError::failed("an invalid user id"))?;
                 self.users[user].insert(id).clone()
             }
         };
@@ -300,6 +300,19 @@ where
             },
         })
     }
+}
+
+/// A random UUID (version 4), the same for the same user.
+fn uuid(user: usize) -> String {
+    let bits = Rng::with_seed(user as u64).u128(..);
+    let [time_low, time_mid, version, variant, node] = [
+        bits >> 96,
+        bits >> 80 & 0xFFFF,
+        bits >> 64 & 0x0FFF | 0x4000,
+        bits >> 48 & 0x3FFF | 0x8000,
+        bits & ((1 << 48) - 1),
+    ];
+    format!("{time_low:08x}-{time_mid:04x}-{version:04x}-{variant:04x}-{node:012x}")
 }
 
 fn add(sum: &mut Report, report: Mutex<Report>) {
