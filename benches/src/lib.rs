@@ -18,6 +18,7 @@ pub mod workload;
 
 pub mod counting_tables;
 pub mod meter;
+pub mod prepared;
 pub mod runtime_api;
 pub mod services;
 
@@ -26,5 +27,6 @@ pub mod invocation;
 pub mod latency;
 pub mod poison;
 pub mod records;
+pub mod shares;
 pub mod simulation;
 pub mod units;
