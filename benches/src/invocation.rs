@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use kinesis_function::invocation::handle;
 use kinesis_function::time_budget::TimeBudget;
-use local_aws::faults::{Fault, FaultyHttpClient};
 use serde::{Deserialize, Serialize};
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
@@ -25,6 +24,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::cpu::{peak_memory_mib, process_cpu, resident_memory_mib};
+use crate::delay::DelayingClient;
 use crate::error::BenchError;
 use crate::event::{attributes, boundary_event, click_event, parse, user_id};
 use crate::meter::{AskedByOperation, Meter};
@@ -53,7 +53,7 @@ pub struct Job {
     pub invocations: u32,
     /// Whether to request capacity units, which costs CPU.
     pub with_capacity: bool,
-    /// Additional latency of each call, in milliseconds.
+    /// Least duration of each call, in milliseconds.
     #[serde(default)]
     pub latency_ms: u64,
     /// Whether to measure a new environment's first click instead, for which it loads the bucket's log.
@@ -264,8 +264,7 @@ fn clients(job: &Job) -> Result<(Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesi
     }
     let mut sdk = kinesis_function::aws::sdk_config(std::env::vars())?;
     if let (Some(http), true) = (sdk.http_client(), job.latency_ms > 0) {
-        let latency = Duration::from_millis(job.latency_ms);
-        let slow = FaultyHttpClient::new(http, move |_| Fault::Slow(latency));
+        let slow = DelayingClient::new(http, Duration::from_millis(job.latency_ms));
         sdk = sdk.into_builder().http_client(slow).build();
     }
     let meter = Meter::new(job.with_capacity);

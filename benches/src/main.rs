@@ -95,7 +95,7 @@ struct Workloads {
     /// Measured invocations of each.
     #[arg(long, default_value_t = 4)]
     invocations: u32,
-    /// Additional latency of every call, in milliseconds.
+    /// Least duration of every call to a service, in milliseconds.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
 }
@@ -279,14 +279,14 @@ async fn invocations(workloads: &Workloads) -> Result<(), BenchError> {
 }
 
 async fn loads(workload: u8, hot_users: &[usize]) -> Result<(), BenchError> {
-    let mut table = Table::new(&["", "users under way", "reads", "CPU ms", "wall ms", "MiB more", "peak MiB"]);
+    let mut table = Table::new(&["", "users under way", "requests", "CPU ms", "wall ms", "MiB more", "peak MiB"]);
     for workload in chosen(&[workload]) {
         for hot_users in hot_users {
             let figures = invocation::run(&Job::loading(workload, *hot_users), None).await?;
             table.row([
                 workload.to_string(),
                 figures.users.to_string(),
-                format!("{:.0}", figures.calls("BatchGetItem")),
+                figures.asked.values().map(|asked| asked.calls).sum::<u64>().to_string(),
                 format!("{:.0}", figures.cpu_us / 1e3),
                 format!("{:.0}", figures.wall_us / 1e3),
                 format!("{:.1}", figures.grown_mib),

@@ -1,10 +1,10 @@
 //! The tables as a long run leaves them, and the batches that come next.
 //!
 //! The run is simulated up to its steady state, in a process of its own so that its memory does not count. All slots of
-//! the ring are stored. Of the users at rest, who may be millions, only those who click in the batches are: nothing else
-//! is ever asked for.
+//! the ring are stored. Of the items of users, who may be millions, only those are that the batches can read or replace:
+//! of users in the log, and of those who click.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeSet;
 use std::process::Stdio;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
@@ -122,7 +122,7 @@ async fn store_log(
     Ok(())
 }
 
-/// Stores the items of the users of `batches` who are not in the log.
+/// Stores the items of the users in the log and of those of `batches`.
 async fn store_users(
     dynamodb: &aws_sdk_dynamodb::Client,
     config: &Config,
@@ -132,12 +132,12 @@ async fn store_users(
     let commits = tables.commits(BUCKET);
     let tail = commits.last().map_or(0, |commit| commit.tail);
     let live = commits.iter().filter(|commit| commit.number >= tail).flat_map(|commit| &commit.entries);
-    let in_log: HashSet<&str> = live.filter_map(|(key, _)| user_of(key)).collect();
-    let ids = batches.iter().flat_map(|(clicks, _)| clicks).map(|click| (click.user, user_id(click.user)));
-    let ids: BTreeMap<usize, String> = ids.filter(|(_, id)| !in_log.contains(id.as_str())).collect();
+    let mut ids: BTreeSet<UserId> = live.filter_map(|(key, _)| user_of(key)).cloned().collect();
+    for click in batches.iter().flat_map(|(clicks, _)| clicks) {
+        ids.insert(UserId::new(user_id(click.user)).map_err(|_| BenchError::failed("an invalid user id"))?);
+    }
     let mut users = Vec::with_capacity(ids.len());
-    for id in ids.into_values() {
-        let id = UserId::new(id).map_err(|_| BenchError::failed("an invalid user id"))?;
+    for id in ids {
         let mut user = tables.at_rest(&id).ok_or_else(|| BenchError::failed("a user without an item"))?;
         user.entry.has_item = false; // as long as it is not stored
         users.push(user);
@@ -149,9 +149,9 @@ async fn store_users(
     }
 }
 
-fn user_of(key: &LogKey) -> Option<&str> {
+fn user_of(key: &LogKey) -> Option<&UserId> {
     match key {
-        LogKey::User(user_id) => Some(user_id.as_str()),
+        LogKey::User(user_id) => Some(user_id),
         LogKey::Origin(_) => None,
     }
 }
@@ -163,8 +163,7 @@ async fn store_others(dynamodb: &aws_sdk_dynamodb::Client, config: &Config, coun
     }
     let (table, key) = (config.state_table.as_str(), "user_id");
     let first = UserId::new("other").map_err(|_| BenchError::failed("an invalid user id"))?;
-    let user = known_before(&first).ok_or_else(|| BenchError::failed("a user without an item"))?;
-    let mut user = user;
+    let mut user = known_before(&first).ok_or_else(|| BenchError::failed("a user without an item"))?;
     user.entry.has_item = false;
     RestTable::new(dynamodb.clone(), table).write(&[user]).await;
     let id = AttributeValue::S(first.as_str().to_owned());
