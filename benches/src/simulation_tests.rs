@@ -13,10 +13,10 @@ use super::*;
 use crate::counting_tables::CountingTables;
 use crate::meter::Meter;
 
-/// Twenty clicks a second, and a ring that is half full after eight commits, before users become inactive.
+/// Sixty clicks a second, whose commits take one to three units each, and a ring that is half full after eight commits, before users become inactive.
 fn busy() -> Load {
     let workload = Workload { gap_ms: 5_000, spacing_ms: 1_000, window_ms: 1_000 };
-    Load { slots: 16, returns: Returns::AfterMs(40_000), ..Load::new(workload, 20.0) }
+    Load { slots: 16, returns: Returns::AfterMs(40_000), ..Load::new(workload, 60.0) }
 }
 
 /// Each call goes to the real table and to the counting one. Both must do the same.
