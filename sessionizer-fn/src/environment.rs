@@ -55,7 +55,7 @@ pub struct Options {
     pub boundaries: Boundaries,
     /// Whether a user's first session is published.
     pub first_session: FirstSession,
-    /// How long after the gap a user's inactivity is told, in milliseconds.
+    /// How long after the gap a user's inactivity is reported, in milliseconds.
     pub grace_ms: u64,
     /// How long cursors are kept, in milliseconds.
     pub stream_retention_ms: u64,
@@ -254,7 +254,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         ledger: &Ledger<'_>,
     ) -> Result<&'b mut BucketMemory, BucketError> {
         if in_use.is_none() {
-            let _permit = self.loads.acquire().await; // an error would mean that the semaphore was closed, which nobody does
+            let _permit = self.loads.acquire().await; // fails only if the semaphore is closed, which never happens
             *in_use = Some(reader.load(bucket).await?);
             ledger.count(Report { buckets_loaded: 1, ..Report::default() });
         }
