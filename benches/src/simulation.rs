@@ -118,7 +118,7 @@ impl Load {
         }
     }
 
-    /// How long after the gap inactivity is told, in milliseconds: the default, or what the window needs.
+    /// How long after the gap inactivity is reported, in milliseconds: the default, or what the window needs.
     fn grace_ms(&self) -> u64 {
         GRACE_MS.max(self.workload.window_ms + GRACE_BEYOND_WINDOW_MS)
     }

@@ -123,5 +123,5 @@ async fn in_the_steady_state_as_many_users_leave_the_log_as_sessions_begin() {
     assert!(began.abs_diff(left) < began / 10, "{began} sessions began, {left} users left");
     assert_eq!(stretch.report.applied, stretch.clicks);
     assert_eq!(stretch.report.published, consumed.boundaries);
-    assert!(consumed.boundaries.abs_diff(2 * began) < began / 10, "each session is told open and closed, once");
+    assert!(consumed.boundaries.abs_diff(2 * began) < began / 10, "each session is reported open and closed, once");
 }

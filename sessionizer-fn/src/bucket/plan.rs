@@ -37,7 +37,7 @@ pub struct Rules {
     pub boundaries: Boundaries,
     /// Whether a user's first session is published.
     pub first_session: FirstSession,
-    /// How long after the gap a user's inactivity is told, in milliseconds.
+    /// How long after the gap a user's inactivity is reported, in milliseconds.
     pub grace_ms: u64,
     /// How long cursors are kept, in milliseconds.
     pub stream_retention_ms: u64,
