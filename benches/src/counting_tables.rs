@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kinesis_function::call_error::CallError;
+use sessionizer_fn::bucket::bounds::MAX_COMMIT_BYTES;
 use sessionizer_fn::ring_log::ring::Expected;
 use sessionizer_fn::state_log_codec::{CodecError, encode_entries, encode_user};
 use sessionizer_fn::state_log_entry::{LogKey, LogValue, UserEntry};
@@ -163,6 +164,9 @@ impl LogStore for CountingTables {
             Ok(bytes) => bytes,
             Err(error) => return WriteResult::Failed(CallError::unbuildable("PutItem", error)),
         };
+        if bytes > MAX_COMMIT_BYTES as u64 {
+            return WriteResult::TooLarge;
+        }
         let mut contents = self.contents();
         let Contents { log, consumed, .. } = &mut *contents;
         let stored = log.get(&(bucket, slot));

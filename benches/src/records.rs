@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kinesis_function::records::Records;
 use sessionizer_fn::batch::{Batch, BatchClick};
-use sessionizer_fn::bucket::bounds::{Bounds, SLOTS};
+use sessionizer_fn::bucket::bounds::{Bounds, Packing, SLOTS};
 use sessionizer_fn::bucket::memory::BucketMemory;
 use sessionizer_fn::bucket::plan::{Plan, Planned, Rules, UsersAtRest};
 use sessionizer_fn::config::{Boundaries, FirstSession};
@@ -120,7 +120,8 @@ impl Input {
     ) -> Result<u64, BenchError> {
         let (mut todo, mut applied) = (clicks, 0);
         while let Some(last) = todo.last() {
-            let mut plan = Plan::new(memory, &self.rules, Origin::Shard(shard.clone()), BEGIN_MS + 60_000);
+            let mut plan =
+                Plan::new(memory, &self.rules, Origin::Shard(shard.clone()), BEGIN_MS + 60_000, Packing::Tight);
             let taken = plan.apply(todo, &self.at_rest);
             plan.close_inactive(last.arrival_ms);
             let leaving = vec![true; plan.empty_oldest().len()];

@@ -44,7 +44,7 @@ fn environment(memory: &Memory) -> MemoryEnvironment<'_> {
 
 /// An environment that may do anything but publish.
 fn mute(memory: &Memory) -> MemoryEnvironment<'_> {
-    let denied = FaultRates { not_sent: 0, reply_lost: 0, denied: 255, part_throttled: 0 };
+    let denied = FaultRates { not_sent: 0, reply_lost: 0, denied: 255, part_throttled: 0, too_large: 0 };
     let publisher = memory.faulty_client(Rng::with_seed(1), denied);
     Environment::new(options(), memory.client(), memory.client(), publisher)
 }

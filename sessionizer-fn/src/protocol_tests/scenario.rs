@@ -75,6 +75,7 @@ fn options(rng: &mut Rng) -> Options {
     let bounds = Bounds {
         // Room for one user, a few, or all.
         changed_bytes: [400, 900, 4_000][rng.usize(..3)],
+        tight: [1, 3][rng.usize(..2)],
         repeated_bytes: 20_000,
         users: [1, 3, 100][rng.usize(..3)],
         read_bytes: [0, usize::MAX][rng.usize(..2)],

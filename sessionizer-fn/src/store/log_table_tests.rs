@@ -5,7 +5,7 @@ use local_aws::faults::{Call, Fault};
 use shared::user_id::UserId;
 
 use super::*;
-use crate::state_log_codec::Parts;
+use crate::state_log_codec::encode_entries;
 use crate::state_log_entry::{LogKey, LogValue};
 use crate::state_log_samples::{NOW_MS, typical_user, user};
 use crate::store::table_samples::{LOG_TABLE, SLOTS, Tables};
@@ -144,21 +144,36 @@ async fn reads_of_many_slots_are_cut_into_requests_and_stay_in_order() {
     assert!(asked.iter().all(|(_, body)| body["RequestItems"][LOG_TABLE]["ConsistentRead"] == true));
 }
 
-#[tokio::test]
-async fn commit_as_large_as_an_item_may_be_is_stored() {
-    let tables = Tables::start().await;
-    let mut large = commit(100, 1_350);
+/// A commit of `users` users with long ids of random letters, which hardly compress, and its bytes in an item.
+fn incompressible(users: u64) -> (LogCommit, usize) {
+    let mut commit = commit(100, users);
     let mut rng = fastrand::Rng::with_seed(5);
-    for (key, _) in large.entries.iter_mut().filter(|(key, _)| matches!(key, LogKey::User(_))) {
-        // Long ids of random letters, which hardly compress.
+    for (key, _) in &mut commit.entries {
         let id: String = std::iter::repeat_with(|| rng.alphanumeric()).take(256).collect();
         *key = LogKey::User(UserId::new(id).unwrap());
     }
-    let Parts { user_ids, commit } = Parts::of(&large.entries, large.made_ms).unwrap();
-    let bytes = user_ids.len() + commit.len();
-    assert!((360_000..380_000).contains(&bytes), "{bytes} bytes");
+    let bytes = encode_entries(&commit.entries, commit.made_ms).unwrap().len();
+    (commit, bytes)
+}
+
+#[tokio::test]
+async fn commit_as_large_as_an_item_may_be_is_stored() {
+    let tables = Tables::start().await;
+    let (large, bytes) = incompressible(1_980);
+    assert!((MAX_COMMIT_BYTES - 10_000..=MAX_COMMIT_BYTES).contains(&bytes), "{bytes} bytes");
     write(&tables.log(), &large).await;
     assert_eq!(tables.log().read(0, &[0]).await.unwrap(), [Some(large)]);
+}
+
+#[tokio::test]
+async fn commit_that_is_too_large_for_an_item_is_never_sent() {
+    let tables = Tables::start().await;
+    let (client, http) = tables.faulty_client(|_| Fault::None);
+    let (too_large, bytes) = incompressible(2_010);
+    assert!(bytes > MAX_COMMIT_BYTES, "{bytes} bytes");
+    let result = LogTable::new(client, LOG_TABLE, SLOTS).write(0, 0, Expected::Nothing, &too_large).await;
+    assert!(matches!(result, WriteResult::TooLarge), "{result:?}");
+    assert_eq!(http.calls_of("PutItem"), 0);
 }
 
 #[tokio::test]
