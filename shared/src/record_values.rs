@@ -18,12 +18,6 @@ const NEXT_LINE: &[u8] = b"\n{";
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// How many values of a record are rejected one by one before its rest is rejected as a whole: one for each so many
-/// bytes, about the length of a short click.
-const BYTES_PER_REJECTION: usize = 64;
-const MIN_REJECTIONS: usize = 16;
-const MAX_REJECTIONS: usize = 1_000;
-
 /// One value of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordValue {
@@ -46,8 +40,6 @@ pub struct RecordValues<'r> {
     in_array: bool,
     /// Whether a value has been returned.
     has_returned: bool,
-    /// How many more values are rejected one by one.
-    rejections_left: usize,
     is_done: bool,
 }
 
@@ -80,17 +72,7 @@ impl<'r> RecordValues<'r> {
             Err(_) if begins_like_json(data) => (Stretch::new(0, ""), true),
             Err(_) => (Stretch::new(data.len(), ""), true),
         };
-        Self {
-            format,
-            data,
-            latest,
-            stretch,
-            by_line,
-            in_array: false,
-            has_returned: false,
-            rejections_left: (data.len() / BYTES_PER_REJECTION).clamp(MIN_REJECTIONS, MAX_REJECTIONS),
-            is_done: false,
-        }
+        Self { format, data, latest, stretch, by_line, in_array: false, has_returned: false, is_done: false }
     }
 
     /// Reads what comes next in the stretch, which is not at its end.
@@ -99,13 +81,14 @@ impl<'r> RecordValues<'r> {
         let begin = self.stretch.position();
         match json.as_bytes().first() {
             Some(b'{') => {
-                let Ok((values, length)) = leading_object::<SLOTS>(json, self.format.tree()) else {
-                    return Next::Broken;
-                };
-                let values = values.map(|value| Some(same_place(text, json, value?)));
+                let mut values = [None; SLOTS];
+                let Ok(length) = leading_object(json, self.format.tree(), &mut values) else { return Next::Broken };
+                if self.stretch.rewritten.is_some() {
+                    values = values.map(|value| Some(same_place(text, json, value?)));
+                }
                 let (bytes, wording) = self.part(begin..begin + length);
                 let object = ObjectJson::new(&json[..length], wording);
-                let decoded = self.format.decode_object(values, &object, self.latest);
+                let decoded = self.format.decode_object(&values, &object, self.latest);
                 Next::Value(length, RecordValue { bytes, decoded })
             }
             Some(b'[') if is_array_of_objects(json) => Next::ArrayBegin,
@@ -183,23 +166,40 @@ impl<'r> RecordValues<'r> {
         Some(self.rejected(begin..begin + text.trim_end_matches(is_separator).len()))
     }
 
-    /// Counts `value`, and ends a record with too many invalid values.
-    fn returned(&mut self, mut value: RecordValue) -> RecordValue {
+    /// Notes that `value` is returned, and adds its place to a message.
+    fn note(&mut self, value: &mut RecordValue) {
         self.has_returned = true;
-        let Err(rejection) = &mut value.decoded else { return value };
-        if value.bytes.len() < self.data.len() {
+        self.is_done = value.bytes.len() == self.data.len();
+        if let Err(rejection) = &mut value.decoded
+            && !self.is_done
+        {
             rejection.message.insert_str(0, &format!("at byte {}: ", value.bytes.start));
         }
-        self.rejections_left = self.rejections_left.saturating_sub(1);
-        let behind = self.data.get(value.bytes.end..).unwrap_or_default();
-        if self.rejections_left == 0 && separators(behind, true) < behind.len() {
-            let limit = (self.data.len() / BYTES_PER_REJECTION).clamp(MIN_REJECTIONS, MAX_REJECTIONS);
-            let more = format!("; it is the record's invalid value number {limit}, so nothing behind it is read");
-            rejection.message.push_str(&more);
-            value.bytes.end = self.data.len();
-            self.is_done = true;
+    }
+
+    /// The next value; `None` if it takes another step to get there.
+    fn step(&mut self) -> Option<RecordValue> {
+        let line_end = self.stretch.begin + self.stretch.text.len();
+        self.skip_separators();
+        if self.stretch.position() < line_end {
+            return match self.read() {
+                Next::Value(length, value) => {
+                    self.stretch.read += length;
+                    Some(value)
+                }
+                Next::ArrayBegin => {
+                    self.in_array = true;
+                    self.stretch.read += 1;
+                    None
+                }
+                Next::Broken => self.pass_broken(),
+            };
         }
-        value
+        if line_end < self.data.len() {
+            return self.begin_line(line_end).map(|line| self.rejected(line));
+        }
+        self.is_done = true;
+        (!self.has_returned).then(|| self.rejected(0..self.data.len()))
     }
 }
 
@@ -208,29 +208,12 @@ impl Iterator for RecordValues<'_> {
 
     fn next(&mut self) -> Option<RecordValue> {
         while !self.is_done {
-            let line_end = self.stretch.begin + self.stretch.text.len();
-            self.skip_separators();
-            let found = if self.stretch.read < self.stretch.text.len() {
-                match self.read() {
-                    Next::Value(length, value) => {
-                        self.stretch.read += length;
-                        Some(value)
-                    }
-                    Next::ArrayBegin => {
-                        self.in_array = true;
-                        self.stretch.read += 1;
-                        None
-                    }
-                    Next::Broken => self.pass_broken(),
-                }
-            } else if line_end < self.data.len() {
-                self.begin_line(line_end).map(|line| self.rejected(line))
-            } else {
-                self.is_done = true;
-                (!self.has_returned).then(|| self.rejected(0..self.data.len()))
-            };
-            if let Some(value) = found {
-                return Some(self.returned(value));
+            let mut value = self.step();
+            if let Some(value) = &mut value {
+                self.note(value);
+            }
+            if value.is_some() {
+                return value;
             }
         }
         None
