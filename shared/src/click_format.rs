@@ -183,3 +183,7 @@ impl ClickFormat {
         no_placeholder(name, decode_user_id(name, Field::of(raw), json)?)
     }
 }
+
+#[cfg(test)]
+#[path = "click_format_tests.rs"]
+mod tests;

@@ -28,6 +28,7 @@ pub mod user_id;
 pub mod click;
 pub mod click_format;
 pub mod event_filter;
+mod record_text;
 pub mod record_values;
 pub mod session;
 pub mod session_window;

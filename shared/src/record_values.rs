@@ -9,14 +9,10 @@ use std::ops::Range;
 use crate::click::LatestBelievable;
 use crate::click_format::{ClickFormat, Decoded, SLOTS};
 use crate::fields::{Object, ObjectJson, Wording, same_place};
-use crate::json_object::{leading_object, leading_value, skip_white_space};
+use crate::json_object::{leading_object, leading_value};
 use crate::python_constants::without_python_constants;
+use crate::record_text::{begins_like_json, is_array_of_objects, line_length, separators, without_separators};
 use crate::rejection::{Reason, Rejection};
-
-/// What ends broken JSON: the next object at the start of a line.
-const NEXT_LINE: &[u8] = b"\n{";
-
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// One value of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +87,7 @@ impl<'r> RecordValues<'r> {
                 let decoded = self.format.decode_object(&values, &object, self.latest);
                 Next::Value(length, RecordValue { bytes, decoded })
             }
-            Some(b'[') if is_array_of_objects(json) => Next::ArrayBegin,
+            Some(b'[') if !self.in_array && is_array_of_objects(json) => Next::ArrayBegin,
             _ => match leading_value(json) {
                 Ok(value) if value.starts_with('[') || self.ends_before_value(begin + value.len()) => {
                     Next::Value(value.len(), self.rejected(begin..begin + value.len()))
@@ -131,7 +127,7 @@ impl<'r> RecordValues<'r> {
 
     /// The rejection of what is at `range`: no object, or no JSON at all.
     fn rejected(&self, range: Range<usize>) -> RecordValue {
-        let (bytes, wording) = self.part(range);
+        let (bytes, wording) = self.part(without_separators(self.data, range));
         let data = self.data.get(bytes.clone()).unwrap_or_default();
         let rejection = match Object::<SLOTS>::read(data, self.format.tree(), wording) {
             Err(rejection) => rejection,
@@ -162,8 +158,7 @@ impl<'r> RecordValues<'r> {
             return self.begin_line(begin).map(|line| self.rejected(line));
         }
         self.stretch.read = self.stretch.text.len();
-        let is_separator = |char: char| char == ',' || char.is_ascii_whitespace();
-        Some(self.rejected(begin..begin + text.trim_end_matches(is_separator).len()))
+        Some(self.rejected(begin..begin + text.len()))
     }
 
     /// Notes that `value` is returned, and adds its place to a message.
@@ -253,40 +248,6 @@ impl<'r> Stretch<'r> {
     }
 }
 
-/// Whether `data` begins with an object or array.
-fn begins_like_json(data: &[u8]) -> bool {
-    matches!(data.get(separators(data, false)), Some(b'{' | b'['))
-}
-
-/// Whether `json`, which begins with a bracket, is an array whose first object comes first or behind a scalar.
-fn is_array_of_objects(json: &str) -> bool {
-    let first = json.get(skip_white_space(json, 1)..).unwrap_or_default();
-    match first.as_bytes().first() {
-        Some(b'{') => true,
-        Some(b'[' | b']') | None => false,
-        Some(_) => leading_value(first).is_ok_and(|scalar| {
-            let behind = first[scalar.len()..].trim_ascii_start();
-            behind.strip_prefix(',').is_some_and(|behind| behind.trim_ascii_start().starts_with('{'))
-        }),
-    }
-}
-
-/// The length of the line with which `data` begins. A line begins with an object.
-fn line_length(data: &[u8]) -> usize {
-    let ends = |pair: &[u8]| pair == NEXT_LINE;
-    let next = data.get(1..).and_then(|rest| rest.windows(NEXT_LINE.len()).position(ends));
-    next.map_or(data.len(), |at| at + 1)
-}
-
-/// How many bytes of `data` stand between values: white space, commas, byte order marks and, if wanted, closing brackets.
-fn separators(data: &[u8], brackets: bool) -> usize {
-    let mut at = 0;
-    loop {
-        match data.get(at..).unwrap_or_default() {
-            [b' ' | b'\n' | b'\r' | b'\t' | b',', ..] => at += 1,
-            [b']', ..] if brackets => at += 1,
-            rest if rest.starts_with(BYTE_ORDER_MARK) => at += BYTE_ORDER_MARK.len(),
-            _ => return at,
-        }
-    }
-}
+#[cfg(test)]
+#[path = "record_values_tests.rs"]
+mod tests;

@@ -130,3 +130,7 @@ pub(crate) fn is_decimal(text: &str) -> bool {
     let (integer, fraction) = text.split_once('.').unwrap_or((text, "0"));
     [integer, fraction].iter().all(|digits| !digits.is_empty() && is_digits(digits))
 }
+
+#[cfg(test)]
+#[path = "timestamp_format_tests.rs"]
+mod tests;
