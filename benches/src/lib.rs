@@ -4,7 +4,7 @@
 //! own process, which separates their cost from the functions'. In order of use: the clicks of a batch ([`workload`]) and
 //! of hours ([`population`]), as events ([`event`]) and as stored state ([`stored`]); the services ([`services`]), the
 //! calls to them ([`meter`]), and tables that count what they would cost ([`counting_tables`]); the measurements
-//! ([`records`], [`invocation`], [`units`] with [`simulation`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend
+//! ([`decode`], [`records`], [`invocation`], [`units`] with [`simulation`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend
 //! on this crate.
 
 pub mod cpu;
@@ -22,6 +22,7 @@ pub mod runtime_api;
 pub mod services;
 
 pub mod coldstart;
+pub mod decode;
 pub mod invocation;
 pub mod latency;
 pub mod poison;

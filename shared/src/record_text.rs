@@ -13,8 +13,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(crate) fn without_separators(data: &[u8], range: Range<usize>) -> Range<usize> {
     let part = data.get(range.clone()).unwrap_or_default();
     let begin = separators(part, false);
-    let is_separator = |byte: &u8| *byte == b',' || byte.is_ascii_whitespace();
-    let behind = part[begin..].iter().rev().take_while(|byte| is_separator(byte)).count();
+    let behind = part[begin..].iter().rev().take_while(|byte| is_separator(**byte)).count();
     range.start + begin..range.end - behind
 }
 
@@ -48,10 +47,15 @@ pub(crate) fn separators(data: &[u8], brackets: bool) -> usize {
     let mut at = 0;
     loop {
         match data.get(at..).unwrap_or_default() {
-            [b' ' | b'\n' | b'\r' | b'\t' | b',', ..] => at += 1,
+            [byte, ..] if is_separator(*byte) => at += 1,
             [b']', ..] if brackets => at += 1,
             rest if rest.starts_with(BYTE_ORDER_MARK) => at += BYTE_ORDER_MARK.len(),
             _ => return at,
         }
     }
+}
+
+/// JSON's white space and the comma.
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',')
 }

@@ -101,6 +101,7 @@ fn invalid_values_cost_the_others_nothing() {
         ("C{oops}D", &["c", "not_json: {oops}D"]),
         ("C\n{\"a\":", &["c", "not_json: {\"a\":"]),
         ("C\0", &["c", "not_json: \0"]),
+        ("C\u{c}\n", &["c", "not_json: \u{c}"]),
         ("[C,\n{oops},\nD\n]", &["c", "not_json: {oops}", "d"]),
         ("[C,\n{oops}\n]", &["c", "not_json: {oops}\n]"]),
         // A line is only what begins with an object; an object over several lines stays whole.
