@@ -4,8 +4,8 @@
 //! own process, which separates their cost from the functions'. In order of use: the clicks of a batch ([`workload`]) and
 //! of hours ([`population`]), as events ([`event`]) and as stored state ([`stored`]); the services ([`services`]), the
 //! calls to them ([`meter`], [`delay`]), tables that count what they would cost ([`counting_tables`]), and tables as a
-//! long run leaves them ([`prepared`]); the measurements ([`records`], [`invocation`], [`units`] with [`simulation`] and
-//! [`shares`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend on this crate.
+//! long run leaves them ([`prepared`]); the measurements ([`decode`], [`records`], [`invocation`], [`units`] with
+//! [`simulation`] and [`shares`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend on this crate.
 
 pub mod cpu;
 pub mod error;
@@ -24,6 +24,7 @@ pub mod runtime_api;
 pub mod services;
 
 pub mod coldstart;
+pub mod decode;
 pub mod invocation;
 pub mod latency;
 pub mod poison;

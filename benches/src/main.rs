@@ -12,7 +12,7 @@ use benches::records::{Input, STAGES};
 use benches::table::{Table, median, quantile};
 use benches::units::{CSV_TITLES, Pipeline, TITLES};
 use benches::workload::{WORKLOADS, Workload};
-use benches::{latency, services};
+use benches::{decode, latency, services};
 use clap::{Parser, Subcommand};
 use sessionizer_fn::bucket::bounds::SLOTS;
 
@@ -28,6 +28,12 @@ struct Cli {
 enum Command {
     /// Clicks per CPU second without calls, by stage (for allocations, see the binary `allocations`).
     Records {
+        /// Number of rounds; the fastest counts.
+        #[arg(long, default_value_t = 20)]
+        rounds: u32,
+    },
+    /// CPU time to decode a click, by the format and size of its record.
+    Decode {
         /// Number of rounds; the fastest counts.
         #[arg(long, default_value_t = 20)]
         rounds: u32,
@@ -202,6 +208,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), BenchError> {
     match command {
         Command::Records { rounds } => records(rounds),
+        Command::Decode { rounds } => decode(rounds),
         Command::Invocation(workloads) => invocations(&workloads).await,
         Command::Load { hot_users, workload } => loads(workload, &hot_users).await,
         Command::Units(args) => units(&args).await,
@@ -240,6 +247,16 @@ fn records(rounds: u32) -> Result<(), BenchError> {
         row("all", cpu.iter().sum::<std::time::Duration>().as_secs_f64());
         println!("{table}");
     }
+    Ok(())
+}
+
+fn decode(rounds: u32) -> Result<(), BenchError> {
+    let mut table = Table::new(&["records", "bytes", "CPU ns per click"]);
+    for case in decode::Case::all()? {
+        let cpu = case.cpu_per_click(rounds)?;
+        table.row([case.name.to_owned(), case.bytes_per_record().to_string(), cpu.as_nanos().to_string()]);
+    }
+    println!("{table}");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use kinesis_function::records::Records;
 use kinesis_function::rejected_records::RejectedRecord;
 use shared::click::{Click, DecodedClick, LatestBelievable};
+use shared::click_format::{ClickFormat, Decoded};
 use shared::user_id::UserId;
 
 use crate::bucket::id::bucket_of;
@@ -38,21 +39,24 @@ pub struct Batch<'r> {
     pub users: u64,
     /// The unreadable records.
     pub rejected: Vec<RejectedRecord<'r>>,
+    /// The indexes of the records whose event the filter leaves out.
+    pub filtered: Vec<usize>,
     /// How many attributes of clicks were adjusted.
     pub adjusted_attributes: u64,
 }
 
 impl<'r> Batch<'r> {
-    /// Decodes `records` and deals the clicks to `buckets` buckets.
+    /// Decodes `records`, which contain clicks in this format, and deals the clicks to `buckets` buckets.
     #[must_use]
-    pub fn decode(records: &'r Records, max_clock_skew_ms: u64, buckets: u32) -> Self {
+    pub fn decode(records: &'r Records, format: &ClickFormat, max_clock_skew_ms: u64, buckets: u32) -> Self {
         let mut batch = Self::default();
         let mut bucket_of_user: HashMap<UserId, u32> = HashMap::new();
         for (index, record) in records.iter().enumerate() {
             let latest = LatestBelievable::after_arrival(record.arrival_ms, max_clock_skew_ms);
-            match Click::decode(record.data, latest) {
+            match format.decode_one(record.data, latest) {
                 Err(rejection) => batch.rejected.push(RejectedRecord { index, record, rejection }),
-                Ok(DecodedClick { click, adjusted_attributes }) => {
+                Ok(Decoded::Filtered) => batch.filtered.push(index),
+                Ok(Decoded::Click(DecodedClick { click, adjusted_attributes })) => {
                     batch.adjusted_attributes += adjusted_attributes;
                     let bucket = match bucket_of_user.get(&click.user_id) {
                         Some(bucket) => *bucket,

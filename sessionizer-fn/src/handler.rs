@@ -11,6 +11,7 @@ use kinesis_function::records::Records;
 use kinesis_function::rejected_records::RejectedRecord;
 use kinesis_function::rejected_table::RejectedTable;
 use kinesis_function::sweep::Sweep;
+use shared::click_format::ClickFormat;
 
 use crate::batch::{Batch, BucketClicks};
 use crate::config::Config;
@@ -24,6 +25,7 @@ use crate::store::session_stream::SessionStream;
 /// The sessionizer with its clients, created once per execution environment. Clones are the same environment.
 #[derive(Clone, Debug)]
 pub struct Sessionizer {
+    click_format: ClickFormat,
     max_clock_skew_ms: u64,
     state_buckets: u32,
     environment: Environment<LogTable, RestTable, SessionStream>,
@@ -34,6 +36,8 @@ pub struct Sessionizer {
 #[derive(Debug, Default)]
 pub struct SessionizerWork {
     buckets: Vec<(u32, BucketClicks)>,
+    /// Records that are done because their event is filtered.
+    filtered: Vec<usize>,
     report: Mutex<Report>,
 }
 
@@ -54,6 +58,7 @@ impl Sessionizer {
         kinesis: &aws_sdk_kinesis::Client,
     ) -> Self {
         Self {
+            click_format: config.click_format,
             max_clock_skew_ms: config.max_clock_skew_ms,
             state_buckets: options.buckets,
             environment: Environment::new(
@@ -82,13 +87,15 @@ impl Handler for Sessionizer {
     }
 
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SessionizerWork> {
-        let Batch { buckets, users, rejected, adjusted_attributes } =
-            Batch::decode(records, self.max_clock_skew_ms, self.state_buckets);
-        let report = Mutex::new(Report { users, adjusted_attributes, ..Report::default() });
-        Decoded { work: SessionizerWork { buckets: buckets.into_iter().collect(), report }, rejected }
+        let Batch { buckets, users, rejected, filtered, adjusted_attributes } =
+            Batch::decode(records, &self.click_format, self.max_clock_skew_ms, self.state_buckets);
+        let report = Report { users, adjusted_attributes, filtered: filtered.len() as u64, ..Report::default() };
+        let work = SessionizerWork { buckets: buckets.into_iter().collect(), filtered, report: Mutex::new(report) };
+        Decoded { work, rejected }
     }
 
     async fn work<'r>(&self, work: &mut SessionizerWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {
+        work.filtered.iter().for_each(|index| invocation.done.set_done(*index));
         let ledger = Ledger { failures: &invocation.failures, report: &work.report, time: invocation.time };
         self.environment.batch(&work.buckets, &invocation.done, &ledger).await;
         Vec::new() // a click that was decoded is applied or late
