@@ -5,12 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use local::run::{Run, run};
 use local::sources::Source;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 // The program's own definition. It is private to the binary, whose other modules are not needed here.
 #[allow(dead_code, reason = "only parsing is tested")]
@@ -18,6 +20,9 @@ use tempfile::TempDir;
 mod cli;
 
 const PAGE: &str = "docs/sources.md";
+
+/// A run takes about a second. Records that are never done would make it wait forever.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -111,7 +116,8 @@ async fn rows(command: &str) -> Vec<String> {
         options: args.pipeline.into_options(),
         ..Run::default()
     });
-    let summary = run.await.unwrap_or_else(|error| panic!("{command}: {error}"));
+    let summary = timeout(TIMEOUT, run).await.unwrap_or_else(|_| panic!("{command}: not done after {TIMEOUT:?}"));
+    let summary = summary.unwrap_or_else(|error| panic!("{command}: {error}"));
     assert!(summary.is_everything_accounted_for() && summary.rejected.is_empty(), "{command}: {summary}");
     fs::read_to_string(sessions).unwrap().lines().map(row).collect()
 }
