@@ -1,12 +1,14 @@
 //! The command line of `local`: its commands and their options.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use local::chaos::fault_kind::FaultKind;
 use local::pipeline::Options;
-use local::run::parameters;
+use local::run;
+use local::sources::Source;
 use local_aws::event_source_mapping::limits::MAX_BATCH_RECORDS;
 use shared::limits::MAX_SESSION_GAP_SECONDS;
 
@@ -62,6 +64,12 @@ pub(crate) struct RunArgs {
 /// Settings that override template.yaml.
 #[derive(Debug, Args)]
 pub(crate) struct PipelineArgs {
+    /// Whose events the clicks are: sets the parameters listed in docs/sources.md [default: walkthrough].
+    #[arg(long, value_name = "NAME")]
+    source: Option<Source>,
+    /// A parameter of template.yaml; repeatable. Overrides those of --source.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
     /// Inactivity that ends a session, 1 to 86400 seconds [default: 10, as in template.yaml].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_SESSION_GAP_SECONDS))]
     gap_seconds: Option<u64>,
@@ -119,12 +127,23 @@ impl PipelineArgs {
             FirstSession::Emit => "emit",
             FirstSession::Skip => "skip",
         });
+        let of_source = self.source.map(Source::parameters).unwrap_or_default();
+        let mut parameters: BTreeMap<_, _> =
+            of_source.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        parameters.extend(self.parameters);
+        parameters.extend(run::parameters(self.gap_seconds, first_session));
         Options {
-            parameters: parameters(self.gap_seconds, first_session),
+            parameters,
             shards: self.shards,
             batch_size: self.batch_size,
             data_dir: self.data_dir,
             ..Options::default()
         }
     }
+}
+
+/// A parameter and its value. The template knows which names and values there are.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
