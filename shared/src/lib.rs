@@ -16,6 +16,9 @@ mod format_hint;
 pub mod rejection;
 pub mod shown;
 
+mod protobuf_fields;
+
+pub mod aggregated_record;
 pub mod sequence_number;
 
 pub mod attributes;
