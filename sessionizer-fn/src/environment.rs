@@ -12,7 +12,6 @@ use crate::bucket::bounds::{Bounds, CONCURRENT_BUCKETS, SLOTS, memory_for_bucket
 use crate::bucket::memory::BucketMemory;
 use crate::bucket::plan::Rules;
 use crate::buckets::Buckets;
-use crate::clicks_done::ClicksDone;
 use crate::config::{Boundaries, Config, FirstSession};
 use crate::ledger::Ledger;
 use crate::report::Report;
@@ -108,7 +107,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         Self { log, rest, publisher, options, settings: Arc::default(), buckets, loads }
     }
 
-    /// Applies the clicks of each bucket. Records are done once what they make is published.
+    /// Applies the clicks of each bucket. Each is a part of its record, and done once what it makes is published.
     pub async fn batch(&self, buckets: &[(u32, BucketClicks)], done: &DoneRecords, ledger: &Ledger<'_>) {
         if buckets.is_empty() {
             return;
@@ -124,10 +123,9 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
                 return error.note(ledger.failures, position.as_ref());
             }
         };
-        let clicks_done = &ClicksDone::of(buckets.iter().map(|(_, clicks)| clicks), done);
         let work = buckets.iter().map(|(bucket, clicks)| async move {
             // Boxed, because the compiler has a depth limit for nested future types.
-            if let Err(error) = Box::pin(self.batch_of(*bucket, settings, clicks, clicks_done, ledger)).await {
+            if let Err(error) = Box::pin(self.batch_of(*bucket, settings, clicks, done, ledger)).await {
                 error.note(ledger.failures, first(clicks).as_ref());
             }
         });
@@ -159,7 +157,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         bucket: u32,
         settings: Settings,
         clicks: &BucketClicks,
-        done: &ClicksDone<'_>,
+        done: &DoneRecords,
         ledger: &Ledger<'_>,
     ) -> Result<(), BucketError> {
         let rules = self.rules(settings);

@@ -4,6 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use kinesis_function::done_records::DoneRecords;
 use kinesis_function::handler::{Decoded, Handler};
 use kinesis_function::invocation::Invocation;
 use kinesis_function::metrics::Metric;
@@ -82,10 +83,14 @@ impl Handler for Sessionizer {
     }
 
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SessionizerWork> {
-        let Batch { buckets, users, rejected, adjusted_attributes } =
+        let Batch { buckets, users, rejected, parts, adjusted_attributes } =
             Batch::decode(records, self.max_clock_skew_ms, self.state_buckets);
         let report = Mutex::new(Report { users, adjusted_attributes, ..Report::default() });
-        Decoded { work: SessionizerWork { buckets: buckets.into_iter().collect(), report }, rejected }
+        Decoded {
+            work: SessionizerWork { buckets: buckets.into_iter().collect(), report },
+            rejected,
+            done: DoneRecords::of_parts(parts),
+        }
     }
 
     async fn work<'r>(&self, work: &mut SessionizerWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {

@@ -26,6 +26,7 @@ pub mod event_time;
 pub mod user_id;
 
 pub mod click;
+pub mod record_parts;
 pub mod session;
 pub mod session_window;
 
