@@ -14,6 +14,7 @@ use sessionizer_fn::ring_log::ring::Ring;
 use sessionizer_fn::state_log_codec::encode_entries;
 use sessionizer_fn::state_log_entry::{Origin, ShardKey};
 use sessionizer_fn::store::log_store::LogCommit;
+use shared::click_format::ClickFormat;
 use shared::session::SessionGap;
 use shared::session_window::WindowRule;
 
@@ -88,7 +89,7 @@ impl Input {
     pub fn process(&self, memory: &mut BucketMemory, mut between: impl FnMut(usize)) -> Result<(), BenchError> {
         let records = Records::of(parse(&self.json)?).map_err(BenchError::failed)?;
         between(0);
-        let mut batch = Batch::decode(&records, MAX_CLOCK_SKEW_MS, 1);
+        let mut batch = Batch::decode(&records, &ClickFormat::default(), MAX_CLOCK_SKEW_MS, 1);
         between(1);
         let (mut commits, mut applied) = (Vec::new(), 0);
         for (shard, clicks) in batch.buckets.remove(&0).unwrap_or_default() {

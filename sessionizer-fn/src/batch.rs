@@ -8,6 +8,7 @@ use std::sync::Arc;
 use kinesis_function::records::{Record, Records};
 use kinesis_function::rejected_records::RejectedRecord;
 use shared::click::{Click, DecodedClick, LatestBelievable};
+use shared::click_format::{ClickFormat, Decoded};
 use shared::record_parts::for_each_part;
 use shared::user_id::UserId;
 
@@ -42,19 +43,21 @@ pub struct Batch<'r> {
     pub rejected: Vec<RejectedRecord<'r>>,
     /// How many clicks and items of `rejected` each record has: what must be done before the record is.
     pub parts: Vec<usize>,
+    /// How many events the filter left out.
+    pub filtered: u64,
     /// How many attributes of clicks were adjusted.
     pub adjusted_attributes: u64,
 }
 
 impl<'r> Batch<'r> {
-    /// Decodes `records` and deals the clicks to `buckets` buckets.
+    /// Decodes `records`, which are in this `format`, and deals the clicks to `buckets` buckets.
     #[must_use]
-    pub fn decode(records: &'r Records, max_clock_skew_ms: u64, buckets: u32) -> Self {
+    pub fn decode(records: &'r Records, format: &ClickFormat, max_clock_skew_ms: u64, buckets: u32) -> Self {
         let mut batch = Self { parts: Vec::with_capacity(records.len()), ..Self::default() };
         let mut bucket_of_user: HashMap<UserId, u32> = HashMap::new();
         for (index, record) in records.iter().enumerate() {
             let latest = LatestBelievable::after_arrival(record.arrival_ms, max_clock_skew_ms);
-            let parts = batch.take_parts(index, record, latest, |user_id| match bucket_of_user.get(user_id) {
+            let parts = batch.take_parts(index, record, format, latest, |user_id| match bucket_of_user.get(user_id) {
                 Some(bucket) => *bucket,
                 None => {
                     *bucket_of_user.entry(user_id.clone()).or_insert_with_key(|user_id| bucket_of(user_id, buckets))
@@ -71,17 +74,19 @@ impl<'r> Batch<'r> {
         &mut self,
         index: usize,
         record: Record<'r>,
+        format: &ClickFormat,
         latest: LatestBelievable,
         mut bucket_of: impl FnMut(&UserId) -> u32,
     ) -> usize {
         let sequence_number = record.sequence_number();
         let mut rejected = RejectedParts::of(index, record);
         let (mut parts, mut clicks) = (0, 0);
-        for_each_part(record.data, latest, |part, content| {
+        for_each_part(record.data, format, latest, |part, content| {
             parts += 1;
             match content {
                 Err(rejection) => rejected.add(&part, rejection),
-                Ok(DecodedClick { click, adjusted_attributes }) => {
+                Ok(Decoded::Filtered) => self.filtered += 1,
+                Ok(Decoded::Click(DecodedClick { click, adjusted_attributes })) => {
                     clicks += 1;
                     self.adjusted_attributes += adjusted_attributes;
                     let shard = ShardKey::new(Arc::clone(record.shard.text()));

@@ -12,6 +12,7 @@ use kinesis_function::records::Records;
 use kinesis_function::rejected_records::RejectedRecord;
 use kinesis_function::rejected_table::RejectedTable;
 use kinesis_function::sweep::Sweep;
+use shared::click_format::ClickFormat;
 
 use crate::batch::{Batch, BucketClicks};
 use crate::config::Config;
@@ -25,6 +26,7 @@ use crate::store::session_stream::SessionStream;
 /// The sessionizer with its clients, created once per execution environment. Clones are the same environment.
 #[derive(Clone, Debug)]
 pub struct Sessionizer {
+    click_format: ClickFormat,
     max_clock_skew_ms: u64,
     state_buckets: u32,
     environment: Environment<LogTable, RestTable, SessionStream>,
@@ -55,6 +57,7 @@ impl Sessionizer {
         kinesis: &aws_sdk_kinesis::Client,
     ) -> Self {
         Self {
+            click_format: ClickFormat::default(),
             max_clock_skew_ms: config.max_clock_skew_ms,
             state_buckets: options.buckets,
             environment: Environment::new(
@@ -83,8 +86,8 @@ impl Handler for Sessionizer {
     }
 
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SessionizerWork> {
-        let Batch { buckets, users, rejected, parts, adjusted_attributes } =
-            Batch::decode(records, self.max_clock_skew_ms, self.state_buckets);
+        let Batch { buckets, users, rejected, parts, adjusted_attributes, .. } =
+            Batch::decode(records, &self.click_format, self.max_clock_skew_ms, self.state_buckets);
         let report = Mutex::new(Report { users, adjusted_attributes, ..Report::default() });
         Decoded {
             work: SessionizerWork { buckets: buckets.into_iter().collect(), report },

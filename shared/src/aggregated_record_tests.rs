@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// A field of bytes.
-fn bytes(number: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn bytes(number: u8, content: &[u8]) -> Vec<u8> {
     let mut field = vec![number << 3 | 2];
     prost::encoding::encode_varint(content.len() as u64, &mut field);
     field.extend_from_slice(content);
@@ -22,12 +22,12 @@ fn record(fields: &[Vec<u8>]) -> Vec<u8> {
     bytes(3, &fields.concat())
 }
 
-fn plain_record(key: u8, data: &[u8]) -> Vec<u8> {
+pub(crate) fn plain_record(key: u8, data: &[u8]) -> Vec<u8> {
     record(&[number(1, key), bytes(3, data)])
 }
 
 /// The aggregated record of a message of these fields.
-fn aggregated(fields: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn aggregated(fields: &[Vec<u8>]) -> Vec<u8> {
     let message = fields.concat();
     [MAGIC.as_slice(), &message, Md5::digest(&message).as_slice()].concat()
 }

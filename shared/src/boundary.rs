@@ -4,17 +4,20 @@
 //! of the Flink job that this pipeline replaces; it has no status, and its version is 0.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
 use crate::attributes::Attributes;
-use crate::click::{decode_user_id, event_time};
+use crate::click::decode_user_id;
 use crate::event_time::EventTime;
-use crate::fields::{Field, Object, absent, mistyped, not_unicode};
+use crate::fields::{Field, Object, Wording, absent, mistyped, not_unicode};
 use crate::limits::{MAX_SAFE_INTEGER, MAX_SESSION_TIME_BYTES};
+use crate::path_tree::PathTree;
 use crate::rejection::{FieldFault, Rejection};
 use crate::session::{Status, TouchedSession};
 use crate::shown;
+use crate::timestamp_faults::event_time;
 use crate::user_id::UserId;
 
 /// The version of the user's state that produced a boundary. Every commit of the user increases it; 0 is older than any
@@ -154,6 +157,7 @@ pub struct BoundaryRow<'a> {
     version: Option<u64>,
 }
 
+const USER_ID: &str = "user_id";
 const SESSION_TIMESTAMP: &str = "session_timestamp";
 const SESSION_TIME: &str = "session_time";
 const SESSION_ID: &str = "session_id";
@@ -165,6 +169,22 @@ const SESSION_END: &str = "session_end";
 const EVENT_COUNT: &str = "event_count";
 const VERSION: &str = "version";
 
+static FIELDS: LazyLock<PathTree> = LazyLock::new(|| {
+    PathTree::of_contract(&[
+        USER_ID,
+        SESSION_TIMESTAMP,
+        SESSION_TIME,
+        SESSION_ID,
+        EVENT_TYPE,
+        DEVICE_TYPE,
+        EVENT_NAME,
+        STATUS,
+        SESSION_END,
+        EVENT_COUNT,
+        VERSION,
+    ])
+});
+
 impl Boundary {
     /// Decodes a boundary from the bytes of a record.
     ///
@@ -175,20 +195,7 @@ impl Boundary {
     /// # Errors
     /// A [`Rejection`] that names the field, its value and its limit.
     pub fn decode(data: &[u8]) -> Result<Self, Rejection> {
-        let names = [
-            "user_id",
-            SESSION_TIMESTAMP,
-            SESSION_TIME,
-            SESSION_ID,
-            EVENT_TYPE,
-            DEVICE_TYPE,
-            EVENT_NAME,
-            STATUS,
-            SESSION_END,
-            EVENT_COUNT,
-            VERSION,
-        ];
-        let Object { fields, json } = Object::read(data, names)?;
+        let Object { values, json } = Object::read(data, &FIELDS, Wording::ONE_OBJECT)?;
         let [
             user_id,
             timestamp,
@@ -201,8 +208,8 @@ impl Boundary {
             session_end,
             event_count,
             version,
-        ] = fields;
-        let user_id = decode_user_id(user_id, &json)?;
+        ] = values.map(Field::of);
+        let user_id = decode_user_id(USER_ID.into(), user_id, &json)?;
         let session_timestamp = required_time(SESSION_TIMESTAMP, timestamp)?;
         let session_time = decode_session_time(session_time)?;
         let ordinal = decode_ordinal(&required_text(SESSION_ID, session_id)?, &user_id)?;
@@ -275,7 +282,7 @@ fn decode_status(
 }
 
 fn required_text<'a>(name: &'static str, field: Field<'a>) -> Result<Cow<'a, str>, Rejection> {
-    let text = optional_text(name, field)?.ok_or_else(|| absent(name, FieldFault::Missing))?;
+    let text = optional_text(name, field)?.ok_or_else(|| absent(name.into(), FieldFault::Missing))?;
     if text.is_empty() {
         return Err(Rejection::of_field(name, FieldFault::Empty, format!("{name} is empty")));
     }
@@ -286,13 +293,13 @@ fn optional_text<'a>(name: &'static str, field: Field<'a>) -> Result<Option<Cow<
     match field {
         Field::Missing | Field::Null => Ok(None),
         Field::Text(text) => Ok(Some(text)),
-        Field::NotUnicode(raw) => Err(not_unicode(name, raw)),
-        Field::Integer(_) | Field::Scalar(_) | Field::Composite(_) => Err(mistyped(name, &field, "a string")),
+        Field::NotUnicode(raw) => Err(not_unicode(name.into(), raw)),
+        Field::Integer(_) | Field::Scalar(_) | Field::Composite(_) => Err(mistyped(name.into(), &field, "a string")),
     }
 }
 
 fn required_time(name: &'static str, field: Field<'_>) -> Result<EventTime, Rejection> {
-    event_time(name, required_digits(name, &field)?)
+    event_time(name.into(), required_digits(name, &field)?)
 }
 
 fn required_integer(name: &'static str, field: Field<'_>) -> Result<u64, Rejection> {
@@ -306,8 +313,8 @@ fn required_integer(name: &'static str, field: Field<'_>) -> Result<u64, Rejecti
 fn required_digits<'a>(name: &'static str, field: &'a Field<'_>) -> Result<&'a str, Rejection> {
     match field {
         Field::Integer(digits) => Ok(digits),
-        Field::Missing => Err(absent(name, FieldFault::Missing)),
-        Field::Null => Err(absent(name, FieldFault::Null)),
+        Field::Missing => Err(absent(name.into(), FieldFault::Missing)),
+        Field::Null => Err(absent(name.into(), FieldFault::Null)),
         Field::Text(_) | Field::NotUnicode(_) | Field::Scalar(_) | Field::Composite(_) => {
             let message = format!("{name} is {}, expected an integer", field.shown());
             Err(Rejection::of_field(name, FieldFault::NotAnInteger, message))

@@ -2,6 +2,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::MIN_CLICK_TIME_MS;
 use crate::rejection::Reason;
 
 const ARRIVAL_MS: u64 = 1_721_390_500_000;

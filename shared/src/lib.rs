@@ -5,6 +5,9 @@
 
 pub mod limits;
 
+pub mod field_path;
+mod path_tree;
+
 mod json_object;
 mod json_string;
 mod python_constants;
@@ -26,8 +29,13 @@ pub mod event_time;
 pub mod user_id;
 
 pub mod click;
+pub mod click_format;
+pub mod event_filter;
 pub mod record_parts;
+pub mod record_values;
 pub mod session;
 pub mod session_window;
+mod timestamp_faults;
+pub mod timestamp_format;
 
 pub mod boundary;

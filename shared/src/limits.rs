@@ -43,6 +43,18 @@ pub const MAX_WINDOW_SESSIONS: usize = 32;
 /// Source: design, section 4 (4 KB).
 pub const MAX_WINDOW_ATTRIBUTE_BYTES: usize = 4_096;
 
+/// Longest path to a field, in bytes of UTF-8: enough for any key that people write by hand.
+pub const MAX_PATH_BYTES: usize = 256;
+
+/// Most keys and indexes of a path, which bounds the recursion of decoding.
+pub const MAX_PATH_DEPTH: usize = 16;
+
+/// Most paths among which the user id is looked for.
+pub const MAX_USER_ID_PATHS: usize = 8;
+
+/// Most event names in a filter.
+pub const MAX_FILTERED_NAMES: usize = 100;
+
 /// Most characters of a rejected value that a message quotes.
 pub const MAX_VALUE_IN_MESSAGE_CHARS: usize = 64;
 

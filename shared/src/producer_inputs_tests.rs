@@ -119,7 +119,13 @@ fn times() -> Vec<Case> {
         ("1721390000000000", finer("1721390000000000", "microseconds")),
         ("\"1721390000000000123\"", finer("\"1721390000000000123\"", "nanoseconds")),
         ("\"1721390000000.0\"", not_an_integer("\"1721390000000.0\"")),
-        ("\"2024-07-19T11:53:20Z\"", not_an_integer("\"2024-07-19T11:53:20Z\"")),
+        ("\"2024-07-19T11:53:20Z\"", {
+            rejected(
+                "event_timestamp_not_an_integer",
+                "event_timestamp is \"2024-07-19T11:53:20Z\", expected Unix milliseconds as an integer or a string of \
+                 digits; as iso8601 it would be 2024-07-19 11:53:20 UTC",
+            )
+        }),
         ("\"1721390000000\\ud83d\"", not_an_integer("\"1721390000000\\ud83d\"")),
         ("NaN", not_an_integer("NaN")),
         ("-Infinity", not_an_integer("-Infinity")),

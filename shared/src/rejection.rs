@@ -6,7 +6,7 @@ use std::fmt;
 
 use FieldFault::{
     Empty, InSeconds, InTheFuture, Missing, Mistyped, NotAnInteger, NotUnicode, NotUserAndOrdinal, Null, OutOfRange,
-    Placeholder, TooLong, Unknown,
+    Placeholder, TooLong, Unknown, WrongFormat,
 };
 
 /// What is wrong with a record. A closed set, so codes can be counted, alarmed on and stored.
@@ -74,6 +74,8 @@ pub enum FieldFault {
     Mistyped,
     /// It is not a whole number. Code `not_an_integer`.
     NotAnInteger,
+    /// It is not written in the configured format. Code `wrong_format`.
+    WrongFormat,
     /// It is a number outside its range. Code `out_of_range`.
     OutOfRange,
     /// It is a time that is almost certainly in seconds; milliseconds are required. Code `in_seconds`.
@@ -89,7 +91,7 @@ pub enum FieldFault {
 /// Every field that can be invalid, with its possible faults.
 const FIELD_FAULTS: [(&str, &[FieldFault]); 9] = [
     ("user_id", &[Missing, Null, Empty, Placeholder, NotUnicode, TooLong, Mistyped]),
-    ("event_timestamp", &[Missing, Null, NotAnInteger, OutOfRange, InSeconds, InTheFuture]),
+    ("event_timestamp", &[Missing, Null, NotAnInteger, WrongFormat, OutOfRange, InSeconds, InTheFuture]),
     ("session_timestamp", &[Missing, Null, NotAnInteger, OutOfRange]),
     ("session_time", &[Missing, Empty, NotUnicode, TooLong, Mistyped]),
     ("session_id", &[Missing, Empty, NotUnicode, Mistyped, NotUserAndOrdinal]),
@@ -146,6 +148,7 @@ impl FieldFault {
             Self::TooLong => "too_long",
             Self::Mistyped => "mistyped",
             Self::NotAnInteger => "not_an_integer",
+            Self::WrongFormat => "wrong_format",
             Self::OutOfRange => "out_of_range",
             Self::InSeconds => "in_seconds",
             Self::InTheFuture => "in_the_future",

@@ -6,6 +6,9 @@ use super::*;
 use crate::aggregated_record::tests as aggregation;
 use crate::boundary::Boundary;
 use crate::click::{Click, LatestBelievable};
+use crate::click_format::{ClickFields, ClickFormat};
+use crate::event_filter::EventFilter;
+use crate::timestamp_format::TimestampFormat;
 
 const ARRIVAL_MS: u64 = 1_721_390_500_000;
 
@@ -78,10 +81,12 @@ fn names<'f>(fields: &[(&'f str, &'f str)]) -> Vec<&'f str> {
 fn list_contains_exactly_the_reasons_of_the_decoders_and_the_sinks_own() {
     let latest = LatestBelievable::after_arrival(ARRIVAL_MS, 0);
     let clicks = records(&CLICK, &names(&CLICK)).into_iter().map(|data| Click::decode(&data, latest).err());
+    let seconds =
+        ClickFormat::new(ClickFields::default(), TimestampFormat::Seconds, EventFilter::All).expect("default fields");
+    let in_seconds = records(&CLICK, &names(&CLICK)).into_iter().map(|data| seconds.decode_one(&data, latest).err());
     let boundaries = records(&BOUNDARY, &names(&BOUNDARY)).into_iter().map(|data| Boundary::decode(&data).err());
-    let aggregated = aggregation::faults();
-    let given: BTreeSet<_> =
-        clicks.chain(boundaries).flatten().chain(aggregated).map(|rejection| rejection.reason).collect();
+    let of_records = clicks.chain(in_seconds).chain(boundaries).flatten();
+    let given: BTreeSet<_> = of_records.chain(aggregation::faults()).map(|rejection| rejection.reason).collect();
     let listed: BTreeSet<_> = Reason::all().filter(|reason| *reason != Reason::SessionItemForeign).collect();
     assert_eq!(given, listed);
 }
@@ -95,8 +100,8 @@ fn codes_are_stable_because_metrics_alarms_and_redrives_use_them() {
         aggregated_record_field_missing aggregated_record_key_unknown aggregated_record_empty aggregated_record_nested
         user_id_missing user_id_null user_id_empty user_id_placeholder user_id_not_unicode user_id_too_long
         user_id_mistyped
-        event_timestamp_missing event_timestamp_null event_timestamp_not_an_integer event_timestamp_out_of_range
-        event_timestamp_in_seconds event_timestamp_in_the_future
+        event_timestamp_missing event_timestamp_null event_timestamp_not_an_integer event_timestamp_wrong_format
+        event_timestamp_out_of_range event_timestamp_in_seconds event_timestamp_in_the_future
         session_timestamp_missing session_timestamp_null session_timestamp_not_an_integer session_timestamp_out_of_range
         session_time_missing session_time_empty session_time_not_unicode session_time_too_long session_time_mistyped
         session_id_missing session_id_empty session_id_not_unicode session_id_mistyped session_id_not_user_and_ordinal

@@ -1,4 +1,4 @@
-//! Parses decimal numbers whose fraction is zero, exactly.
+//! Parses decimal numbers exactly: those whose fraction is zero, and others without their fraction.
 //!
 //! Avoids floating point, which rounds near the limits. The work is linear in the length of the text, whatever its
 //! exponent.
@@ -18,34 +18,68 @@ const MAX_U64_DIGITS: i64 = 20;
 /// The value of `text`, a number in JSON's notation with leading zeros allowed. `None` if it is not a number or has a
 /// nonzero fraction.
 pub(crate) fn whole_number(text: &str) -> Option<WholeNumber> {
-    let (is_negative, magnitude) = text.strip_prefix('-').map_or((false, text), |magnitude| (true, magnitude));
-    let (mantissa, exponent) = magnitude.split_once(['e', 'E']).unwrap_or((magnitude, "0"));
-    let exponent = exponent_of(exponent)?;
-    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if integer.is_empty() || !is_digits(integer) || !is_digits(fraction) {
-        return None;
+    let number = Decimal::of(text)?;
+    (number.digits == 0 || number.power >= 0).then(|| number.whole())
+}
+
+/// The value of `text`, a number as for [`whole_number`], times 10 to the power of `power`, without its fraction.
+/// `None` if it is not a number.
+pub(crate) fn scaled(text: &str, power: i64) -> Option<WholeNumber> {
+    let number = Decimal::of(text)?;
+    Some(Decimal { power: number.power.saturating_add(power), ..number }.whole())
+}
+
+/// A decimal number: significant digits times a power of ten.
+struct Decimal<'t> {
+    is_negative: bool,
+    integer: &'t str,
+    fraction: &'t str,
+    /// The number of digits from the first that is not zero; zero if the number is.
+    digits: i64,
+    /// The power of ten of the last digit.
+    power: i64,
+}
+
+impl<'t> Decimal<'t> {
+    fn of(text: &'t str) -> Option<Self> {
+        let (is_negative, magnitude) = text.strip_prefix('-').map_or((false, text), |magnitude| (true, magnitude));
+        let (mantissa, exponent) = magnitude.split_once(['e', 'E']).unwrap_or((magnitude, "0"));
+        let exponent = exponent_of(exponent)?;
+        let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        if integer.is_empty() || !is_digits(integer) || !is_digits(fraction) {
+            return None;
+        }
+        let fraction = fraction.trim_end_matches('0');
+        let (integer, power) = if fraction.is_empty() {
+            let significant = integer.trim_end_matches('0');
+            (significant, exponent.saturating_add(length(integer) - length(significant)))
+        } else {
+            (integer, exponent.saturating_sub(length(fraction)))
+        };
+        let mut number = Self { is_negative, integer, fraction, digits: 0, power };
+        number.digits = i64::try_from(number.significant().count()).unwrap_or(i64::MAX);
+        Some(number)
     }
 
-    // Reduce the number to significant digits times a power of ten.
-    let fraction = fraction.trim_end_matches('0');
-    let (integer, power) = if fraction.is_empty() {
-        let significant = integer.trim_end_matches('0');
-        (significant, exponent.saturating_add(length(integer) - length(significant)))
-    } else {
-        (integer, exponent.saturating_sub(length(fraction)))
-    };
-    let digits = || integer.bytes().chain(fraction.bytes()).skip_while(|digit| *digit == b'0');
-    let count = i64::try_from(digits().count()).unwrap_or(i64::MAX);
-    if count == 0 {
-        return Some(WholeNumber::Value(0));
+    fn significant(&self) -> impl Iterator<Item = u8> {
+        self.integer.bytes().chain(self.fraction.bytes()).skip_while(|digit| *digit == b'0')
     }
-    let power = u32::try_from(power).ok()?; // negative: nonzero digits remain after the decimal point
-    if is_negative || count.saturating_add(power.into()) > MAX_U64_DIGITS {
-        return Some(WholeNumber::OutOfRange);
+
+    /// The value without its fraction.
+    fn whole(&self) -> WholeNumber {
+        if self.digits == 0 {
+            return WholeNumber::Value(0);
+        }
+        let length = self.digits.saturating_add(self.power);
+        if self.is_negative || length > MAX_U64_DIGITS {
+            return WholeNumber::OutOfRange;
+        }
+        let Ok(kept) = usize::try_from(self.digits.min(length)) else { return WholeNumber::Value(0) };
+        let digits = self.significant().take(kept);
+        let value = digits.fold(0_u128, |value, digit| value * 10 + u128::from(digit - b'0'));
+        let power = u32::try_from(self.power).unwrap_or(0); // negative: the digits behind the point are left out
+        u64::try_from(value * 10_u128.pow(power)).map_or(WholeNumber::OutOfRange, WholeNumber::Value)
     }
-    let significant = digits().fold(0_u128, |value, digit| value * 10 + u128::from(digit - b'0'));
-    let value = u64::try_from(significant * 10_u128.pow(power));
-    Some(value.map_or(WholeNumber::OutOfRange, WholeNumber::Value))
 }
 
 /// The exponent `text`, clamped to an `i32`: no record has enough digits for a larger one to make a difference.
@@ -149,6 +183,29 @@ mod tests {
             assert_eq!(whole_number(text), None, "{text}");
         }
         assert_eq!(whole_number("5."), Some(Value(5)), "JSON rules it out before");
+    }
+
+    #[test]
+    fn scaled_numbers_lose_what_is_left_of_their_fraction() {
+        for (text, power, value) in [
+            ("1721390000.1239", 3, Value(1_721_390_000_123)),
+            ("1721390000", 3, Value(1_721_390_000_000)),
+            ("1.7213900001239e9", 3, Value(1_721_390_000_123)),
+            ("1721390000123999", -3, Value(1_721_390_000_123)),
+            ("1721390000123999.9", -3, Value(1_721_390_000_123)),
+            ("999", -3, Value(0)),
+            ("0.0001", 3, Value(0)),
+            ("1e-400", 3, Value(0)),
+            ("0", 3, Value(0)),
+            ("-0.0", 3, Value(0)),
+            ("-0.0001", 3, OutOfRange),
+            ("18446744073709551615", 0, Value(u64::MAX)),
+            ("18446744073709551615", 1, OutOfRange),
+            ("1e400", -3, OutOfRange),
+        ] {
+            assert_eq!(scaled(text, power), Some(value), "{text}");
+        }
+        assert_eq!(scaled("1.2.3", 3), None);
     }
 
     #[test]
