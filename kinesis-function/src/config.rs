@@ -125,17 +125,17 @@ impl Variables {
     }
 
     /// The choice that the value of `name` selects, or the first of `choices` if it is missing.
-    pub fn choice<T: Copy>(&mut self, name: &'static str, choices: [(&str, T); 2]) -> T {
-        let [(first_word, first), (second_word, second)] = choices;
-        match self.take(name) {
-            None => first,
-            Some(word) if word == first_word => first,
-            Some(word) if word == second_word => second,
-            Some(word) => {
-                self.faults.push(format!("{name} is {word:?}, expected {first_word} or {second_word}"));
-                first
-            }
+    pub fn choice<T: Copy, const N: usize>(&mut self, name: &'static str, choices: [(&str, T); N]) -> T {
+        const { assert!(N > 0) };
+        let word = self.take(name);
+        let chosen = choices.iter().find(|(known, _)| word.as_deref() == Some(*known));
+        if let (Some(word), None) = (&word, chosen) {
+            let words = choices.map(|(known, _)| known);
+            let (last, others) =
+                words.split_last().map_or(("", String::new()), |(last, others)| (last, others.join(", ")));
+            self.faults.push(format!("{name} is {word:?}, expected {others} or {last}"));
         }
+        chosen.unwrap_or(&choices[0]).1
     }
 
     /// Returns `config` if no variable had a fault.

@@ -63,14 +63,17 @@ impl Oversized {
 }
 
 impl Summary {
-    /// Whether every record read was applied, late or rejected, and the sink rejected nothing.
+    /// Whether every record read was applied, late, filtered or rejected, and the sink rejected nothing.
     #[must_use]
     pub fn is_everything_accounted_for(&self) -> bool {
         self.accounted_for() == self.read && self.too_long.count == 0 && self.sink_rejected == 0
     }
 
     fn accounted_for(&self) -> u64 {
-        self.sessionizer.applied + self.sessionizer.late + self.rejected.values().sum::<u64>()
+        self.sessionizer.applied
+            + self.sessionizer.late
+            + self.sessionizer.filtered
+            + self.rejected.values().sum::<u64>()
     }
 }
 
@@ -81,6 +84,9 @@ impl fmt::Display for Summary {
         writeln!(f, "records    {:>9} read in {seconds:.1} s", self.read)?;
         writeln!(f, "           {:>9} applied", self.sessionizer.applied)?;
         writeln!(f, "           {:>9} late", self.sessionizer.late)?;
+        if self.sessionizer.filtered > 0 {
+            writeln!(f, "           {:>9} filtered", self.sessionizer.filtered)?;
+        }
         writeln!(f, "           {rejected:>9} rejected")?;
         for (reason, count) in &self.rejected {
             writeln!(f, "                     {count:>9} {reason}")?;
@@ -99,7 +105,7 @@ impl fmt::Display for Summary {
             let accounted = self.accounted_for();
             write!(
                 f,
-                "\nNOT EVERY RECORD IS ACCOUNTED FOR: of {} records, {accounted} were applied, late or rejected",
+                "\nNOT EVERY RECORD IS ACCOUNTED FOR: of {} records, {accounted} were applied, late, filtered or rejected",
                 self.read
             )?;
             if self.sink_rejected > 0 {

@@ -360,7 +360,7 @@ fn oversized_line_is_reported_with_the_limit_and_fails_the_run() {
 not put            2 lines: a Kinesis record is limited to 1048576 bytes including its partition key
                      line 2 has 1048576 bytes plus a partition key of 1
                      line 3 has 1100000 bytes
-NOT EVERY RECORD IS ACCOUNTED FOR: of 3 records, 1 were applied, late or rejected
+NOT EVERY RECORD IS ACCOUNTED FOR: of 3 records, 1 were applied, late, filtered or rejected
 ";
     assert!(summary.ends_with(expected), "{summary}");
     assert_eq!(output.status.code(), Some(1));

@@ -2,8 +2,11 @@
 
 use kinesis_function::config::{Settings, Variables};
 use kinesis_function::rejected_table::RejectedTableConfig;
+use shared::click_format::ClickFormat;
 use shared::limits::MAX_SESSION_GAP_SECONDS;
 use shared::session::SessionGap;
+
+use crate::click_format_config::click_format;
 
 /// Whether a user's first session is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,9 @@ pub struct Config {
     pub first_session: FirstSession,
     /// `MAX_CLOCK_SKEW_SECONDS`: how far a click's time may be after its arrival, up to 43,200 s; default 900.
     pub max_clock_skew_ms: u64,
+    /// `USER_ID_FIELD` and others: what clicks look like; by default the contract's format. See
+    /// [`crate::click_format_config`].
+    pub click_format: ClickFormat,
     /// `STREAM_RETENTION_HOURS`: how long cursors are kept, 24 to 8,760 h; default 24.
     pub stream_retention_ms: u64,
     /// `STATE_BUCKETS`: into how many buckets users are divided, a power of two up to 256; default 4. Fixed when the
@@ -74,6 +80,7 @@ impl Settings for Config {
             first_session: variables
                 .choice("FIRST_SESSION", [("emit", FirstSession::Emit), ("skip", FirstSession::Skip)]),
             max_clock_skew_ms: max_clock_skew_seconds * 1_000,
+            click_format: click_format(variables),
             stream_retention_ms: variables.stream_retention_hours() * 3_600_000,
             state_buckets: state_buckets(variables),
             memory_bytes: variables.lambda_memory_bytes(),

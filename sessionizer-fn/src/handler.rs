@@ -57,7 +57,7 @@ impl Sessionizer {
         kinesis: &aws_sdk_kinesis::Client,
     ) -> Self {
         Self {
-            click_format: ClickFormat::default(),
+            click_format: config.click_format,
             max_clock_skew_ms: config.max_clock_skew_ms,
             state_buckets: options.buckets,
             environment: Environment::new(
@@ -86,14 +86,11 @@ impl Handler for Sessionizer {
     }
 
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SessionizerWork> {
-        let Batch { buckets, users, rejected, parts, adjusted_attributes, .. } =
+        let Batch { buckets, users, rejected, parts, filtered, adjusted_attributes } =
             Batch::decode(records, &self.click_format, self.max_clock_skew_ms, self.state_buckets);
-        let report = Mutex::new(Report { users, adjusted_attributes, ..Report::default() });
-        Decoded {
-            work: SessionizerWork { buckets: buckets.into_iter().collect(), report },
-            rejected,
-            done: DoneRecords::of_parts(parts),
-        }
+        let report = Mutex::new(Report { users, adjusted_attributes, filtered, ..Report::default() });
+        let work = SessionizerWork { buckets: buckets.into_iter().collect(), report };
+        Decoded { work, rejected, done: DoneRecords::of_parts(parts) }
     }
 
     async fn work<'r>(&self, work: &mut SessionizerWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {

@@ -15,6 +15,8 @@ pub struct Report {
     pub applied: u64,
     /// Clicks that arrived too late for a session. The cursor still moves past them.
     pub late: u64,
+    /// Events that the filter by names left out.
+    pub filtered: u64,
     /// Clicks that an earlier delivery or another invocation had already committed.
     pub already_applied: u64,
     /// Attributes of clicks that were adjusted because they were not strings, not Unicode or too long.
@@ -71,6 +73,7 @@ impl AddAssign for Report {
         self.users += other.users;
         self.applied += other.applied;
         self.late += other.late;
+        self.filtered += other.filtered;
         self.already_applied += other.already_applied;
         self.adjusted_attributes += other.adjusted_attributes;
         self.started += other.started;
@@ -120,6 +123,7 @@ impl Report {
             Metric::count("Users", self.users),
             Metric::count("ClicksApplied", self.applied),
             Metric::count("ClicksLate", self.late),
+            Metric::count("ClicksFiltered", self.filtered),
             Metric::count("ClicksAlreadyApplied", self.already_applied),
             Metric::count("AttributesAdjusted", self.adjusted_attributes),
             Metric::count("SessionsStarted", self.started),
@@ -157,6 +161,7 @@ mod tests {
             users: count(),
             applied: count(),
             late: count(),
+            filtered: count(),
             already_applied: count(),
             adjusted_attributes: count(),
             started: count(),
@@ -184,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_field_is_one_metric() {
-        assert_eq!(values(counting_from(1)), (1..=24).collect::<Vec<_>>());
+        assert_eq!(values(counting_from(1)), (1..=25).collect::<Vec<_>>());
     }
 
     #[test]
@@ -192,7 +197,7 @@ mod tests {
         let mut sum = counting_from(1);
         sum += counting_from(101);
         sum += counting_from(1);
-        let counts = (1..=20).map(|value| 3 * value + 100);
-        assert_eq!(values(sum), counts.chain(121..=124).collect::<Vec<_>>());
+        let counts = (1..=21).map(|value| 3 * value + 100);
+        assert_eq!(values(sum), counts.chain(122..=125).collect::<Vec<_>>());
     }
 }

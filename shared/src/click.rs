@@ -80,7 +80,7 @@ impl Click {
     /// A [`Rejection`] for anything that section 2 of the design rejects, and for several clicks in a record.
     pub fn decode(data: &[u8], latest: LatestBelievable) -> Result<DecodedClick, Rejection> {
         let Object { values, json } = Object::read(data, DEFAULT_FORMAT.tree(), Wording::ONE_OBJECT)?;
-        DEFAULT_FORMAT.decode_click(values, &json, latest)
+        DEFAULT_FORMAT.decode_click(&values, &json, latest)
     }
 }
 

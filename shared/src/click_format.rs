@@ -126,7 +126,7 @@ impl ClickFormat {
     /// A [`Rejection`] for anything else than one object, and for an object that is not a click.
     pub fn decode_one(&self, data: &[u8], latest: LatestBelievable) -> Result<Decoded, Rejection> {
         let Object { values, json } = Object::read(data, &self.tree, Wording::ONE_OBJECT)?;
-        self.decode_object(values, &json, latest)
+        self.decode_object(&values, &json, latest)
     }
 
     /// The tree of the fields' paths.
@@ -137,7 +137,7 @@ impl ClickFormat {
     /// The click with these `values` in the object `json`.
     pub(crate) fn decode_object(
         &self,
-        values: Values<'_, SLOTS>,
+        values: &Values<'_, SLOTS>,
         json: &ObjectJson<'_>,
         latest: LatestBelievable,
     ) -> Result<Decoded, Rejection> {
@@ -151,11 +151,11 @@ impl ClickFormat {
     /// The same, whatever the filter.
     pub(crate) fn decode_click(
         &self,
-        values: Values<'_, SLOTS>,
+        values: &Values<'_, SLOTS>,
         json: &ObjectJson<'_>,
         latest: LatestBelievable,
     ) -> Result<DecodedClick, Rejection> {
-        let user_id = self.decode_user_id(&values, json)?;
+        let user_id = self.decode_user_id(values, json)?;
         let timestamp = FieldName { name: EVENT_TIMESTAMP, path: self.fields.event_timestamp.as_str() };
         let time = self.timestamp_format.decode(timestamp, &Field::of(values[TIMESTAMP_SLOT]), json, latest)?;
         let mut adjusted_attributes = 0;
@@ -183,3 +183,7 @@ impl ClickFormat {
         no_placeholder(name, decode_user_id(name, Field::of(raw), json)?)
     }
 }
+
+#[cfg(test)]
+#[path = "click_format_tests.rs"]
+mod tests;

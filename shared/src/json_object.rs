@@ -14,39 +14,40 @@ use crate::path_tree::{Node, PathTree, Slots};
 /// The raw JSON of each field, by its slot.
 pub(crate) type Values<'t, const N: usize> = [Option<&'t str>; N];
 
-/// The fields of the JSON object `text`. `None` if `text` is JSON but not an object.
+/// Finds the fields of the JSON object `text`. `None` if `text` is JSON but not an object.
 pub(crate) fn object<'t, const N: usize>(text: &'t str, tree: &PathTree) -> serde_json::Result<Option<Values<'t, N>>> {
     if !text.trim_start().starts_with('{') {
         return serde_json::from_str::<IgnoredAny>(text).map(|_| None);
     }
+    let mut values = [None; N];
     let mut json = serde_json::Deserializer::from_str(text);
-    let (values, _) = fields(&mut json, text, tree)?;
+    fields(&mut json, text, tree, &mut values)?;
     json.end()?;
     Ok(Some(values))
 }
 
-/// The fields of the JSON object with which `text` begins, and the object's length in bytes.
+/// Finds the fields of the JSON object with which `text` begins. Returns the object's length in bytes.
 pub(crate) fn leading_object<'t, const N: usize>(
     text: &'t str,
     tree: &PathTree,
-) -> serde_json::Result<(Values<'t, N>, usize)> {
-    fields(&mut serde_json::Deserializer::from_str(text), text, tree)
-}
-
-/// The JSON value with which `text` begins. A scalar may go on in a way that is not JSON.
-pub(crate) fn leading_value(text: &str) -> serde_json::Result<&str> {
-    <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(text)).map(RawValue::get)
+    values: &mut Values<'t, N>,
+) -> serde_json::Result<usize> {
+    fields(&mut serde_json::Deserializer::from_str(text), text, tree, values)
 }
 
 fn fields<'t, const N: usize>(
     json: &mut serde_json::Deserializer<serde_json::de::StrRead<'t>>,
     text: &'t str,
     tree: &PathTree,
-) -> serde_json::Result<(Values<'t, N>, usize)> {
-    let mut values = [None; N];
+    values: &mut Values<'t, N>,
+) -> serde_json::Result<usize> {
     let begin = skip_white_space(text, 0);
-    let end = json.deserialize_map(Fields { text, begin, tree, node: tree.root(), values: &mut values })?;
-    Ok((values, end))
+    json.deserialize_map(Fields { text, begin, tree, node: tree.root(), values })
+}
+
+/// The JSON value with which `text` begins. A scalar may go on in a way that is not JSON.
+pub(crate) fn leading_value(text: &str) -> serde_json::Result<&str> {
+    <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(text)).map(RawValue::get)
 }
 
 /// The first `max` keys of the JSON object `text` as raw JSON, and the total number of keys.
@@ -107,6 +108,11 @@ impl<'t, const N: usize> Visitor<'t> for Fields<'t, '_, N> {
         while let Some(key) = map.next_key::<&RawValue>()? {
             end = match self.tree.behind_key(self.node, key.get()) {
                 None => self.end_of(map.next_value::<&RawValue>()?.get()),
+                Some(node) if !node.has_branches() => {
+                    let value = map.next_value::<&RawValue>()?.get();
+                    self.set(node.ends, Some(value));
+                    self.end_of(value)
+                }
                 Some(node) => {
                     let begin = self.behind(self.end_of(key.get()), b':');
                     map.next_value_seed(self.within(begin, node))?

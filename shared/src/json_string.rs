@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Visitor};
 
 /// The content of the JSON string `raw`; `None` if it contains an unpaired surrogate.
 pub(crate) fn unescaped(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.contains('\\') {
+    if raw.bytes().any(|byte| byte == b'\\') {
         serde_json::from_str(raw).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()))

@@ -32,6 +32,7 @@ pub mod click;
 pub mod click_format;
 pub mod event_filter;
 pub mod record_parts;
+mod record_text;
 pub mod record_values;
 pub mod session;
 pub mod session_window;

@@ -27,6 +27,8 @@ pub(crate) struct Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Branch {
     key: String,
+    /// The key as most producers write it in JSON; `None` if they have to escape something in it.
+    quoted: Option<String>,
     /// The key as an array's index.
     index: Option<usize>,
     node: usize,
@@ -62,7 +64,8 @@ impl PathTree {
         }
         let node = self.nodes.len();
         self.nodes.push(Node::default());
-        self.nodes[at].branches.push(Branch { key: key.to_owned(), index: array_index(key), node });
+        let quoted = (!key.contains(['"', '\\'])).then(|| format!("\"{key}\""));
+        self.nodes[at].branches.push(Branch { key: key.to_owned(), quoted, index: array_index(key), node });
         node
     }
 
@@ -72,9 +75,14 @@ impl PathTree {
 
     /// The node behind the key `raw`, a JSON string with its quotes.
     pub(crate) fn behind_key(&self, node: &Node, raw: &str) -> Option<&Node> {
-        let key = unescaped(raw)?;
-        let branch = node.branches.iter().find(|branch| branch.key == *key)?;
-        self.nodes.get(branch.node)
+        let branch = match node.branches.iter().find(|branch| branch.quoted.as_deref() == Some(raw)) {
+            None if raw.bytes().any(|byte| byte == b'\\') => {
+                let key = unescaped(raw)?;
+                node.branches.iter().find(|branch| branch.key == *key)
+            }
+            branch => branch,
+        };
+        self.nodes.get(branch?.node)
     }
 
     /// The node behind the element `index` of an array.

@@ -9,20 +9,10 @@ use std::ops::Range;
 use crate::click::LatestBelievable;
 use crate::click_format::{ClickFormat, Decoded, SLOTS};
 use crate::fields::{Object, ObjectJson, Wording, same_place};
-use crate::json_object::{leading_object, leading_value, skip_white_space};
+use crate::json_object::{leading_object, leading_value};
 use crate::python_constants::without_python_constants;
+use crate::record_text::{begins_like_json, is_array_of_objects, line_length, separators, without_separators};
 use crate::rejection::{Reason, Rejection};
-
-/// What ends broken JSON: the next object at the start of a line.
-const NEXT_LINE: &[u8] = b"\n{";
-
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// How many values of a record are rejected one by one before its rest is rejected as a whole: one for each so many
-/// bytes, about the length of a short click.
-const BYTES_PER_REJECTION: usize = 64;
-const MIN_REJECTIONS: usize = 16;
-const MAX_REJECTIONS: usize = 1_000;
 
 /// One value of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +36,6 @@ pub struct RecordValues<'r> {
     in_array: bool,
     /// Whether a value has been returned.
     has_returned: bool,
-    /// How many more values are rejected one by one.
-    rejections_left: usize,
     is_done: bool,
 }
 
@@ -80,17 +68,7 @@ impl<'r> RecordValues<'r> {
             Err(_) if begins_like_json(data) => (Stretch::new(0, ""), true),
             Err(_) => (Stretch::new(data.len(), ""), true),
         };
-        Self {
-            format,
-            data,
-            latest,
-            stretch,
-            by_line,
-            in_array: false,
-            has_returned: false,
-            rejections_left: (data.len() / BYTES_PER_REJECTION).clamp(MIN_REJECTIONS, MAX_REJECTIONS),
-            is_done: false,
-        }
+        Self { format, data, latest, stretch, by_line, in_array: false, has_returned: false, is_done: false }
     }
 
     /// Reads what comes next in the stretch, which is not at its end.
@@ -99,16 +77,17 @@ impl<'r> RecordValues<'r> {
         let begin = self.stretch.position();
         match json.as_bytes().first() {
             Some(b'{') => {
-                let Ok((values, length)) = leading_object::<SLOTS>(json, self.format.tree()) else {
-                    return Next::Broken;
-                };
-                let values = values.map(|value| Some(same_place(text, json, value?)));
+                let mut values = [None; SLOTS];
+                let Ok(length) = leading_object(json, self.format.tree(), &mut values) else { return Next::Broken };
+                if self.stretch.rewritten.is_some() {
+                    values = values.map(|value| Some(same_place(text, json, value?)));
+                }
                 let (bytes, wording) = self.part(begin..begin + length);
                 let object = ObjectJson::new(&json[..length], wording);
-                let decoded = self.format.decode_object(values, &object, self.latest);
+                let decoded = self.format.decode_object(&values, &object, self.latest);
                 Next::Value(length, RecordValue { bytes, decoded })
             }
-            Some(b'[') if is_array_of_objects(json) => Next::ArrayBegin,
+            Some(b'[') if !self.in_array && is_array_of_objects(json) => Next::ArrayBegin,
             _ => match leading_value(json) {
                 Ok(value) if value.starts_with('[') || self.ends_before_value(begin + value.len()) => {
                     Next::Value(value.len(), self.rejected(begin..begin + value.len()))
@@ -148,7 +127,7 @@ impl<'r> RecordValues<'r> {
 
     /// The rejection of what is at `range`: no object, or no JSON at all.
     fn rejected(&self, range: Range<usize>) -> RecordValue {
-        let (bytes, wording) = self.part(range);
+        let (bytes, wording) = self.part(without_separators(self.data, range));
         let data = self.data.get(bytes.clone()).unwrap_or_default();
         let rejection = match Object::<SLOTS>::read(data, self.format.tree(), wording) {
             Err(rejection) => rejection,
@@ -179,27 +158,43 @@ impl<'r> RecordValues<'r> {
             return self.begin_line(begin).map(|line| self.rejected(line));
         }
         self.stretch.read = self.stretch.text.len();
-        let is_separator = |char: char| char == ',' || char.is_ascii_whitespace();
-        Some(self.rejected(begin..begin + text.trim_end_matches(is_separator).len()))
+        Some(self.rejected(begin..begin + text.len()))
     }
 
-    /// Counts `value`, and ends a record with too many invalid values.
-    fn returned(&mut self, mut value: RecordValue) -> RecordValue {
+    /// Notes that `value` is returned, and adds its place to a message.
+    fn note(&mut self, value: &mut RecordValue) {
         self.has_returned = true;
-        let Err(rejection) = &mut value.decoded else { return value };
-        if value.bytes.len() < self.data.len() {
+        self.is_done = value.bytes.len() == self.data.len();
+        if let Err(rejection) = &mut value.decoded
+            && !self.is_done
+        {
             rejection.message.insert_str(0, &format!("at byte {}: ", value.bytes.start));
         }
-        self.rejections_left = self.rejections_left.saturating_sub(1);
-        let behind = self.data.get(value.bytes.end..).unwrap_or_default();
-        if self.rejections_left == 0 && separators(behind, true) < behind.len() {
-            let limit = (self.data.len() / BYTES_PER_REJECTION).clamp(MIN_REJECTIONS, MAX_REJECTIONS);
-            let more = format!("; it is the record's invalid value number {limit}, so nothing behind it is read");
-            rejection.message.push_str(&more);
-            value.bytes.end = self.data.len();
-            self.is_done = true;
+    }
+
+    /// The next value; `None` if it takes another step to get there.
+    fn step(&mut self) -> Option<RecordValue> {
+        let line_end = self.stretch.begin + self.stretch.text.len();
+        self.skip_separators();
+        if self.stretch.position() < line_end {
+            return match self.read() {
+                Next::Value(length, value) => {
+                    self.stretch.read += length;
+                    Some(value)
+                }
+                Next::ArrayBegin => {
+                    self.in_array = true;
+                    self.stretch.read += 1;
+                    None
+                }
+                Next::Broken => self.pass_broken(),
+            };
         }
-        value
+        if line_end < self.data.len() {
+            return self.begin_line(line_end).map(|line| self.rejected(line));
+        }
+        self.is_done = true;
+        (!self.has_returned).then(|| self.rejected(0..self.data.len()))
     }
 }
 
@@ -208,29 +203,12 @@ impl Iterator for RecordValues<'_> {
 
     fn next(&mut self) -> Option<RecordValue> {
         while !self.is_done {
-            let line_end = self.stretch.begin + self.stretch.text.len();
-            self.skip_separators();
-            let found = if self.stretch.read < self.stretch.text.len() {
-                match self.read() {
-                    Next::Value(length, value) => {
-                        self.stretch.read += length;
-                        Some(value)
-                    }
-                    Next::ArrayBegin => {
-                        self.in_array = true;
-                        self.stretch.read += 1;
-                        None
-                    }
-                    Next::Broken => self.pass_broken(),
-                }
-            } else if line_end < self.data.len() {
-                self.begin_line(line_end).map(|line| self.rejected(line))
-            } else {
-                self.is_done = true;
-                (!self.has_returned).then(|| self.rejected(0..self.data.len()))
-            };
-            if let Some(value) = found {
-                return Some(self.returned(value));
+            let mut value = self.step();
+            if let Some(value) = &mut value {
+                self.note(value);
+            }
+            if value.is_some() {
+                return value;
             }
         }
         None
@@ -270,40 +248,6 @@ impl<'r> Stretch<'r> {
     }
 }
 
-/// Whether `data` begins with an object or array.
-fn begins_like_json(data: &[u8]) -> bool {
-    matches!(data.get(separators(data, false)), Some(b'{' | b'['))
-}
-
-/// Whether `json`, which begins with a bracket, is an array whose first object comes first or behind a scalar.
-fn is_array_of_objects(json: &str) -> bool {
-    let first = json.get(skip_white_space(json, 1)..).unwrap_or_default();
-    match first.as_bytes().first() {
-        Some(b'{') => true,
-        Some(b'[' | b']') | None => false,
-        Some(_) => leading_value(first).is_ok_and(|scalar| {
-            let behind = first[scalar.len()..].trim_ascii_start();
-            behind.strip_prefix(',').is_some_and(|behind| behind.trim_ascii_start().starts_with('{'))
-        }),
-    }
-}
-
-/// The length of the line with which `data` begins. A line begins with an object.
-fn line_length(data: &[u8]) -> usize {
-    let ends = |pair: &[u8]| pair == NEXT_LINE;
-    let next = data.get(1..).and_then(|rest| rest.windows(NEXT_LINE.len()).position(ends));
-    next.map_or(data.len(), |at| at + 1)
-}
-
-/// How many bytes of `data` stand between values: white space, commas, byte order marks and, if wanted, closing brackets.
-fn separators(data: &[u8], brackets: bool) -> usize {
-    let mut at = 0;
-    loop {
-        match data.get(at..).unwrap_or_default() {
-            [b' ' | b'\n' | b'\r' | b'\t' | b',', ..] => at += 1,
-            [b']', ..] if brackets => at += 1,
-            rest if rest.starts_with(BYTE_ORDER_MARK) => at += BYTE_ORDER_MARK.len(),
-            _ => return at,
-        }
-    }
-}
+#[cfg(test)]
+#[path = "record_values_tests.rs"]
+mod tests;

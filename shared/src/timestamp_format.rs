@@ -90,13 +90,17 @@ impl TimestampFormat {
 }
 
 fn milliseconds(field: &Field<'_>) -> Option<WholeNumber> {
-    let digits = match field {
+    let digits: &str = match field {
         Field::Integer(raw) | Field::Scalar(raw) => raw,
-        Field::Text(text) if is_digits(text) => &**text,
+        Field::Text(text) => text,
         _ => return None,
     };
-    // Nearly all timestamps are plain digits, which need no exact decimal arithmetic.
-    digits.parse().ok().map(WholeNumber::Value).or_else(|| whole_number(digits))
+    // Nearly all timestamps are plain digits, which need no exact decimal arithmetic. Rust takes a `+` before them.
+    match digits.parse() {
+        Ok(ms) if !digits.starts_with('+') => Some(WholeNumber::Value(ms)),
+        _ if matches!(field, Field::Text(_)) && !is_digits(digits) => None,
+        _ => whole_number(digits),
+    }
 }
 
 /// The number in `field`, times 10 to the power of `power`, without its fraction.
@@ -126,3 +130,7 @@ pub(crate) fn is_decimal(text: &str) -> bool {
     let (integer, fraction) = text.split_once('.').unwrap_or((text, "0"));
     [integer, fraction].iter().all(|digits| !digits.is_empty() && is_digits(digits))
 }
+
+#[cfg(test)]
+#[path = "timestamp_format_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@ mod denials;
 mod emptied;
 mod faults;
 mod flood;
+mod formats;
 mod leaving;
 mod limits;
 mod outbox;
