@@ -8,6 +8,7 @@ use std::ops::AddAssign;
 
 use aws_lambda_events::streams::KinesisEventResponse;
 
+use crate::done_records::DoneRecords;
 use crate::invocation::Invocation;
 use crate::metrics::Metric;
 use crate::records::{BatchRange, Records};
@@ -21,9 +22,10 @@ use crate::time_budget::Timing;
 /// A new function is a type that implements this trait, and a `main` on a `current_thread` runtime that awaits
 /// `kinesis_function::runtime::run(|config: Config, sdk| MyFunction::new(config, sdk))`:
 ///
-/// 1. [`decode`](Self::decode) turns the records into work, and separates those that cannot be decoded.
-/// 2. [`work`](Self::work) does the work. It calls `invocation.done.set_done(index)` for a record once its effects are
-///    stored, records failures in `invocation.failures`, retries transient ones, and returns the records that turned out to
+/// 1. [`decode`](Self::decode) turns the records into work, separates what cannot be decoded, and counts the parts of
+///    each record.
+/// 2. [`work`](Self::work) does the work. It calls `invocation.done.set_done(index)` for each part of a record once its
+///    effects are stored, records failures in `invocation.failures`, retries transient ones, and returns the records that turned out to
 ///    be unusable, to be kept with their reasons. Records that it leaves undone are redelivered.
 /// 3. [`report`](Self::report) returns the counts. They are part of [`Work`](Self::Work), so that they survive the
 ///    deadline; [`metrics`](Self::metrics) names them for CloudWatch.
@@ -80,12 +82,14 @@ pub trait Handler: Send + Sync {
 }
 
 /// A decoded batch.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Decoded<'r, W> {
     /// The work to do.
     pub work: W,
-    /// The records that could not be decoded.
+    /// The records, and parts of records, that could not be decoded.
     pub rejected: Vec<RejectedRecord<'r>>,
+    /// For each record, how many parts are to be done: those of the work, and one for each of `rejected`.
+    pub done: DoneRecords,
 }
 
 /// The response to one event, and what was done for it.
@@ -110,7 +114,7 @@ pub struct HandlerOutput<R> {
 pub struct RecordCounts {
     /// Records in the batch.
     pub received: u64,
-    /// Unusable records, kept in the rejected-records table.
+    /// Unusable records, and unusable parts of records that hold several, kept in the rejected-records table.
     pub rejected: u64,
     /// Records that are not done and will be redelivered.
     pub undone: u64,

@@ -43,9 +43,8 @@ pub async fn handle<H: Handler>(
     let records = Records::of(event)?;
     let range = records.range();
     let span = range.as_ref().map_or_else(Span::none, BatchRange::span);
-    let Decoded { mut work, rejected } = handler.decode(&records);
-    let (done, failures) = (DoneRecords::none_of(records.len()), Failures::default());
-    let invocation = Invocation { records: &records, time, done, failures };
+    let Decoded { mut work, rejected, done } = handler.decode(&records);
+    let invocation = Invocation { records: &records, time, done, failures: Failures::default() };
     let (rejected, unusable) = (RejectedRecords::beside_good_records(rejected), OnceLock::new());
     let write = |records| handler.rejected_table().write(records, time.now_ms, &invocation.done);
     let everything = async {
@@ -59,7 +58,7 @@ pub async fn handle<H: Handler>(
     let given_up = invocation.failures.given_up_kinds();
     let rejected = span.in_scope(|| {
         invocation.failures.log("the batch will be redelivered from the first affected record");
-        rejected_records::log([Some(&rejected), unusable.get()].into_iter().flatten(), &invocation.done)
+        rejected_records::log([Some(&rejected), unusable.get()].into_iter().flatten())
     });
     Ok(HandlerOutput {
         records: RecordCounts {

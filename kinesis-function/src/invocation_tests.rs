@@ -40,11 +40,11 @@ impl Handler for Counter {
                 Ok(text) => texts.push(text),
                 Err(_) => {
                     let rejection = Rejection::of_record(Reason::SessionItemForeign, "not text".to_owned());
-                    rejected.push(RejectedRecord { index, record, rejection });
+                    rejected.push(RejectedRecord::whole(index, record, rejection));
                 }
             }
         }
-        Decoded { work: (texts, Counted(0)), rejected }
+        Decoded { work: (texts, Counted(0)), rejected, done: DoneRecords::none_of(records.len()) }
     }
 
     async fn work<'r>(

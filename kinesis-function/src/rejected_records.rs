@@ -3,13 +3,14 @@
 //! Outlives the writes, which the deadline may cut short. Bounds the log: one line per reason and one for failed
 //! writes, however many records there are, and none quotes a record.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::call_error::CallError;
-use crate::done_records::DoneRecords;
 use crate::records::Record;
 use shared::rejection::{Reason, Rejection};
 
@@ -24,21 +25,59 @@ const REQUESTS_BESIDE_GOOD_RECORDS: usize = 1;
 /// at 20 ms per request, four concurrent ones write 200 requests a second, five times as fast as a backlog can grow.
 pub(crate) const CONCURRENT_REQUESTS: usize = 4;
 
-/// A record that a function cannot use, to be kept in the rejected-records table.
+/// A record, or a part of one, that a function cannot use, to be kept in the rejected-records table.
 #[derive(Clone, Debug)]
 pub struct RejectedRecord<'r> {
-    /// Its index in the batch, from 0.
+    /// The record's index in the batch, from 0.
     pub index: usize,
-    /// The record, bytes included.
+    /// The record.
     pub record: Record<'r>,
-    /// Why it was rejected.
+    /// What of it was rejected.
+    pub part: RejectedPart<'r>,
+    /// Why.
     pub rejection: Rejection,
+}
+
+/// What is kept of a record.
+#[derive(Clone, Debug)]
+pub struct RejectedPart<'r> {
+    /// Its place within the record, from 0; `None` if the record holds nothing else.
+    pub place: Option<u32>,
+    /// The partition key that its producer chose.
+    pub partition_key: &'r str,
+    /// Its bytes.
+    pub data: Cow<'r, [u8]>,
+    /// How many parts these are: one, unless several that were rejected for the same reason are kept together, one to a
+    /// line. The place is that of the first.
+    pub parts: u64,
+}
+
+impl<'r> RejectedRecord<'r> {
+    /// The record at `index` of the batch, rejected as a whole.
+    #[must_use]
+    pub fn whole(index: usize, record: Record<'r>, rejection: Rejection) -> Self {
+        let data = Cow::Borrowed(record.data);
+        let part = RejectedPart { place: None, partition_key: record.partition_key, data, parts: 1 };
+        Self { index, record, part, rejection }
+    }
+
+    /// Its unique position: that of its record, and its place if the record holds several parts, separated by slashes.
+    #[must_use]
+    pub fn position(&self) -> String {
+        let position = self.record.position();
+        match self.part.place {
+            Some(place) => format!("{position}/{place}"),
+            None => position,
+        }
+    }
 }
 
 /// Records that were rejected, and are written, together.
 #[derive(Debug)]
 pub(crate) struct RejectedRecords<'r> {
     records: Vec<RejectedRecord<'r>>,
+    /// Which of them are written.
+    written: Vec<AtomicBool>,
     room: Semaphore,
     refusals: Mutex<Refusals>,
 }
@@ -55,7 +94,8 @@ struct Refusals {
 impl<'r> RejectedRecords<'r> {
     /// Records that decoding rejected. They are written one request at a time until [`Self::good_records_are_done`].
     pub(crate) fn beside_good_records(records: Vec<RejectedRecord<'r>>) -> Self {
-        Self { records, room: Semaphore::new(REQUESTS_BESIDE_GOOD_RECORDS), refusals: Mutex::default() }
+        let written = records.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { records, written, room: Semaphore::new(REQUESTS_BESIDE_GOOD_RECORDS), refusals: Mutex::default() }
     }
 
     /// Records that the work rejected. The good ones are done by then, so all requests may run concurrently.
@@ -80,6 +120,13 @@ impl<'r> RejectedRecords<'r> {
         &self.records
     }
 
+    /// Records that the record at `place` is written.
+    pub(crate) fn note_written(&self, place: usize) {
+        if let Some(written) = self.written.get(place) {
+            written.store(true, Relaxed);
+        }
+    }
+
     /// Records that `items` items have to be retried.
     pub(crate) fn note_retry(&self, items: usize, error: Option<CallError>) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,19 +143,20 @@ impl<'r> RejectedRecords<'r> {
 /// Logs an invocation's `rejected` records: one line per reason for those written, and one line for those not written
 /// or retried. Call it once, after the writes have ended or were dropped.
 ///
-/// Returns the number of records written.
-pub(crate) fn log<'i, 'r: 'i>(
-    rejected: impl Iterator<Item = &'i RejectedRecords<'r>> + Clone,
-    done: &DoneRecords,
-) -> u64 {
-    let records = rejected.clone().flat_map(|rejected| rejected.records());
-    let (written, unwritten): (Vec<_>, Vec<_>) = records.partition(|rejected| done.is_done(rejected.index));
+/// Returns the number of records and parts of records written.
+pub(crate) fn log<'i, 'r: 'i>(rejected: impl Iterator<Item = &'i RejectedRecords<'r>> + Clone) -> u64 {
+    let (mut written, mut unwritten) = (Vec::new(), Vec::new());
+    for rejected in rejected.clone() {
+        for (record, is_written) in rejected.records.iter().zip(&rejected.written) {
+            if is_written.load(Relaxed) { written.push(record) } else { unwritten.push(record) }
+        }
+    }
     let mut by_reason: BTreeMap<Reason, Vec<&RejectedRecord<'_>>> = BTreeMap::new();
     for rejected in &written {
         by_reason.entry(rejected.rejection.reason).or_default().push(rejected);
     }
     for (reason, records) in by_reason {
-        tracing::warn!(%reason, records = records.len(), first_positions = positions(&records), "records rejected");
+        tracing::warn!(%reason, records = parts(&records), first_positions = positions(&records), "records rejected");
     }
     let (mut retried, mut last_error) = (0, None);
     for rejected in rejected {
@@ -119,7 +167,7 @@ pub(crate) fn log<'i, 'r: 'i>(
     let error = last_error.unwrap_or_else(|| "none".to_owned());
     if !unwritten.is_empty() {
         tracing::error!(
-            records = unwritten.len(),
+            records = parts(&unwritten),
             first_positions = positions(&unwritten),
             retried,
             error,
@@ -128,11 +176,16 @@ pub(crate) fn log<'i, 'r: 'i>(
     } else if retried > 0 {
         tracing::warn!(retried, error, "writes of rejected records were retried");
     }
-    written.len() as u64
+    parts(&written)
+}
+
+/// How many records and parts of records these are.
+fn parts(records: &[&RejectedRecord<'_>]) -> u64 {
+    records.iter().map(|rejected| rejected.part.parts).sum()
 }
 
 /// The keys of the first few items, by which an operator can look them up.
 fn positions(records: &[&RejectedRecord<'_>]) -> String {
-    let positions: Vec<_> = records.iter().take(POSITIONS_PER_LINE).map(|it| it.record.position()).collect();
+    let positions: Vec<_> = records.iter().take(POSITIONS_PER_LINE).map(|it| it.position()).collect();
     positions.join(", ")
 }

@@ -23,7 +23,7 @@ use crate::rejected_records::{CONCURRENT_REQUESTS, RejectedRecord, RejectedRecor
 
 const OPERATION: &str = "BatchWriteItem";
 
-/// The table's key attribute: `stream/shard/sequence number`.
+/// The table's key attribute: `stream/shard/sequence number`, and `/place` for a part of a record that holds several.
 pub const KEY: &str = "position";
 
 // A full request of the largest items fits even in base64: 25 × 400 KiB × 4/3 = 13.3 MiB. So requests are limited only
@@ -63,7 +63,7 @@ impl RejectedTable {
         Self { client, config }
     }
 
-    /// Writes the records of `rejected` at `now_ms`, and marks each record written in `done`. Makes one request at a
+    /// Writes the records of `rejected` at `now_ms`, and marks each one written in `done`. Makes one request at a
     /// time until [`RejectedRecords::good_records_are_done`], then several. Logs nothing; see
     /// [`crate::rejected_records::log`].
     ///
@@ -104,6 +104,7 @@ impl RejectedTable {
                 if is_refused {
                     again.push(*place);
                 } else {
+                    batch.note_written(*place);
                     done.set_done(rejected.index);
                 }
             }
@@ -126,8 +127,7 @@ impl RejectedTable {
         let unprocessed =
             answer.unprocessed_items.and_then(|mut tables| tables.remove(&self.config.name)).unwrap_or_default();
         let keys: Vec<_> = unprocessed.iter().filter_map(key).collect();
-        let refused: Vec<_> =
-            chunk.iter().map(|rejected| keys.contains(&rejected.record.position().as_str())).collect();
+        let refused: Vec<_> = chunk.iter().map(|rejected| keys.contains(&rejected.position().as_str())).collect();
         if refused.iter().filter(|is_refused| **is_refused).count() == unprocessed.len() {
             Ok(refused)
         } else {
@@ -136,23 +136,27 @@ impl RejectedTable {
     }
 
     fn request(&self, rejected: &RejectedRecord<'_>, now_ms: u64) -> Result<WriteRequest, CallError> {
-        let RejectedRecord { record, rejection, .. } = rejected;
-        let kept = &record.data[..record.data.len().min(MAX_REJECTED_DATA_BYTES)];
+        let RejectedRecord { record, part, rejection, .. } = rejected;
+        let kept = &part.data[..part.data.len().min(MAX_REJECTED_DATA_BYTES)];
         let message = &rejection.message[..rejection.message.floor_char_boundary(MAX_REJECTED_MESSAGE_BYTES)];
+        let message = match part.parts {
+            ..=1 => message.to_owned(),
+            parts => format!("{message}; {} more parts of the record were rejected for this reason", parts - 1),
+        };
         let expires_at = now_ms / 1_000 + self.config.retention_days * SECONDS_PER_DAY;
         let put = PutRequest::builder()
-            .item(KEY, AttributeValue::S(record.position()))
+            .item(KEY, AttributeValue::S(rejected.position()))
             .item("source", AttributeValue::S(record.shard.to_string()))
             .item("sequence_number", AttributeValue::S(record.sequence_number().to_string()))
             .item("reason", AttributeValue::S(rejection.reason.to_string()))
-            .item("message", AttributeValue::S(message.to_owned()))
+            .item("message", AttributeValue::S(message))
             .item("data", AttributeValue::B(Blob::new(kept)))
-            .item("data_length", AttributeValue::N(record.data.len().to_string()))
-            .item("partition_key", AttributeValue::S(record.partition_key.to_owned()))
+            .item("data_length", AttributeValue::N(part.data.len().to_string()))
+            .item("partition_key", AttributeValue::S(part.partition_key.to_owned()))
             .item("arrival_time", AttributeValue::N(record.arrival_ms.to_string()))
-            .item("expires_at", AttributeValue::N(expires_at.to_string()))
-            .build()
-            .map_err(|error| CallError::unbuildable(OPERATION, error))?;
+            .item("expires_at", AttributeValue::N(expires_at.to_string()));
+        let put = if part.parts > 1 { put.item("parts", AttributeValue::N(part.parts.to_string())) } else { put };
+        let put = put.build().map_err(|error| CallError::unbuildable(OPERATION, error))?;
         Ok(WriteRequest::builder().put_request(put).build())
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::call_error::CallError;
+use crate::done_records::DoneRecords;
 use crate::handler::Decoded;
 use crate::invocation::Invocation;
 use crate::logs::captured;
@@ -38,8 +39,8 @@ impl Handler for Sweeper {
 
     async fn warm_up(&self) {}
 
-    fn decode<'r>(&self, _records: &'r Records) -> Decoded<'r, u64> {
-        Decoded { work: 0, rejected: Vec::new() }
+    fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, u64> {
+        Decoded { work: 0, rejected: Vec::new(), done: DoneRecords::none_of(records.len()) }
     }
 
     async fn work<'r>(&self, _work: &mut u64, _invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {

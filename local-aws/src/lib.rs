@@ -3,10 +3,11 @@
 //! For local runs without an AWS account, and for tests of the functions against services that behave like the real
 //! ones. In order of use: `template` reads the resources, `dynamodb_server` and `kinesis_server` start the services,
 //! `clients` connects to them, `resources` creates the template's resources, and `event_source_mapping` invokes a
-//! function with a stream's records. `hand_made_event`, `direct_invocation`, `failed_start`, `faults`,
+//! function with a stream's records. `aggregated_record`, `hand_made_event`, `direct_invocation`, `failed_start`, `faults`,
 //! `observed`, `partition_limits`, `scaled_time` and `captured_logs` are for tests and measurements. This crate never calls an AWS
 //! account and contains no pipeline logic.
 
+mod aggregated_record;
 mod captured_logs;
 mod clients;
 mod direct_invocation;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 
 use aws_types::SdkConfig;
 
+pub use aggregated_record::aggregated_record;
 pub use captured_logs::CapturedLogs;
 pub use direct_invocation::{invoke, redelivered_from};
 pub use dynamodb_server::DynamoDbServer;

@@ -64,6 +64,10 @@ pub struct RejectedRow {
     pub source: String,
     /// Its position in the shard.
     pub sequence_number: String,
+    /// Its place within the record, from 0; `None` (`null`) if the record holds nothing else.
+    pub place: Option<u32>,
+    /// How many parts of the record these are.
+    pub parts: u64,
     /// Its partition key.
     pub partition_key: String,
     /// The reason's code.
@@ -94,6 +98,8 @@ impl From<StoredRejection> for RejectedRow {
             line: None,
             source: record.source,
             sequence_number: record.sequence_number,
+            place: record.place,
+            parts: record.parts,
             partition_key: record.partition_key,
             reason: record.reason,
             message: record.message,

@@ -17,6 +17,7 @@ use ops::users::{self, StateTables, StoredUser};
 use sessionizer_fn::bucket::bounds::Bounds;
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
+use shared::click_format::ClickFormat;
 use shared::user_id::UserId;
 use sink_fn::handler::Sink;
 
@@ -79,6 +80,8 @@ pub struct Pipeline {
     pub rejected_table: String,
     /// How far a click's event time may be after its arrival, in milliseconds.
     pub max_clock_skew_ms: u64,
+    /// What the sessionizer takes for a click.
+    pub click_format: ClickFormat,
     sessionizer: EventSourceMapping,
     sink: EventSourceMapping,
     /// The sessionizer's scheduled sweeps, which run only if asked for.
@@ -124,7 +127,7 @@ impl Pipeline {
         let (state_log_table, state_table) = (config.state_log_table.clone(), config.state_table.clone());
         let rejected_table = config.rejected.name.clone();
         let sessions_table = sink_config.sessions_table.clone();
-        let max_clock_skew_ms = config.max_clock_skew_ms;
+        let (max_clock_skew_ms, click_format) = (config.max_clock_skew_ms, config.click_format.clone());
         let of_sweeps = sessionizer_options(&config, staging.slots());
         let of_batches = match options.inactivity {
             Inactivity::Closes => of_sweeps,
@@ -159,6 +162,7 @@ impl Pipeline {
             state_table,
             rejected_table,
             max_clock_skew_ms,
+            click_format,
             sessionizer,
             sink,
             sweeps,

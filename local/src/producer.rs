@@ -14,7 +14,9 @@ use kinesis_function::backoff::Backoff;
 use kinesis_function::call_error::CallError;
 use kinesis_function::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
 use md5::{Digest, Md5};
-use shared::click::{Click, DecodedClick, LatestBelievable};
+use shared::click::{DecodedClick, LatestBelievable};
+use shared::click_format::{ClickFormat, Decoded};
+use shared::record_parts::for_each_part;
 use tokio::time::Instant;
 
 use crate::error::LocalError;
@@ -109,7 +111,7 @@ impl Producer {
     /// # Errors
     /// As [`Self::flush`].
     pub async fn take_line(&mut self, number: u64, route: Route, data: Vec<u8>) -> Result<(), LocalError> {
-        let Route { partition_key, may_be_rejected } = route;
+        let Route { partition_key, may_be_rejected, .. } = route;
         self.gather(partition_key, data, may_be_rejected.then_some(number)).await
     }
 
@@ -189,31 +191,41 @@ impl Producer {
     }
 }
 
-/// The partition key of an input line, and whether the line may be rejected.
+/// The partition key of an input line, what it holds, and whether any of it may be rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The click's user, as the contract requires. Unreadable records have no user; their line numbers spread them over
-    /// the shards.
+    /// The user of its first click, as the contract requires. Unreadable records have no user; their line numbers spread
+    /// them over the shards.
     pub partition_key: String,
-    /// Whether the sessionizer may reject it.
+    /// How many parts it holds, each of which is applied, late, filtered or rejected.
+    pub parts: u64,
+    /// Whether the sessionizer may reject it or a part of it.
     pub may_be_rejected: bool,
 }
 
 impl Route {
-    /// The route of line `number`, whose content is `data` and which will arrive no earlier than `now_ms` (Unix
-    /// milliseconds).
+    /// The route of line `number`, whose content is `data` in this `format` and which will arrive no earlier than
+    /// `now_ms` (Unix milliseconds).
     ///
     /// The sessionizer decodes it with the same code, so this result is valid there too. Only the limit on times in the
     /// future depends on the arrival, and a time within `max_clock_skew_ms` of now is still within it on arrival.
     #[must_use]
-    pub fn of(number: u64, data: &[u8], now_ms: u64, max_clock_skew_ms: u64) -> Self {
-        match Click::decode(data, LatestBelievable::after_arrival(u64::MAX, 0)) {
-            Ok(DecodedClick { click, .. }) => Self {
-                partition_key: click.user_id.partition_key().to_owned(),
-                may_be_rejected: click.time.ms() > now_ms.saturating_add(max_clock_skew_ms),
-            },
-            Err(_) => Self { partition_key: format!("line {number}"), may_be_rejected: true },
-        }
+    pub fn of(number: u64, data: &[u8], format: &ClickFormat, now_ms: u64, max_clock_skew_ms: u64) -> Self {
+        let (mut user_id, mut parts, mut may_be_rejected) = (None, 0, false);
+        let at_any_time = LatestBelievable::after_arrival(now_ms, u64::MAX);
+        for_each_part(data, format, at_any_time, |_, content| {
+            parts += 1;
+            match content {
+                Ok(Decoded::Click(DecodedClick { click, .. })) => {
+                    may_be_rejected |= click.time.ms() > now_ms.saturating_add(max_clock_skew_ms);
+                    user_id.get_or_insert(click.user_id);
+                }
+                Ok(Decoded::Filtered) => {}
+                Err(_) => may_be_rejected = true,
+            }
+        });
+        let partition_key = user_id.map_or_else(|| format!("line {number}"), |user| user.partition_key().to_owned());
+        Self { partition_key, parts, may_be_rejected }
     }
 }
 
@@ -223,12 +235,19 @@ mod tests {
 
     #[test]
     fn only_lines_that_may_be_rejected_are_remembered() {
-        let route = |data: &str| Route::of(7, data.as_bytes(), 1_721_390_000_000, 60_000);
-        let of =
-            |partition_key: &str, may_be_rejected| Route { partition_key: partition_key.to_owned(), may_be_rejected };
-        assert_eq!(route(r#"{"user_id":"a","event_timestamp":1721390060000}"#), of("a", false));
-        assert_eq!(route(r#"{"user_id":"a","event_timestamp":1721390060001}"#), of("a", true));
-        assert_eq!(route(r#"{"user_id":"a"}"#), of("line 7", true));
-        assert_eq!(route("no click"), of("line 7", true));
+        let format = ClickFormat::default();
+        let route = |data: &str| Route::of(7, data.as_bytes(), &format, 1_721_390_000_000, 60_000);
+        let of = |partition_key: &str, parts, may_be_rejected| Route {
+            partition_key: partition_key.to_owned(),
+            parts,
+            may_be_rejected,
+        };
+        assert_eq!(route(r#"{"user_id":"a","event_timestamp":1721390060000}"#), of("a", 1, false));
+        assert_eq!(route(r#"{"user_id":"a","event_timestamp":1721390060001}"#), of("a", 1, true));
+        assert_eq!(route(r#"{"user_id":"a"}"#), of("line 7", 1, true));
+        assert_eq!(route("no click"), of("line 7", 1, true));
+        let click = |user: &str| format!(r#"{{"user_id":"{user}","event_timestamp":1721390000000}}"#);
+        assert_eq!(route(&format!("[{},{}]", click("a"), click("b"))), of("a", 2, false));
+        assert_eq!(route(&format!("{{}}{}", click("b"))), of("b", 2, true));
     }
 }

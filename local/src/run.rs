@@ -69,7 +69,7 @@ pub async fn run(run: Run) -> Result<Summary, LocalError> {
         export::write_sessions(&sessions, output.writer())?;
     }
     for row in rejected {
-        *summary.rejected.entry(row.reason).or_default() += 1;
+        *summary.rejected.entry(row.reason).or_default() += row.parts;
     }
     summary.sessions = sessions.len() as u64;
     summary.sessionizer = pipeline.sessionizer_total.now();
@@ -119,7 +119,7 @@ async fn put_lines(
     while let Some(line) = lines.recv().await {
         bar.set_position(position.bytes());
         summary.read += 1;
-        put(&mut producer, line?, pipeline.max_clock_skew_ms, summary).await?;
+        put(&mut producer, line?, pipeline, summary).await?;
         let allowed = producer.records_put().saturating_sub(MAX_IN_FLIGHT);
         if pipeline.clicks().counts().records_done < allowed {
             pipeline.clicks().wait_until_done(allowed).await?;
@@ -138,14 +138,19 @@ async fn put_lines(
 async fn put(
     producer: &mut Producer,
     line: Line,
-    max_clock_skew_ms: u64,
+    pipeline: &Pipeline,
     summary: &mut Summary,
 ) -> Result<(), LocalError> {
     let Line { number, content } = line;
     match content {
-        Content::TooLong(bytes) => summary.too_long.add(OversizedLine { number, bytes, partition_key_bytes: None }),
+        Content::TooLong(bytes) => {
+            summary.parts += 1;
+            summary.too_long.add(OversizedLine { number, bytes, partition_key_bytes: None });
+        }
         Content::Record(data) => {
-            let route = Route::of(number, &data, whole_second_ms(), max_clock_skew_ms);
+            let (format, skew_ms) = (&pipeline.click_format, pipeline.max_clock_skew_ms);
+            let route = Route::of(number, &data, format, whole_second_ms(), skew_ms);
+            summary.parts += route.parts;
             let (bytes, key_bytes) = (data.len(), route.partition_key.len());
             if bytes + key_bytes > MAX_RECORD_BYTES {
                 let partition_key_bytes = Some(key_bytes as u64);

@@ -11,6 +11,8 @@ use crate::lines::MAX_RECORD_BYTES;
 pub struct Summary {
     /// Records read: non-blank lines.
     pub read: u64,
+    /// Their parts: more than the records if some hold several values.
+    pub parts: u64,
     /// Lines that were not put because they are too long for a Kinesis record.
     pub too_long: Oversized,
     /// The totals of the sessionizer's invocations.
@@ -19,7 +21,7 @@ pub struct Summary {
     pub sink: sink_fn::report::Report,
     /// Boundaries that the sink rejected.
     pub sink_rejected: u64,
-    /// Records in the rejected-records table, by reason.
+    /// Records, and parts of records, in the rejected-records table, by reason.
     pub rejected: BTreeMap<String, u64>,
     /// Sessions in the table, without tombstones.
     pub sessions: u64,
@@ -63,10 +65,10 @@ impl Oversized {
 }
 
 impl Summary {
-    /// Whether every record read was applied, late, filtered or rejected, and the sink rejected nothing.
+    /// Whether every part of the records read was applied, late, filtered or rejected, and the sink rejected nothing.
     #[must_use]
     pub fn is_everything_accounted_for(&self) -> bool {
-        self.accounted_for() == self.read && self.too_long.count == 0 && self.sink_rejected == 0
+        self.accounted_for() == self.parts && self.too_long.count == 0 && self.sink_rejected == 0
     }
 
     fn accounted_for(&self) -> u64 {
@@ -82,6 +84,9 @@ impl fmt::Display for Summary {
         let seconds = self.elapsed.as_secs_f64();
         let rejected: u64 = self.rejected.values().sum();
         writeln!(f, "records    {:>9} read in {seconds:.1} s", self.read)?;
+        if self.parts != self.read {
+            writeln!(f, "           {:>9} values in them", self.parts)?;
+        }
         writeln!(f, "           {:>9} applied", self.sessionizer.applied)?;
         writeln!(f, "           {:>9} late", self.sessionizer.late)?;
         if self.sessionizer.filtered > 0 {
@@ -105,8 +110,9 @@ impl fmt::Display for Summary {
             let accounted = self.accounted_for();
             write!(
                 f,
-                "\nNOT EVERY RECORD IS ACCOUNTED FOR: of {} records, {accounted} were applied, late, filtered or rejected",
-                self.read
+                "\nNOT EVERY RECORD IS ACCOUNTED FOR: of {} {}, {accounted} were applied, late, filtered or rejected",
+                self.parts,
+                if self.parts == self.read { "records" } else { "values" }
             )?;
             if self.sink_rejected > 0 {
                 write!(f, "; the sink rejected {} boundaries", self.sink_rejected)?;

@@ -6,11 +6,11 @@ use local::chaos::fault_kind::FaultKind;
 use local::chaos::{Chaos, run};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_splits_and_redeliveries_yield_the_sessions_of_the_sorted_stream() {
-    let verdict =
-        run(Chaos { input: None, seed: 1, runs: 2, jobs: 4, kinds: vec![FaultKind::Redelivery] }).await.unwrap();
+async fn any_splits_packing_and_redeliveries_yield_the_sessions_of_the_sorted_stream() {
+    let kinds = vec![FaultKind::Redelivery, FaultKind::Pack];
+    let verdict = run(Chaos { input: None, seed: 1, runs: 2, jobs: 4, kinds: kinds.clone() }).await.unwrap();
     assert_eq!(verdict.failure, None);
-    assert!(verdict.tally.of(FaultKind::Redelivery) > 3, "{}", verdict.tally);
+    assert!(kinds.into_iter().all(|kind| verdict.tally.of(kind) > 3), "{}", verdict.tally);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,6 +41,10 @@ pub struct StoredRejection {
     pub source: String,
     /// Its position in the shard.
     pub sequence_number: String,
+    /// Its place within the record, from 0, if the record holds several parts.
+    pub place: Option<u32>,
+    /// How many parts of the record these are; more than one if they are kept together, one to a line.
+    pub parts: u64,
     /// Its partition key.
     pub partition_key: String,
     /// The reason's code.
@@ -89,9 +93,9 @@ pub async fn rejected(
 }
 
 impl StoredRejection {
-    /// The record's place in its shard. A sequence number has no leading zeros, so the longer one is larger.
-    fn position(&self) -> (&str, usize, &str) {
-        (&self.source, self.sequence_number.len(), &self.sequence_number)
+    /// The record's place in its shard, and its own. A sequence number has no leading zeros, so the longer one is larger.
+    fn position(&self) -> (&str, usize, &str, Option<u32>) {
+        (&self.source, self.sequence_number.len(), &self.sequence_number, self.place)
     }
 }
 
@@ -109,9 +113,16 @@ pub(crate) fn not_ours(table: &str, key: &[&str], item: &Item, fault: &str) -> O
 fn rejection(item: &Item) -> Option<StoredRejection> {
     let text = |name: &str| item.get(name)?.as_s().ok().cloned();
     let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
+    let (source, sequence_number) = (text("source")?, text("sequence_number")?);
+    let place = match text(KEY)?.strip_prefix(&format!("{source}/{sequence_number}"))? {
+        "" => None,
+        place => Some(place.strip_prefix('/')?.parse().ok()?),
+    };
     Some(StoredRejection {
-        source: text("source")?,
-        sequence_number: text("sequence_number")?,
+        source,
+        sequence_number,
+        place,
+        parts: if item.contains_key("parts") { number("parts")? } else { 1 },
         partition_key: text("partition_key")?,
         reason: text("reason")?,
         message: text("message")?,

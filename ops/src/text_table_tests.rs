@@ -15,6 +15,8 @@ fn session(user: &str, event_name: &str) -> Boundary {
 fn rejection(reason: &str, message: &str) -> StoredRejection {
     StoredRejection {
         source: "click-stream/shardId-000000000000".to_owned(),
+        place: None,
+        parts: 1,
         sequence_number: "1".to_owned(),
         partition_key: "key".to_owned(),
         reason: reason.to_owned(),

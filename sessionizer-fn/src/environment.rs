@@ -12,7 +12,6 @@ use crate::bucket::bounds::{Bounds, CONCURRENT_BUCKETS, SLOTS, memory_for_bucket
 use crate::bucket::memory::BucketMemory;
 use crate::bucket::plan::Rules;
 use crate::buckets::Buckets;
-use crate::clicks_done::ClicksDone;
 use crate::config::{Boundaries, Config, FirstSession};
 use crate::ledger::Ledger;
 use crate::report::Report;
@@ -73,7 +72,7 @@ pub struct Options {
 #[derive(Clone, Copy, Debug)]
 enum Task<'t> {
     /// Applies its clicks of the batch.
-    Batch(&'t BucketClicks, &'t ClicksDone<'t>),
+    Batch(&'t BucketClicks, &'t DoneRecords),
     /// Closes the sessions of its inactive users.
     Sweep,
 }
@@ -117,7 +116,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         Self { log, rest, publisher, options, settings: Arc::default(), buckets, loads }
     }
 
-    /// Applies the clicks of each bucket. Records are done once what they make is published.
+    /// Applies the clicks of each bucket. Each is a part of its record, and done once what it makes is published.
     pub async fn batch(&self, buckets: &[(u32, BucketClicks)], done: &DoneRecords, ledger: &Ledger<'_>) {
         if buckets.is_empty() {
             return;
@@ -133,9 +132,8 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
                 return error.note(ledger.failures, position.as_ref());
             }
         };
-        let clicks_done = &ClicksDone::of(buckets.iter().map(|(_, clicks)| clicks), done);
         let work = buckets.iter().map(|(bucket, clicks)| async move {
-            let task = Task::Batch(clicks, clicks_done);
+            let task = Task::Batch(clicks, done);
             // Boxed, because the compiler has a depth limit for nested future types.
             if let Err(error) = Box::pin(self.work_on(*bucket, settings, task, ledger)).await {
                 error.note(ledger.failures, first(clicks).as_ref());

@@ -4,6 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use kinesis_function::done_records::DoneRecords;
 use kinesis_function::handler::{Decoded, Handler};
 use kinesis_function::invocation::Invocation;
 use kinesis_function::metrics::Metric;
@@ -36,8 +37,6 @@ pub struct Sessionizer {
 #[derive(Debug, Default)]
 pub struct SessionizerWork {
     buckets: Vec<(u32, BucketClicks)>,
-    /// Records that are done because their event is filtered.
-    filtered: Vec<usize>,
     report: Mutex<Report>,
 }
 
@@ -87,15 +86,14 @@ impl Handler for Sessionizer {
     }
 
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SessionizerWork> {
-        let Batch { buckets, users, rejected, filtered, adjusted_attributes } =
+        let Batch { buckets, users, rejected, parts, filtered, adjusted_attributes } =
             Batch::decode(records, &self.click_format, self.max_clock_skew_ms, self.state_buckets);
-        let report = Report { users, adjusted_attributes, filtered: filtered.len() as u64, ..Report::default() };
-        let work = SessionizerWork { buckets: buckets.into_iter().collect(), filtered, report: Mutex::new(report) };
-        Decoded { work, rejected }
+        let report = Mutex::new(Report { users, adjusted_attributes, filtered, ..Report::default() });
+        let work = SessionizerWork { buckets: buckets.into_iter().collect(), report };
+        Decoded { work, rejected, done: DoneRecords::of_parts(parts) }
     }
 
     async fn work<'r>(&self, work: &mut SessionizerWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {
-        work.filtered.iter().for_each(|index| invocation.done.set_done(*index));
         let ledger = Ledger { failures: &invocation.failures, report: &work.report, time: invocation.time };
         self.environment.batch(&work.buckets, &invocation.done, &ledger).await;
         Vec::new() // a click that was decoded is applied or late

@@ -1,7 +1,7 @@
 //! The sessionizer: clicks in, session boundaries out, and in between a log of the users under way.
 //!
-//! In the order in which data flows: a batch is decoded and its clicks are dealt to [`bucket`]s ([`batch`]). Each
-//! bucket's log is read on, the next commit decided ([`bucket`], over a [`ring_log`]), written and published
+//! In the order in which data flows: a batch is decoded and its clicks are dealt to [`bucket`]s ([`batch`]); what cannot
+//! be read is kept ([`rejected_parts`]). Each bucket's log is read on, the next commit decided ([`bucket`], over a [`ring_log`]), written and published
 //! ([`work`], with the tables and the stream of [`store`]). [`environment`] keeps buckets between invocations
 //! ([`buckets`]), and [`handler`] connects it to Lambda, with the settings of [`config`].
 
@@ -9,6 +9,7 @@ mod click_format_config;
 pub mod config;
 
 pub mod batch;
+pub mod rejected_parts;
 
 mod compression;
 pub mod ring_log;
@@ -23,7 +24,6 @@ pub mod store;
 pub mod work;
 
 pub mod buckets;
-pub mod clicks_done;
 pub mod environment;
 pub mod handler;
 pub mod ledger;

@@ -19,6 +19,9 @@ mod format_hint;
 pub mod rejection;
 pub mod shown;
 
+mod protobuf_fields;
+
+pub mod aggregated_record;
 pub mod sequence_number;
 
 pub mod attributes;
@@ -28,6 +31,7 @@ pub mod user_id;
 pub mod click;
 pub mod click_format;
 pub mod event_filter;
+pub mod record_parts;
 mod record_text;
 pub mod record_values;
 pub mod session;

@@ -7,6 +7,10 @@ pub const MAX_USER_ID_CHARS: usize = 256;
 /// Source: Kinesis, PutRecords, PartitionKey (256 characters), under its strictest reading.
 pub const MAX_RECORD_KEY_BYTES: usize = 256;
 
+/// Longest partition key of a record in an aggregated one, in Unicode characters. Source: Kinesis, PutRecords,
+/// PartitionKey (1 to 256 characters).
+pub const MAX_PARTITION_KEY_CHARS: usize = 256;
+
 /// Longest `event_name`, `event_type` or `device_type` that is kept, in bytes of UTF-8; longer values are truncated.
 /// Source: design, section 2.
 pub const MAX_ATTRIBUTE_BYTES: usize = 256;

@@ -14,8 +14,12 @@ use FieldFault::{
 pub enum Reason {
     /// The bytes are not UTF-8. Code `not_utf8`.
     NotUtf8,
-    /// The record was aggregated by the Kinesis Producer Library. Code `aggregated_record`.
+    /// The record was aggregated by the Kinesis Producer Library, on a stream where that is not allowed. Code
+    /// `aggregated_record`.
     AggregatedRecord,
+    /// The record was aggregated by the Kinesis Producer Library, but not by its rules. Code: `aggregated_record_` and
+    /// the fault's code.
+    Aggregation(AggregationFault),
     /// The text is not one JSON value. Code `not_json`.
     NotJson,
     /// The JSON value is not an object. Code `not_an_object`.
@@ -30,6 +34,25 @@ pub enum Reason {
         /// What is wrong with it.
         fault: FieldFault,
     },
+}
+
+/// What is wrong with an aggregated record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AggregationFault {
+    /// It has fewer bytes than its magic number and its checksum. Code `too_short`.
+    TooShort,
+    /// Its checksum differs. Code `wrong_checksum`.
+    WrongChecksum,
+    /// It is not a protobuf message with the fields of the format. Code `malformed`.
+    Malformed,
+    /// A record in it lacks its partition key or its data. Code `field_missing`.
+    FieldMissing,
+    /// A record in it names a key beyond the table of keys. Code `key_unknown`.
+    KeyUnknown,
+    /// There is no record in it. Code `empty`.
+    Empty,
+    /// It is itself in an aggregated record. Code `nested`.
+    Nested,
 }
 
 /// What is wrong with a field.
@@ -86,7 +109,31 @@ impl Reason {
         let of_fields = FIELD_FAULTS
             .iter()
             .flat_map(|(name, faults)| faults.iter().map(move |fault| Self::Field { name, fault: *fault }));
-        of_record.into_iter().chain(of_fields)
+        of_record.into_iter().chain(AggregationFault::ALL.map(Self::Aggregation)).chain(of_fields)
+    }
+}
+
+impl AggregationFault {
+    const ALL: [Self; 7] = [
+        Self::TooShort,
+        Self::WrongChecksum,
+        Self::Malformed,
+        Self::FieldMissing,
+        Self::KeyUnknown,
+        Self::Empty,
+        Self::Nested,
+    ];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::WrongChecksum => "wrong_checksum",
+            Self::Malformed => "malformed",
+            Self::FieldMissing => "field_missing",
+            Self::KeyUnknown => "key_unknown",
+            Self::Empty => "empty",
+            Self::Nested => "nested",
+        }
     }
 }
 
@@ -117,6 +164,7 @@ impl fmt::Display for Reason {
         match self {
             Self::NotUtf8 => f.write_str("not_utf8"),
             Self::AggregatedRecord => f.write_str("aggregated_record"),
+            Self::Aggregation(fault) => write!(f, "aggregated_record_{}", fault.code()),
             Self::NotJson => f.write_str("not_json"),
             Self::NotAnObject => f.write_str("not_an_object"),
             Self::SessionItemForeign => f.write_str("session_item_foreign"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::aggregated_record::tests as aggregation;
 use crate::boundary::Boundary;
 use crate::click::{Click, LatestBelievable};
 use crate::click_format::{ClickFields, ClickFormat};
@@ -84,8 +85,8 @@ fn list_contains_exactly_the_reasons_of_the_decoders_and_the_sinks_own() {
         ClickFormat::new(ClickFields::default(), TimestampFormat::Seconds, EventFilter::All).expect("default fields");
     let in_seconds = records(&CLICK, &names(&CLICK)).into_iter().map(|data| seconds.decode_one(&data, latest).err());
     let boundaries = records(&BOUNDARY, &names(&BOUNDARY)).into_iter().map(|data| Boundary::decode(&data).err());
-    let given: BTreeSet<_> =
-        clicks.chain(in_seconds).chain(boundaries).flatten().map(|rejection| rejection.reason).collect();
+    let of_records = clicks.chain(in_seconds).chain(boundaries).flatten();
+    let given: BTreeSet<_> = of_records.chain(aggregation::faults()).map(|rejection| rejection.reason).collect();
     let listed: BTreeSet<_> = Reason::all().filter(|reason| *reason != Reason::SessionItemForeign).collect();
     assert_eq!(given, listed);
 }
@@ -95,6 +96,8 @@ fn codes_are_stable_because_metrics_alarms_and_redrives_use_them() {
     let codes: Vec<_> = Reason::all().map(|reason| reason.to_string()).collect();
     let expected = "
         not_utf8 aggregated_record not_json not_an_object session_item_foreign
+        aggregated_record_too_short aggregated_record_wrong_checksum aggregated_record_malformed
+        aggregated_record_field_missing aggregated_record_key_unknown aggregated_record_empty aggregated_record_nested
         user_id_missing user_id_null user_id_empty user_id_placeholder user_id_not_unicode user_id_too_long
         user_id_mistyped
         event_timestamp_missing event_timestamp_null event_timestamp_not_an_integer event_timestamp_wrong_format

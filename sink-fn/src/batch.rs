@@ -36,7 +36,7 @@ impl<'r> Batch<'r> {
         let mut places: HashMap<(UserId, u64), usize> = HashMap::new();
         for (index, record) in records.iter().enumerate() {
             match Boundary::decode(record.data) {
-                Err(rejection) => batch.rejected.push(RejectedRecord { index, record, rejection }),
+                Err(rejection) => batch.rejected.push(RejectedRecord::whole(index, record, rejection)),
                 Ok(boundary) => match places.entry((boundary.user_id.clone(), boundary.ordinal)) {
                     Entry::Vacant(place) => {
                         place.insert(batch.sessions.len());

@@ -3,6 +3,7 @@
 //! Idempotent and independent of order: a redelivered or older boundary is superseded.
 
 use kinesis_function::backoff::Backoff;
+use kinesis_function::done_records::DoneRecords;
 use kinesis_function::handler::{Decoded, Handler};
 use kinesis_function::invocation::Invocation;
 use kinesis_function::metrics::Metric;
@@ -64,7 +65,8 @@ impl Handler for Sink {
 
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SinkWork> {
         let Batch { sessions, rejected } = Batch::decode(records);
-        Decoded { work: SinkWork { sessions, report: Report::default() }, rejected }
+        let done = DoneRecords::none_of(records.len());
+        Decoded { work: SinkWork { sessions, report: Report::default() }, rejected, done }
     }
 
     async fn work<'r>(&self, work: &mut SinkWork, invocation: &Invocation<'r>) -> Vec<RejectedRecord<'r>> {
@@ -138,7 +140,8 @@ fn rejected<'r>(
         newest.boundary.ordinal
     );
     let rejection = Rejection::of_record(Reason::SessionItemForeign, message);
-    newest.indexes.iter().filter_map(move |index| {
-        Some(RejectedRecord { index: *index, record: records.get(*index)?, rejection: rejection.clone() })
-    })
+    newest
+        .indexes
+        .iter()
+        .filter_map(move |index| Some(RejectedRecord::whole(*index, records.get(*index)?, rejection.clone())))
 }

@@ -32,6 +32,8 @@ pub enum FaultKind {
     Reshard,
     /// A user's clicks are spread over several shards.
     Scatter,
+    /// Records hold several clicks: aggregated, in an array, or one behind the other.
+    Pack,
     /// Sweeps at any time, with clocks that are wrong by up to a year.
     Sweep,
     /// A function goes on after the log has made more than a turn of its ring.
@@ -46,7 +48,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Each kind except [`Self::All`].
-    pub const EACH: [Self; 17] = [
+    pub const EACH: [Self; 18] = [
         Self::Throttle,
         Self::InternalError,
         Self::Reset,
@@ -60,6 +62,7 @@ impl FaultKind {
         Self::Redelivery,
         Self::Reshard,
         Self::Scatter,
+        Self::Pack,
         Self::Sweep,
         Self::OldWriter,
         Self::SmallRing,
@@ -87,6 +90,7 @@ impl FaultKind {
             Self::Redelivery => ("redelivery", "batches redelivered after they succeeded"),
             Self::Reshard => ("reshard", "streams resharded"),
             Self::Scatter => ("scatter", "streams whose partition key was not the user"),
+            Self::Pack => ("pack", "records that held several clicks"),
             Self::Sweep => ("sweep", "sweeps at any time, with any clock"),
             Self::OldWriter => ("old-writer", "functions that went on after a turn of the ring"),
             Self::SmallRing => ("small-ring", "state logs with a few slots"),

@@ -9,6 +9,7 @@ pub mod commits;
 pub mod expected;
 pub mod fault_kind;
 pub mod mortal;
+pub mod packing;
 pub mod replay;
 mod script;
 mod stage;
@@ -30,8 +31,9 @@ use crate::chaos::adversary::Adversary;
 use crate::chaos::commits::Recorder;
 use crate::chaos::fault_kind::{FaultKind, Tally};
 use crate::chaos::mortal::Zombies;
+use crate::chaos::packing::packed;
 use crate::chaos::replay::replay;
-use crate::chaos::script::{Script, shards};
+use crate::chaos::script::{Script, contents};
 use crate::chaos::stage::Stage;
 use crate::chaos::verdict::Found;
 use crate::error::LocalError;
@@ -155,9 +157,10 @@ async fn one_run(
     let records = pipeline.put_records().await?;
     let buckets = stage.config(&pipeline)?.state_buckets;
     let compared = stage.recorder.take().and_then(|commits| {
-        let replayed = replay(BTreeMap::new(), commits, &shards(&pipeline.click_stream, records)?, buckets)?;
+        let (shards, rejected) = contents(&pipeline.click_stream, records)?;
+        let replayed = replay(BTreeMap::new(), commits, &shards, buckets)?;
         verdict::compare_with_commits(&replayed, &found)?;
-        verdict::compare_rejected(&script.rejected, &found)?;
+        verdict::compare_rejected(&rejected, &found)?;
         script.expected.as_ref().map_or(Ok(()), |expected| verdict::compare(expected, &found))
     });
     pipeline.stop().await?;
@@ -170,6 +173,7 @@ async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &P
     if scatter {
         adversary.count(FaultKind::Scatter);
     }
+    let packs = script.any_order && adversary.injects(FaultKind::Pack);
     let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
     let mut reshards = 0;
     for phase in &script.phases {
@@ -177,13 +181,22 @@ async fn put(script: &Script, rng: &mut Rng, adversary: &Adversary, pipeline: &P
         if script.any_order {
             rng.shuffle(&mut order);
         }
-        for sent in order {
+        let keyed = order.into_iter().map(|sent| {
             let key = match &sent.click {
                 Some((user, _)) if scatter => format!("{user}/{}", rng.u32(..KEYS_PER_USER)),
                 Some((user, _)) => user.clone(),
                 None => format!("none {}", rng.u32(..)),
             };
-            producer.take(key, sent.data.clone()).await?;
+            (key, sent.data.clone())
+        });
+        let mut records: Vec<_> = keyed.collect();
+        if packs && rng.bool() {
+            let before = records.len();
+            records = packed(rng, records);
+            (records.len()..before).for_each(|_| adversary.count(FaultKind::Pack));
+        }
+        for (key, data) in records {
+            producer.take(key, data).await?;
         }
         producer.flush().await?;
         if adversary.injects(FaultKind::Reshard) && reshards < MOST_RESHARDS && rng.u8(..4) == 0 {

@@ -6,12 +6,14 @@ use aws_sdk_kinesis::types::Record;
 use fastrand::Rng;
 use sessionizer_fn::state_log_entry::{Position, ShardKey};
 use shared::click::{Click, LatestBelievable};
+use shared::click_format::ClickFormat;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
 use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 
 use crate::chaos::expected::Expected;
+use crate::chaos::packing::Parts;
 use crate::chaos::replay::Shards;
 use crate::chaos::stream::{self, Disorder, Phase, Sent, Size};
 use crate::error::LocalError;
@@ -35,8 +37,6 @@ pub(crate) struct Script {
     pub(crate) any_order: bool,
     /// `None` where only the order of the commits decides.
     pub(crate) expected: Option<Expected>,
-    /// The unreadable records.
-    pub(crate) rejected: Vec<Vec<u8>>,
 }
 
 impl Script {
@@ -44,9 +44,9 @@ impl Script {
     pub(crate) fn random(rng: &mut Rng, is_late: bool) -> Self {
         let disorder = if is_late { Disorder::BeyondLateness } else { Disorder::WithinLateness };
         let phases = stream::random(rng, SIZE, RULE, disorder);
-        let (clicks, rejected) = decoded(phases.iter().flatten().map(|sent| &sent.data));
+        let clicks = clicks(phases.iter().flatten().map(|sent| &sent.data));
         let expected = (!is_late).then(|| Expected::of_sorted(clicks, RULE));
-        Self { expected, rejected, phases, any_order: true }
+        Self { expected, phases, any_order: true }
     }
 
     /// The file's records in order. The session rule itself computes the expected result.
@@ -57,39 +57,35 @@ impl Script {
             let line = line?;
             // Lines too long for a Kinesis record are left out: they cannot be put.
             if let Content::Record(data) = line.content {
-                let route = Route::of(line.number, &data, 0, MAX_CLOCK_SKEW_MS);
+                let route = Route::of(line.number, &data, &ClickFormat::default(), 0, MAX_CLOCK_SKEW_MS);
                 phase.push(Sent { click: Some((route.partition_key, 0)), data });
             }
         }
-        let (clicks, rejected) = decoded(phase.iter().map(|sent| &sent.data));
-        Ok(Self { expected: Some(Expected::in_order(&clicks, RULE)), rejected, phases: vec![phase], any_order: false })
+        let clicks = clicks(phase.iter().map(|sent| &sent.data));
+        Ok(Self { expected: Some(Expected::in_order(&clicks, RULE)), phases: vec![phase], any_order: false })
     }
 }
 
-fn decoded<'d>(records: impl Iterator<Item = &'d Vec<u8>>) -> (Vec<Click>, Vec<Vec<u8>>) {
+fn clicks<'d>(records: impl Iterator<Item = &'d Vec<u8>>) -> Vec<Click> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let latest = LatestBelievable::after_arrival(u64::try_from(now).unwrap_or(u64::MAX), MAX_CLOCK_SKEW_MS);
-    let (mut clicks, mut rejected) = (Vec::new(), Vec::new());
-    for data in records {
-        match Click::decode(data, latest) {
-            Ok(decoded) => clicks.push(decoded.click),
-            Err(_) => rejected.push(data.clone()),
-        }
-    }
-    (clicks, rejected)
+    records.flat_map(|data| Parts::of(data, latest).clicks).map(|(_, click)| click).collect()
 }
 
-/// The clicks in the stream, as the functions read them.
-pub(crate) fn shards(stream: &str, records: Vec<(String, Record)>) -> Result<Shards, String> {
-    let mut shards = Shards::new();
+/// The clicks in the stream, and the bytes of what is rejected, as the functions read them.
+pub(crate) fn contents(stream: &str, records: Vec<(String, Record)>) -> Result<(Shards, Vec<Vec<u8>>), String> {
+    let (mut shards, mut rejected) = (Shards::new(), Vec::new());
     for (shard, record) in records {
         let arrival = record.approximate_arrival_timestamp.and_then(|time| time.to_millis().ok()).unwrap_or_default();
         let latest = LatestBelievable::after_arrival(u64::try_from(arrival).unwrap_or_default(), MAX_CLOCK_SKEW_MS);
         let sequence_number = SequenceNumber::parse(&record.sequence_number).map_err(|error| error.to_string())?;
-        if let Ok(decoded) = Click::decode(record.data.as_ref(), latest) {
-            let clicks = shards.entry(ShardKey::new(format!("{stream}/{shard}"))).or_default();
-            clicks.push((Position { sequence_number, place: 0 }, decoded.click));
-        }
+        let parts = Parts::of(record.data.as_ref(), latest);
+        rejected.extend(parts.rejected);
+        let clicks = parts.clicks.into_iter().map(|(place, click)| {
+            let sequence_number = sequence_number.clone();
+            (Position { sequence_number, place }, click)
+        });
+        shards.entry(ShardKey::new(format!("{stream}/{shard}"))).or_default().extend(clicks);
     }
-    Ok(shards)
+    Ok((shards, rejected))
 }

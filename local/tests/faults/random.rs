@@ -1,5 +1,5 @@
-//! Random streams, randomly split, redelivered, scattered over shards and reordered, sweeps of any clock in between,
-//! with random faults at random calls, in several environments.
+//! Random streams, randomly split, redelivered, scattered over shards and reordered, some with several clicks in a
+//! record, sweeps of any clock in between, with random faults at random calls, in several environments.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use kinesis_function::invocation::handle;
 use kinesis_function::sweep::handle_sweep;
 use kinesis_function::time_budget::TimeBudget;
+use local::chaos::packing::packed;
 use local::chaos::stream::{self, Disorder, Phase, Size};
 use sink_fn::handler::Sink;
 
@@ -147,7 +148,12 @@ impl<'w> Run<'w> {
         self.rng.shuffle(&mut phase);
         let newest = phase.iter().filter_map(|sent| Some(sent.click.as_ref()?.1)).max();
         self.arrival_ms = self.arrival_ms.max(newest.unwrap_or(1_721_390_400_000));
-        for sent in phase {
+        let key = |sent: Option<(String, u64)>| sent.map_or_else(|| "none".to_owned(), |(user, _)| user);
+        let mut records: Vec<_> = phase.into_iter().map(|sent| (key(sent.click), sent.data)).collect();
+        if self.rng.bool() {
+            records = packed(&mut self.rng, records);
+        }
+        for (key, data) in records {
             self.numbers += 1;
             self.arrival_ms += self.rng.choice([0, 500, 3_000, 15_000, 40_000]).unwrap();
             let place = self.rng.usize(..self.shards.len());
@@ -155,8 +161,8 @@ impl<'w> Run<'w> {
             shard.records.push(Record {
                 shard: shard.name.clone(),
                 number: self.numbers,
-                key: sent.click.map_or_else(|| "none".to_owned(), |(user, _)| user),
-                data: sent.data,
+                key,
+                data,
                 arrival_ms: self.arrival_ms,
             });
         }

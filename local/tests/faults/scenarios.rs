@@ -16,6 +16,10 @@ pub enum Content {
     Click(&'static str, u64),
     /// An unreadable record.
     Poison,
+    /// A record that holds these, aggregated.
+    Aggregated(&'static [Self]),
+    /// A record that holds these, one to a line.
+    Lines(&'static [Self]),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +47,15 @@ const fn poison(shard: &'static str, number: u64) -> Sent {
     Sent { shard, number, content: Content::Poison }
 }
 
+const fn several(number: u64, content: Content) -> Sent {
+    Sent { shard: "s", number, content }
+}
+
 const fn scenario(name: &'static str, steps: &'static [Step]) -> Scenario {
     Scenario { name, setup: USUAL, steps, is_within_lateness: true }
 }
 
+use Content::{Aggregated, Click, Lines, Poison};
 use Step::{Batch, Sweep};
 
 const TWO_BUCKETS: Setup = Setup { buckets: 2, ..USUAL };
@@ -57,7 +66,7 @@ const YEAR: i64 = 365 * 24 * HOUR;
 pub const NEW_USER: Scenario = scenario("new user", &[Batch(&[click("s", 1, "a", 100_000)])]);
 
 /// All with a session gap of 10 s and rings of three slots. Where there are two buckets, a and b do not share one.
-pub const ALL: [Scenario; 13] = [
+pub const ALL: [Scenario; 14] = [
     NEW_USER,
     scenario("gap", &[Batch(&[click("s", 1, "a", 100_000)]), Batch(&[click("s", 2, "a", 115_000)])]),
     scenario(
@@ -81,6 +90,27 @@ pub const ALL: [Scenario; 13] = [
         ],
     },
     scenario("rejected record", &[Batch(&[click("s", 1, "a", 100_000), poison("s", 2), click("s", 3, "a", 111_000)])]),
+    Scenario {
+        name: "several clicks in a record, which several commits take",
+        setup: Setup { is_cramped: true, ..TWO_BUCKETS },
+        is_within_lateness: true,
+        steps: &[
+            Batch(&[several(
+                1,
+                Aggregated(&[
+                    Click("a", 100_000),
+                    Click("b", 100_000),
+                    Poison,
+                    Click("a", 115_000),
+                    Lines(&[Click("c", 101_000), Click("a", 130_000)]),
+                ]),
+            )]),
+            Batch(&[
+                several(2, Lines(&[Poison, Click("b", 111_000), Click("a", 107_000)])),
+                click("s", 3, "c", 120_000),
+            ]),
+        ],
+    },
     scenario(
         "several sessions within one batch",
         &[Batch(&[

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use aws_lambda_events::streams::KinesisEventResponse;
 use kinesis_function::event::Event;
 use local::chaos::expected::Expected;
+use local::chaos::packing::Parts;
 use local::chaos::replay::{Shards, replay};
 use local::chaos::verdict::{compare, compare_rejected, compare_with_commits};
 use local_aws::{HandMadeRecord, hand_made_event};
 use sessionizer_fn::state_log_entry::{Position, ShardKey};
 use shared::boundary::Boundary;
-use shared::click::{Click, LatestBelievable};
+use shared::click::LatestBelievable;
 use shared::sequence_number::SequenceNumber;
 
 use crate::setup::Setup;
@@ -27,9 +28,8 @@ pub struct Record {
 }
 
 impl Record {
-    fn decoded(&self, setup: Setup) -> Option<Click> {
-        let latest = LatestBelievable::after_arrival(self.arrival_ms, setup.skew_seconds * 1_000);
-        Click::decode(&self.data, latest).ok().map(|decoded| decoded.click)
+    fn parts(&self, setup: Setup) -> Parts {
+        Parts::of(&self.data, LatestBelievable::after_arrival(self.arrival_ms, setup.skew_seconds * 1_000))
     }
 }
 
@@ -82,12 +82,11 @@ pub async fn check(
     let found = world.found(published).await;
     let replayed = replay(BTreeMap::new(), world.recorder.take()?, &shards(setup, records), setup.buckets)?;
     compare_with_commits(&replayed, &found)?;
-    let rejected: Vec<_> =
-        records.iter().filter(|it| it.decoded(setup).is_none()).map(|record| record.data.clone()).collect();
+    let rejected: Vec<_> = records.iter().flat_map(|record| record.parts(setup).rejected).collect();
     compare_rejected(&rejected, &found)?;
     if is_within_lateness {
-        let clicks = records.iter().filter_map(|record| record.decoded(setup)).collect();
-        compare(&Expected::of_sorted(clicks, setup.rule()), &found)?;
+        let clicks = records.iter().flat_map(|record| record.parts(setup).clicks).map(|(_, click)| click);
+        compare(&Expected::of_sorted(clicks.collect(), setup.rule()), &found)?;
     }
     Ok(())
 }
@@ -96,11 +95,13 @@ pub async fn check(
 pub fn shards(setup: Setup, records: &[Record]) -> Shards {
     let mut shards: Shards = BTreeMap::new();
     for record in records {
-        if let Some(click) = record.decoded(setup) {
-            let shard = ShardKey::new(format!("click-stream/{}", record.shard));
-            let sequence_number = SequenceNumber::parse(record.number.to_string()).unwrap();
-            shards.entry(shard).or_default().push((Position { sequence_number, place: 0 }, click));
-        }
+        let shard = ShardKey::new(format!("click-stream/{}", record.shard));
+        let sequence_number = SequenceNumber::parse(record.number.to_string()).unwrap();
+        let clicks = record.parts(setup).clicks.into_iter().map(|(place, click)| {
+            let sequence_number = sequence_number.clone();
+            (Position { sequence_number, place }, click)
+        });
+        shards.entry(shard).or_default().extend(clicks);
     }
     for clicks in shards.values_mut() {
         clicks.sort_by(|(one, _), (other, _)| one.cmp(other));

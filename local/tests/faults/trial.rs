@@ -6,6 +6,7 @@ use std::time::Duration;
 use kinesis_function::invocation::handle;
 use kinesis_function::sweep::handle_sweep;
 use kinesis_function::time_budget::TimeBudget;
+use local_aws::aggregated_record;
 use local_aws::faults::{Call, Fault};
 use sessionizer_fn::handler::Sessionizer;
 use sink_fn::handler::Sink;
@@ -90,17 +91,8 @@ impl<'w> Trial<'w> {
         let arrival_ms = self.now_ms;
         let record = |sent: &Sent| {
             let Sent { shard, number, content } = *sent;
-            let (key, text) = match content {
-                Content::Poison => ("none", format!("poison {number}")),
-                Content::Click(user, ms) => {
-                    let ms = BEGIN_MS + ms;
-                    let json =
-                        format!(r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"{shard}{number}"}}"#);
-                    (user, json)
-                }
-            };
-            let (shard, key) = (shard.to_owned(), key.to_owned());
-            Record { shard, number, key, data: text.into_bytes(), arrival_ms: arrival_ms + number }
+            let (key, data) = bytes_of(content, &format!("{shard}{number}"));
+            Record { shard: shard.to_owned(), number, key, data, arrival_ms: arrival_ms + number }
         };
         let records: Vec<_> = batch.iter().map(record).collect();
         for record in &records {
@@ -201,6 +193,31 @@ impl<'w> Trial<'w> {
     pub fn next_invocation(&mut self) -> TimeBudget {
         self.now_ms += 1_000;
         TimeBudget::lasting(self.now_ms, TIME)
+    }
+}
+
+/// The partition key and the bytes of a record with this content, which has this `name`.
+fn bytes_of(content: Content, name: &str) -> (String, Vec<u8>) {
+    let each = |contents: &[Content]| {
+        let contents = contents.iter().enumerate();
+        contents.map(|(place, content)| bytes_of(*content, &format!("{name}.{place}"))).collect::<Vec<_>>()
+    };
+    match content {
+        Content::Poison => ("none".to_owned(), format!("poison {name}").into_bytes()),
+        Content::Click(user, ms) => {
+            let ms = BEGIN_MS + ms;
+            let json = format!(r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"{name}"}}"#);
+            (user.to_owned(), json.into_bytes())
+        }
+        Content::Aggregated(contents) => {
+            let records = each(contents);
+            let data = aggregated_record(records.iter().map(|(key, data)| (key.as_str(), data.as_slice())));
+            ("any".to_owned(), data)
+        }
+        Content::Lines(contents) => {
+            let lines: Vec<_> = each(contents).into_iter().map(|(_, data)| data).collect();
+            ("any".to_owned(), lines.join(&b'\n'))
+        }
     }
 }
 

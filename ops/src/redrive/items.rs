@@ -21,7 +21,7 @@ pub(super) struct Items<'a> {
 
 /// The key of a listed item.
 pub(super) struct Key {
-    /// `stream/shard/sequence number`: the item's key.
+    /// `stream/shard/sequence number`, or that and `/place`: the item's key.
     position: String,
     arrival_ms: u64,
 }
@@ -184,33 +184,43 @@ fn key_item(position: &str) -> Item {
     [(KEY.to_owned(), AttributeValue::S(position.to_owned()))].into()
 }
 
-/// The parts of a position: stream, shard, sequence number.
-fn parts(position: &str) -> Option<(&str, &str, &str)> {
-    let mut parts = position.split('/');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(stream), Some(shard), Some(number), None) => Some((stream, shard, number)),
-        _ => None,
+/// A position, taken apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Position<'p> {
+    stream: &'p str,
+    shard: &'p str,
+    sequence_number: &'p str,
+    /// The place within the record, if it holds several parts.
+    place: Option<u32>,
+}
+
+impl<'p> Position<'p> {
+    fn parse(text: &'p str) -> Option<Self> {
+        let mut parts = text.split('/');
+        let (stream, shard, sequence_number) = (parts.next()?, parts.next()?, parts.next()?);
+        let place = parts.next().map(str::parse).transpose().ok()?;
+        parts.next().is_none().then_some(Self { stream, shard, sequence_number, place })
     }
 }
 
 impl Key {
     /// The stream that the record came from.
     pub(super) fn stream(&self) -> &str {
-        parts(&self.position).unwrap_or_default().0
+        Position::parse(&self.position).unwrap_or_default().stream
     }
 
     /// The key and the reason of `item`.
     fn of(item: &Item) -> Option<(Self, &String)> {
         let position = item.get(KEY)?.as_s().ok()?;
         let arrival_ms = item.get("arrival_time")?.as_n().ok()?.parse().ok()?;
-        parts(position)?;
+        Position::parse(position)?;
         Some((Self { position: position.clone(), arrival_ms }, item.get("reason")?.as_s().ok()?))
     }
 
-    /// Stream, arrival, shard and sequence number. The number has no leading zeros, so the longer one is larger.
-    fn order(&self) -> (&str, u64, &str, usize, &str) {
-        let (stream, shard, number) = parts(&self.position).unwrap_or_default();
-        (stream, self.arrival_ms, shard, number.len(), number)
+    /// Stream, arrival, shard, sequence number and place. The number has no leading zeros, so the longer one is larger.
+    fn order(&self) -> (&str, u64, &str, usize, &str, Option<u32>) {
+        let Position { stream, shard, sequence_number, place } = Position::parse(&self.position).unwrap_or_default();
+        (stream, self.arrival_ms, shard, sequence_number.len(), sequence_number, place)
     }
 }
 
@@ -221,7 +231,7 @@ impl Kept {
         let length: usize = item.get("data_length")?.as_n().ok()?.parse().ok()?;
         Some(Self {
             position: position.to_owned(),
-            stream: parts(position)?.0.to_owned(),
+            stream: Position::parse(position)?.stream.to_owned(),
             partition_key: text("partition_key")?,
             reason: text("reason")?,
             is_whole: data.len() == length,
@@ -230,10 +240,10 @@ impl Kept {
     }
 
     /// A partition key that Kinesis accepts: the record's own, or its sequence number if its own is empty. Only records
-    /// that did not come from Kinesis have an empty one.
+    /// that did not come from Kinesis have an empty one, and those that were aggregated.
     pub(super) fn accepted_partition_key(&self) -> &str {
-        match (self.partition_key.is_empty(), parts(&self.position)) {
-            (true, Some((_, _, sequence_number))) => sequence_number,
+        match (self.partition_key.is_empty(), Position::parse(&self.position)) {
+            (true, Some(position)) => position.sequence_number,
             _ => &self.partition_key,
         }
     }

@@ -85,7 +85,7 @@ impl<'m> Place<'m> {
     /// An invocation with these records of `shard`.
     fn batch(&self, scenario: &Scenario, shard: usize, records: &[Record], now_ms: u64) -> Invocation<'m> {
         let mut buckets: Vec<(u32, BucketClicks)> = Vec::new();
-        let done = Arc::new(DoneRecords::none_of(records.len()));
+        let done = Arc::new(DoneRecords::of_parts(records.iter().map(Vec::len)));
         let clicks =
             records.iter().enumerate().flat_map(|(index, record)| record.iter().map(move |click| (index, click)));
         for (index, click) in clicks {

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use kinesis_function::backoff::Backoff;
+use kinesis_function::done_records::DoneRecords;
 use shared::user_id::UserId;
 
 use crate::batch::BatchClick;
@@ -14,7 +15,6 @@ use crate::bucket::bounds::Packing;
 use crate::bucket::clock::{batch_clock, sweep_clock};
 use crate::bucket::memory::BucketMemory;
 use crate::bucket::plan::{Plan, Planned, Rules, UsersAtRest};
-use crate::clicks_done::ClicksDone;
 use crate::ledger::Ledger;
 use crate::report::Report;
 use crate::state_log_entry::{Cursor, Origin, ShardKey};
@@ -96,8 +96,8 @@ enum Attempt {
 }
 
 impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
-    /// Applies `clicks` of `shard`, in order, and publishes what they make. Records are done once what was committed
-    /// for them is published.
+    /// Applies `clicks` of `shard`, in order, and publishes what they make. Each is done once what was committed for it
+    /// is published.
     ///
     /// # Errors
     /// What ended the work. Some of the records may be done.
@@ -106,7 +106,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
         memory: &mut BucketMemory,
         shard: &ShardKey,
         clicks: &[BatchClick],
-        done: &ClicksDone<'_>,
+        done: &DoneRecords,
     ) -> Result<(), BucketError> {
         let origin = Origin::Shard(shard.clone());
         // The states of users who are not in the log, for as long as all commits since they were read are this worker's.
