@@ -98,7 +98,7 @@ impl<'r> Batch<'r> {
             }
         });
         let items = rejected.into_items(parts);
-        let to_be_done = clicks.max(1);
+        let to_be_done = clicks + items.len();
         self.rejected.extend(items);
         to_be_done
     }
