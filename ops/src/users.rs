@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use crate::error::OpsError;
 use crate::stored::{ReadLimit, Stored, not_ours, scan};
 
-/// Longest time to read one bucket's log, retries included. A log has at most 512 items of 380 KB, which a throttled
+/// Longest time to read one bucket's log, retries included. A log has at most 1,024 items of 380 KB, which a throttled
 /// table returns within a minute.
 const MAX_TIME_PER_LOG: Duration = Duration::from_secs(60);
 
