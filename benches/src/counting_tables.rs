@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kinesis_function::call_error::CallError;
+use sessionizer_fn::bucket::bounds::MAX_COMMIT_BYTES;
 use sessionizer_fn::ring_log::ring::Expected;
 use sessionizer_fn::state_log_codec::{CodecError, encode_entries, encode_user};
 use sessionizer_fn::state_log_entry::{LogKey, LogValue, UserEntry};
@@ -15,6 +16,8 @@ use sessionizer_fn::store::publisher::{Message, Publisher};
 use sessionizer_fn::store::rest_store::{RestResult, RestStore, RestingUser};
 use sessionizer_fn::store::settings::Settings;
 use shared::user_id::UserId;
+
+use crate::stored::known_before;
 
 /// Bytes of a write unit. Source: DynamoDB developer guide, read/write capacity.
 const WRITE_UNIT_BYTES: u64 = 1_024;
@@ -55,6 +58,8 @@ pub struct CountingTables(Arc<Mutex<Contents>>);
 
 #[derive(Debug, Default)]
 struct Contents {
+    /// Whether everyone has clicked before, so that session-state has an item of each user.
+    everyone_is_known: bool,
     settings: Option<Settings>,
     log: HashMap<(u32, u64), Stored<LogCommit>>,
     rest: HashMap<UserId, Stored<RestingUser>>,
@@ -69,6 +74,36 @@ struct Stored<T> {
 }
 
 impl CountingTables {
+    /// Tables without a log, and with an item at rest for everyone.
+    #[must_use]
+    pub fn of_known_users() -> Self {
+        let tables = Self::default();
+        tables.contents().everyone_is_known = true;
+        tables
+    }
+
+    /// The settings that were made.
+    #[must_use]
+    pub fn settings(&self) -> Option<Settings> {
+        self.contents().settings
+    }
+
+    /// All commits that are in the slots of `bucket`, oldest first.
+    #[must_use]
+    pub fn commits(&self, bucket: u32) -> Vec<LogCommit> {
+        let contents = self.contents();
+        let of_bucket = contents.log.iter().filter(|((of, _), _)| *of == bucket);
+        let mut commits: Vec<_> = of_bucket.map(|(_, stored)| stored.value.clone()).collect();
+        commits.sort_unstable_by_key(|commit| commit.number);
+        commits
+    }
+
+    /// The item of `user_id`, without counting the read.
+    #[must_use]
+    pub fn at_rest(&self, user_id: &UserId) -> Option<RestingUser> {
+        self.contents().at_rest(user_id).map(|stored| stored.value.clone())
+    }
+
     /// What was consumed since the last call.
     #[must_use]
     pub fn take(&self) -> Consumed {
@@ -89,6 +124,17 @@ impl CountingTables {
             stored.map(|stored| of(&stored.value))
         };
         slots.iter().map(read).collect()
+    }
+}
+
+impl Contents {
+    fn at_rest(&mut self, user_id: &UserId) -> Option<&Stored<RestingUser>> {
+        if self.everyone_is_known && !self.rest.contains_key(user_id) {
+            let value = known_before(user_id)?;
+            let bytes = rest_item_bytes(&value).ok()?;
+            self.rest.insert(user_id.clone(), Stored { value, bytes });
+        }
+        self.rest.get(user_id)
     }
 }
 
@@ -118,6 +164,9 @@ impl LogStore for CountingTables {
             Ok(bytes) => bytes,
             Err(error) => return WriteResult::Failed(CallError::unbuildable("PutItem", error)),
         };
+        if bytes > MAX_COMMIT_BYTES as u64 {
+            return WriteResult::TooLarge;
+        }
         let mut contents = self.contents();
         let Contents { log, consumed, .. } = &mut *contents;
         let stored = log.get(&(bucket, slot));
@@ -142,11 +191,12 @@ impl LogStore for CountingTables {
 impl RestStore for CountingTables {
     async fn read(&self, users: &[UserId]) -> Vec<Result<Option<UserEntry>, StoreError>> {
         let mut contents = self.contents();
-        let Contents { rest, consumed, .. } = &mut *contents;
         let read = |user_id: &UserId| {
-            let stored = rest.get(user_id);
-            consumed.rest_reads += read_units(stored.map(|stored| stored.bytes));
-            Ok(stored.map(|stored| UserEntry { has_item: true, ..stored.value.entry.clone() }))
+            let stored = contents.at_rest(user_id);
+            let entry = stored.map(|stored| UserEntry { has_item: true, ..stored.value.entry.clone() });
+            let units = read_units(stored.map(|stored| stored.bytes));
+            contents.consumed.rest_reads += units;
+            Ok(entry)
         };
         users.iter().map(read).collect()
     }
@@ -186,6 +236,23 @@ impl Publisher for CountingTables {
 }
 
 impl Consumed {
+    /// Adds `times` times `other`.
+    pub fn add_times(&mut self, other: &Self, times: u64) {
+        let Self { log_writes, log_reads, rest_writes, rest_reads, commits, slots_read, .. } = *other;
+        let Self { commit_bytes, user_entries, user_bytes, boundaries, boundary_bytes, .. } = *other;
+        self.log_writes += times * log_writes;
+        self.log_reads += times * log_reads;
+        self.rest_writes += times * rest_writes;
+        self.rest_reads += times * rest_reads;
+        self.commits += times * commits;
+        self.slots_read += times * slots_read;
+        self.commit_bytes += times * commit_bytes;
+        self.user_entries += times * user_entries;
+        self.user_bytes += times * user_bytes;
+        self.boundaries += times * boundaries;
+        self.boundary_bytes += times * boundary_bytes;
+    }
+
     /// Write units of both tables.
     #[must_use]
     pub fn writes(&self) -> u64 {

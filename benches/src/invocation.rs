@@ -1,7 +1,8 @@
 //! Whole invocations of both handlers on full events: CPU, calls, capacity and memory, per record.
 //!
 //! Each workload is measured in its own process, with the functions' SDK configuration and one thread, and with the
-//! services in another process. Measured: parsing the event's JSON, the handler with all of its calls, writing the
+//! services in another process. The sessionizer continues a run in its steady state ([`crate::prepared`]): entries are
+//! repeated, and users leave the log. Measured: parsing the event's JSON, the handler with all of its calls, writing the
 //! response. Not measured: fetching the event from Lambda and sending the response.
 
 use kinesis_function::config::Settings;
@@ -10,16 +11,9 @@ use std::time::Duration;
 
 use kinesis_function::invocation::handle;
 use kinesis_function::time_budget::TimeBudget;
-use local_aws::faults::{Fault, FaultyHttpClient};
 use serde::{Deserialize, Serialize};
-use sessionizer_fn::bucket::bounds::SLOTS;
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
-use sessionizer_fn::ring_log::ring::Ring;
-use sessionizer_fn::store::log_store::{LogStore, WriteResult};
-use sessionizer_fn::store::log_table::LogTable;
-use sessionizer_fn::store::rest_store::{RestResult, RestStore};
-use sessionizer_fn::store::rest_table::RestTable;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
 use shared::event_time::EventTime;
@@ -29,13 +23,14 @@ use sink_fn::handler::Sink;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use crate::cpu::{peak_memory_mib, process_cpu};
+use crate::cpu::{peak_memory_mib, process_cpu, resident_memory_mib};
+use crate::delay::DelayingClient;
 use crate::error::BenchError;
 use crate::event::{attributes, boundary_event, click_event, parse, user_id};
 use crate::meter::{AskedByOperation, Meter};
+use crate::prepared::{Preparation, Prepared};
 use crate::services::Services;
-use crate::stored;
-use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, Shard, Workload, users_per_click};
+use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, CLICKS_PER_SESSION, Workload, users_per_click};
 
 /// What to measure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,15 +43,22 @@ pub struct Job {
     pub spacing_ms: u64,
     /// The batching window in milliseconds; only for the sessionizer.
     pub window_ms: u64,
-    /// Users of the shard, in the log or at rest; 0 means twice the active ones.
+    /// Twice the users who click at the same time, which decides about the rate of clicks. An earlier build of this
+    /// program, see [`run`], takes it as the number of users with a stored state, of whom half click.
     pub users: usize,
+    /// Users at rest in the table besides those who click.
+    #[serde(default)]
+    pub at_rest: usize,
     /// Measured invocations, after one that is not measured.
     pub invocations: u32,
     /// Whether to request capacity units, which costs CPU.
     pub with_capacity: bool,
-    /// Additional latency of each call, in milliseconds.
+    /// Least duration of each call, in milliseconds.
     #[serde(default)]
     pub latency_ms: u64,
+    /// Whether to measure a new environment's first click instead, for which it loads the bucket's log.
+    #[serde(default)]
+    pub cold: bool,
 }
 
 /// A function.
@@ -71,7 +73,7 @@ pub enum FunctionName {
 /// The result of a measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Figures {
-    /// Users in the log or at rest.
+    /// Users under way in the log before the first invocation; for the sink, users.
     pub users: usize,
     /// Records in all events.
     pub records: u64,
@@ -89,23 +91,37 @@ pub struct Figures {
     pub asked: AskedByOperation,
     /// Peak resident memory in MiB, including the bench's own.
     pub peak_mib: f64,
+    /// By how much the measured invocations have raised the resident memory, in MiB.
+    #[serde(default)]
+    pub grown_mib: f64,
 }
 
 impl Job {
-    /// Measures the sessionizer under `workload`.
+    /// Measures the sessionizer under `workload`, with full shards.
     #[must_use]
-    pub fn sessionizer(workload: Workload, users: usize, invocations: u32) -> Self {
+    pub fn sessionizer(workload: Workload, invocations: u32) -> Self {
         let Workload { gap_ms, spacing_ms, window_ms } = workload;
-        let function = FunctionName::Sessionizer;
-        Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false, latency_ms: 0 }
+        let (function, users) = (FunctionName::Sessionizer, 2 * workload.users_of_a_full_shard());
+        Self { function, gap_ms, spacing_ms, window_ms, users, ..Self::sink(invocations) }
+    }
+
+    /// Measures how a new environment loads a bucket with about `hot_users` users under way.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub fn loading(workload: Workload, hot_users: usize) -> Self {
+        // A user is under way from the first click of a session until the gap after the last one.
+        let session_ms = u64::from(CLICKS_PER_SESSION) * workload.spacing_ms;
+        let clicking = hot_users as f64 * session_ms as f64 / (session_ms + workload.gap_ms) as f64;
+        Self { users: 2 * clicking as usize, cold: true, ..Self::sessionizer(workload, 1) }
     }
 
     /// Measures the sink.
     #[must_use]
     pub fn sink(invocations: u32) -> Self {
         let (gap_ms, spacing_ms, window_ms, users) = (0, 0, 0, 0);
-        let function = FunctionName::Sink;
-        Self { function, gap_ms, spacing_ms, window_ms, users, invocations, with_capacity: false, latency_ms: 0 }
+        let (function, at_rest, latency_ms) = (FunctionName::Sink, 0, 0);
+        let (with_capacity, cold) = (false, false);
+        Self { function, gap_ms, spacing_ms, window_ms, users, at_rest, invocations, with_capacity, latency_ms, cold }
     }
 
     fn workload(&self) -> Workload {
@@ -147,27 +163,35 @@ async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
     let (meter, dynamodb, kinesis) = clients(job)?;
     let config = Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
     let workload = job.workload();
-    let users = if job.users == 0 { 2 * workload.users_of_full_batches() } else { job.users };
-    let mut shard = Shard::new(workload, users, 17);
-    store_state(&dynamodb, &config, workload, &shard).await?;
+    let Prepared { hot_users, mut batches, .. } = Preparation {
+        workload,
+        clicks_per_second: workload.clicks_per_second(job.users / 2),
+        batches: job.invocations + 1,
+        at_rest: job.at_rest,
+    }
+    .run()
+    .await?;
+    if job.cold {
+        batches.truncate(1);
+        batches.iter_mut().for_each(|(_, clicks)| clicks.truncate(1));
+    }
     let sessionizer = Sessionizer::new(config, &dynamodb, &kinesis);
 
-    let mut figures = Figures::none(users);
-    let mut place = 1;
-    for round in 0..=job.invocations {
-        let clicks = shard.next_batch();
+    let mut figures = Figures::none(usize::try_from(hot_users).unwrap_or(usize::MAX));
+    let resident_mib = || resident_memory_mib(std::process::id()).unwrap_or(0.0);
+    for (round, (place, clicks)) in batches.into_iter().enumerate() {
         let json = click_event(&clicks, place)?;
         let now_ms = clicks.last().map_or(BEGIN_MS, |click| click.ms);
-        place += clicks.len() as u64;
-        let _ = meter.take();
+        let (_, before_mib) = (meter.take(), resident_mib());
         let (cpu, began) = (process_cpu(), Instant::now());
         let answer = handle(&sessionizer, parse(&json)?, time_enough(now_ms)).await.map_err(BenchError::failed)?;
         let response = serde_json::to_vec(&answer.response)?;
         let (cpu, wall) = (process_cpu() - cpu, began.elapsed());
         check(answer.records.undone, answer.report.applied, clicks.len(), &response)?;
-        if round > 0 {
+        if round > 0 || job.cold {
             figures.add(clicks.len(), json.len(), users_per_click(&clicks), cpu, wall, &meter.take());
             figures.published += answer.report.published;
+            figures.grown_mib += resident_mib() - before_mib;
         }
     }
     Ok(figures.finish(job.invocations))
@@ -223,6 +247,14 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
     Ok(boundaries)
 }
 
+/// The client of the process that prepares the tables.
+///
+/// # Errors
+/// If the variables lead to an account.
+pub fn dynamodb() -> Result<aws_sdk_dynamodb::Client, BenchError> {
+    Ok(clients(&Job::sink(0))?.1)
+}
+
 fn clients(job: &Job) -> Result<(Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesis::Client), BenchError> {
     for variable in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KINESIS"] {
         // What is measured writes to tables and streams: never to those of an account.
@@ -232,43 +264,13 @@ fn clients(job: &Job) -> Result<(Meter, aws_sdk_dynamodb::Client, aws_sdk_kinesi
     }
     let mut sdk = kinesis_function::aws::sdk_config(std::env::vars())?;
     if let (Some(http), true) = (sdk.http_client(), job.latency_ms > 0) {
-        let latency = Duration::from_millis(job.latency_ms);
-        let slow = FaultyHttpClient::new(http, move |_| Fault::Slow(latency));
+        let slow = DelayingClient::new(http, Duration::from_millis(job.latency_ms));
         sdk = sdk.into_builder().http_client(slow).build();
     }
     let meter = Meter::new(job.with_capacity);
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(meter.clone()).build();
     let kinesis = aws_sdk_kinesis::config::Builder::from(&sdk).interceptor(meter.clone()).build();
     Ok((meter, aws_sdk_dynamodb::Client::from_conf(dynamodb), aws_sdk_kinesis::Client::from_conf(kinesis)))
-}
-
-/// Puts the state of the users of `shard` into the tables.
-async fn store_state(
-    dynamodb: &aws_sdk_dynamodb::Client,
-    config: &Config,
-    workload: Workload,
-    shard: &Shard,
-) -> Result<(), BenchError> {
-    let state = stored::state(workload, shard)?;
-    let settings = stored::settings(config.state_buckets);
-    let log = LogTable::new(dynamodb.clone(), &config.state_log_table, SLOTS);
-    log.make_settings(settings).await.map_err(BenchError::failed)?;
-    let ring = Ring::new(settings.slots, settings.first_commit);
-    for commit in &state.log {
-        let (slot, expected) = (ring.slot_of(commit.number), ring.expected(commit.number));
-        match log.write(0, slot, expected, commit).await {
-            WriteResult::Written => {}
-            other => return Err(BenchError::failed(format!("a commit was not stored: {other:?}"))),
-        }
-    }
-    let rest = RestTable::new(dynamodb.clone(), &config.state_table);
-    for users in state.at_rest.chunks(1_000) {
-        match rest.write(users).await.into_iter().find(|result| !matches!(result, RestResult::Written)) {
-            None => {}
-            Some(other) => return Err(BenchError::failed(format!("a user was not stored: {other:?}"))),
-        }
-    }
-    Ok(())
 }
 
 /// A time budget that starts at `now_ms`, a simulated time in Unix milliseconds.
@@ -297,6 +299,7 @@ impl Figures {
             wall_us: 0.0,
             asked: AskedByOperation::new(),
             peak_mib: 0.0,
+            grown_mib: 0.0,
         }
     }
 

@@ -3,9 +3,9 @@
 //! Times are CPU times where possible, because a busy machine hardly affects them. The embedded services run in their
 //! own process, which separates their cost from the functions'. In order of use: the clicks of a batch ([`workload`]) and
 //! of hours ([`population`]), as events ([`event`]) and as stored state ([`stored`]); the services ([`services`]), the
-//! calls to them ([`meter`]), and tables that count what they would cost ([`counting_tables`]); the measurements
-//! ([`decode`], [`records`], [`invocation`], [`units`] with [`simulation`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend
-//! on this crate.
+//! calls to them ([`meter`], [`delay`]), tables that count what they would cost ([`counting_tables`]), and tables as a
+//! long run leaves them ([`prepared`]); the measurements ([`decode`], [`records`], [`invocation`], [`units`] with
+//! [`simulation`] and [`shares`], [`coldstart`], [`latency`], [`poison`]). The functions must not depend on this crate.
 
 pub mod cpu;
 pub mod error;
@@ -17,7 +17,9 @@ pub mod stored;
 pub mod workload;
 
 pub mod counting_tables;
+pub mod delay;
 pub mod meter;
+pub mod prepared;
 pub mod runtime_api;
 pub mod services;
 
@@ -27,5 +29,6 @@ pub mod invocation;
 pub mod latency;
 pub mod poison;
 pub mod records;
+pub mod shares;
 pub mod simulation;
 pub mod units;

@@ -7,11 +7,12 @@ use benches::coldstart::{self, BINARIES};
 use benches::error::BenchError;
 use benches::invocation::{self, Figures, FunctionName, Job};
 use benches::poison::{self, PartitionedBy, Stream};
+use benches::prepared::Preparation;
 use benches::records::{Input, STAGES};
-use benches::simulation::Load;
 use benches::table::{Table, median, quantile};
+use benches::units::{CSV_TITLES, Pipeline, TITLES};
 use benches::workload::{WORKLOADS, Workload};
-use benches::{decode, latency, services, units};
+use benches::{decode, latency, services};
 use clap::{Parser, Subcommand};
 use sessionizer_fn::bucket::bounds::SLOTS;
 
@@ -39,6 +40,15 @@ enum Command {
     },
     /// CPU, calls and memory of whole invocations of both functions on full events.
     Invocation(Workloads),
+    /// Requests, CPU and memory of a new environment that loads a bucket's log, in one invocation with one click.
+    Load {
+        /// Users under way in the bucket.
+        #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000")]
+        hot_users: Vec<usize>,
+        /// Workload by its number in the list, 1 to 6.
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=6))]
+        workload: u8,
+    },
     /// Capacity units and bytes per 1,000 clicks in the long run, from hours of simulated arrivals; and the sink's.
     Units(Units),
     /// Time from spawn to the first event, first and later invocations, size and memory of the release binaries.
@@ -76,6 +86,8 @@ enum Command {
     Serve,
     #[command(hide = true)]
     Measure { job: String },
+    #[command(hide = true)]
+    Prepare { preparation: String },
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -83,13 +95,13 @@ struct Workloads {
     /// Workloads by their number in the list, 1 to 6 [default: all].
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=6))]
     only: Vec<u8>,
-    /// Users of a shard, in the log or at rest; one run per number [default: twice the active users].
-    #[arg(long, value_delimiter = ',')]
-    users: Vec<usize>,
+    /// Users at rest in the table besides those who click; one run per number.
+    #[arg(long, value_delimiter = ',', default_value = "0")]
+    at_rest: Vec<usize>,
     /// Measured invocations of each.
     #[arg(long, default_value_t = 4)]
     invocations: u32,
-    /// Additional latency of every call, in milliseconds.
+    /// Least duration of every call to a service, in milliseconds.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
 }
@@ -97,11 +109,11 @@ struct Workloads {
 impl Workloads {
     /// The named measurements: the sessionizer under each workload, and the sink.
     fn jobs(&self) -> Vec<(String, Job)> {
-        let users = if self.users.is_empty() { vec![0] } else { self.users.clone() };
         let mut jobs = Vec::new();
         for workload in chosen(&self.only) {
-            for users in &users {
-                jobs.push((workload.to_string(), Job::sessionizer(workload, *users, self.invocations)));
+            for at_rest in self.at_rest.iter().copied() {
+                let job = Job { at_rest, ..Job::sessionizer(workload, self.invocations) };
+                jobs.push((workload.to_string(), job));
             }
         }
         jobs.iter_mut().for_each(|(_, job)| job.latency_ms = self.latency_ms);
@@ -119,38 +131,60 @@ struct Units {
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=6))]
     only: Vec<u8>,
     /// Clicks a day in all buckets.
-    #[arg(long, value_delimiter = ',', default_value = "1000000,10000000,100000000")]
+    #[arg(long, value_delimiter = ',', default_value = "1000000,10000000,100000000,1000000000")]
     clicks_per_day: Vec<u64>,
+    /// Shards of click-stream [default: 4, and 40 for 1,000 million clicks a day].
+    #[arg(long)]
+    shards: Option<u32>,
+    /// Buckets of the state [default: 4, and 64 for 1,000 million clicks a day].
+    #[arg(long)]
+    buckets: Option<u32>,
+    /// The partition key is not the user, so every shard has clicks of every bucket.
+    #[arg(long)]
+    random_keys: bool,
     /// Time from the end of a user's session to the next one, in seconds.
     #[arg(long, default_value_t = 86_400)]
     return_after: u64,
-    /// Shards that write to each bucket: 1 with the user as partition key.
-    #[arg(long, default_value_t = 1)]
-    shards: usize,
+    /// How many users ever clicked, who click in turn; one run per number.
+    #[arg(long, value_delimiter = ',', conflicts_with = "return_after")]
+    users: Vec<u64>,
     /// Execution environments; each batch takes any of them.
     #[arg(long, default_value_t = 1)]
     environments: usize,
     /// Slots of the ring.
     #[arg(long, default_value_t = SLOTS)]
     slots: u64,
-    /// Least length of user ids, in bytes.
-    #[arg(long, default_value_t = 0)]
-    id_bytes: usize,
+    /// User ids are UUIDs of 36 characters, in place of 12 or so.
+    #[arg(long)]
+    uuids: bool,
+    /// Print docs/cost/units.csv instead of a table.
+    #[arg(long)]
+    csv: bool,
 }
 
 impl Units {
-    fn loads(&self) -> Vec<Load> {
-        let Self { only, clicks_per_day, return_after, shards, environments, slots, id_bytes } = self.clone();
-        let load = |workload, clicks_per_day| Load {
+    fn pipelines(&self) -> Vec<Pipeline> {
+        let Self { return_after, environments, slots, uuids, .. } = *self;
+        let pipeline = |workload, clicks_per_day, users| Pipeline {
+            workload,
+            clicks_per_day,
+            shards: self.shards.unwrap_or_else(|| Pipeline::shards_for(clicks_per_day)),
+            buckets: self.buckets.unwrap_or_else(|| Pipeline::buckets_for(clicks_per_day)),
+            by_user: !self.random_keys,
             return_after_ms: return_after * 1_000,
-            shards,
+            users,
             environments,
             slots,
-            id_bytes,
-            ..Load::new(workload, clicks_per_day)
+            uuids,
         };
-        let workloads = chosen(&only).into_iter();
-        workloads.flat_map(|workload| clicks_per_day.iter().map(move |clicks| load(workload, *clicks))).collect()
+        let users = if self.users.is_empty() { vec![None] } else { self.users.iter().copied().map(Some).collect() };
+        let mut pipelines = Vec::new();
+        for workload in chosen(&self.only) {
+            for clicks_per_day in &self.clicks_per_day {
+                pipelines.extend(users.iter().map(|users| pipeline(workload, *clicks_per_day, *users)));
+            }
+        }
+        pipelines
     }
 }
 
@@ -176,6 +210,7 @@ async fn run(command: Command) -> Result<(), BenchError> {
         Command::Records { rounds } => records(rounds),
         Command::Decode { rounds } => decode(rounds),
         Command::Invocation(workloads) => invocations(&workloads).await,
+        Command::Load { hot_users, workload } => loads(workload, &hot_users).await,
         Command::Units(args) => units(&args).await,
         Command::Coldstart { folder, starts } => cold_starts(folder, starts).await,
         Command::Latency { clicks } => latencies(clicks).await,
@@ -184,6 +219,11 @@ async fn run(command: Command) -> Result<(), BenchError> {
         Command::Serve => services::serve().await,
         Command::Measure { job } => {
             println!("{}", serde_json::to_string(&invocation::measure(&serde_json::from_str(&job)?).await?)?);
+            Ok(())
+        }
+        Command::Prepare { preparation } => {
+            let preparation: Preparation = serde_json::from_str(&preparation)?;
+            println!("{}", serde_json::to_string(&preparation.prepare(&invocation::dynamodb()?).await?)?);
             Ok(())
         }
     }
@@ -223,11 +263,12 @@ fn decode(rounds: u32) -> Result<(), BenchError> {
 async fn invocations(workloads: &Workloads) -> Result<(), BenchError> {
     let mut table = Table::new(&[
         "",
-        "users",
+        "users under way",
         "records",
         "keys/record",
         "CPU µs/record",
         "wall µs/record",
+        "wall ms",
         "reads/1,000",
         "writes/1,000",
         "puts/1,000",
@@ -243,6 +284,7 @@ async fn invocations(workloads: &Workloads) -> Result<(), BenchError> {
             format!("{:.3}", figures.keys_per_record),
             format!("{:.2}", figures.per_record(figures.cpu_us)),
             format!("{:.1}", figures.per_record(figures.wall_us)),
+            format!("{:.0}", figures.wall_us / 1e3 / f64::from(job.invocations)),
             calls("BatchGetItem"),
             calls(if job.function == FunctionName::Sink { "BatchExecuteStatement" } else { "PutItem" }),
             calls("PutRecords"),
@@ -253,12 +295,41 @@ async fn invocations(workloads: &Workloads) -> Result<(), BenchError> {
     Ok(())
 }
 
+async fn loads(workload: u8, hot_users: &[usize]) -> Result<(), BenchError> {
+    let mut table = Table::new(&["", "users under way", "requests", "CPU ms", "wall ms", "MiB more", "peak MiB"]);
+    for workload in chosen(&[workload]) {
+        for hot_users in hot_users {
+            let figures = invocation::run(&Job::loading(workload, *hot_users), None).await?;
+            table.row([
+                workload.to_string(),
+                figures.users.to_string(),
+                figures.asked.values().map(|asked| asked.calls).sum::<u64>().to_string(),
+                format!("{:.0}", figures.cpu_us / 1e3),
+                format!("{:.0}", figures.wall_us / 1e3),
+                format!("{:.1}", figures.grown_mib),
+                format!("{:.1}", figures.peak_mib),
+            ]);
+        }
+    }
+    println!("{table}");
+    Ok(())
+}
+
 async fn units(args: &Units) -> Result<(), BenchError> {
-    let mut table = Table::new(&units::TITLES);
-    for load in args.loads() {
-        let row = units::measure(load).await?;
-        eprintln!("{}", row.join("  "));
-        table.row(row);
+    let mut table = Table::new(&TITLES);
+    if args.csv {
+        println!("{CSV_TITLES}");
+    }
+    for pipeline in args.pipelines() {
+        let measured = pipeline.measure().await?;
+        eprintln!("{}", measured.row().join("  "));
+        if args.csv {
+            println!("{}", measured.csv());
+        }
+        table.row(measured.row());
+    }
+    if args.csv {
+        return Ok(());
     }
     println!("per 1,000 clicks\n{table}");
     if args.only.is_empty() {

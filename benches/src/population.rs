@@ -21,21 +21,29 @@ pub struct Population {
     left: Vec<u32>,
     /// Inactive users, each with the time from which a click starts the next session.
     resting: VecDeque<(u64, usize)>,
-    return_after_ms: u64,
+    returns: Returns,
+}
+
+/// When users begin their next session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Returns {
+    /// This many milliseconds after the end of their last one. There are as many users as that takes.
+    AfterMs(u64),
+    /// When all others of this many users had their turn.
+    InTurn(usize),
 }
 
 impl Population {
-    /// Users who click `clicks_per_second` times in all, on average. Each comes back `return_after_ms` after the end of
-    /// a session.
+    /// Users who click `clicks_per_second` times in all, on average.
     #[must_use]
-    pub fn new(workload: Workload, clicks_per_second: f64, return_after_ms: u64, seed: u64) -> Self {
+    pub fn new(workload: Workload, clicks_per_second: f64, returns: Returns, seed: u64) -> Self {
         let mut population = Self {
             workload,
             rng: Rng::with_seed(seed),
             next: BinaryHeap::new(),
             left: Vec::new(),
             resting: VecDeque::new(),
-            return_after_ms,
+            returns,
         };
         for user in 0..active_users(workload, clicks_per_second) {
             let left = population.rng.u32(1..=CLICKS_PER_SESSION);
@@ -61,18 +69,29 @@ impl Population {
             self.next.push(Reverse((ms + wait, user)));
         } else {
             // Another user becomes active, so that their number stays the same.
-            self.resting.push_back((ms + self.return_after_ms, user));
-            let other = match self.resting.pop_front_if(|(from_ms, _)| *from_ms <= ms) {
-                Some((_, other)) => other,
-                None => {
-                    self.left.push(0);
-                    self.left.len() - 1
-                }
-            };
+            let (from_ms, other) = self.next_user(ms, user);
             self.left[other] = CLICKS_PER_SESSION;
-            self.next.push(Reverse((ms + wait, other)));
+            self.next.push(Reverse((from_ms.max(ms) + wait, other)));
         }
         Some(SimulatedClick { user, ms })
+    }
+
+    /// Who begins a session now that `user` has ended one at `ms`, and the earliest time for it.
+    fn next_user(&mut self, ms: u64, user: usize) -> (u64, usize) {
+        let rest_ms = match self.returns {
+            Returns::AfterMs(rest_ms) => rest_ms,
+            Returns::InTurn(_) => self.workload.gap_ms,
+        };
+        self.resting.push_back((ms + rest_ms, user));
+        let known = match self.returns {
+            Returns::AfterMs(_) => self.resting.pop_front_if(|(from_ms, _)| *from_ms <= ms),
+            Returns::InTurn(users) if self.left.len() < users => None,
+            Returns::InTurn(_) => self.resting.pop_front(),
+        };
+        known.unwrap_or_else(|| {
+            self.left.push(0);
+            (ms, self.left.len() - 1)
+        })
     }
 }
 
@@ -89,15 +108,15 @@ mod tests {
 
     const WORKLOAD: Workload = Workload { gap_ms: 10_000, spacing_ms: 2_000, window_ms: 1_000 };
 
-    fn clicks(return_after_ms: u64, seconds: u64) -> Vec<SimulatedClick> {
-        let mut population = Population::new(WORKLOAD, 50.0, return_after_ms, 3);
+    fn clicks(returns: Returns, seconds: u64) -> Vec<SimulatedClick> {
+        let mut population = Population::new(WORKLOAD, 50.0, returns, 3);
         let clicks = std::iter::from_fn(|| population.next_click());
         clicks.take_while(|click| click.ms < BEGIN_MS + seconds * 1_000).collect()
     }
 
     #[test]
     fn clicks_come_in_order_and_at_the_rate_asked_for() {
-        let clicks = clicks(86_400_000, 600);
+        let clicks = clicks(Returns::AfterMs(86_400_000), 600);
         assert!(clicks.is_sorted_by_key(|click| click.ms));
         // Waits are cut at the gap, which makes them a little shorter.
         assert!((30_000..33_000).contains(&clicks.len()), "{}", clicks.len());
@@ -110,10 +129,19 @@ mod tests {
             clicks.iter().for_each(|click| sessions.entry(click.user).or_default().push(click.ms));
             sessions
         };
-        assert!(sessions(&clicks(86_400_000, 600)).values().all(|times| times.len() <= 20));
-        let returning = sessions(&clicks(60_000, 600));
+        assert!(sessions(&clicks(Returns::AfterMs(86_400_000), 600)).values().all(|times| times.len() <= 20));
+        let returning = sessions(&clicks(Returns::AfterMs(60_000), 600));
         assert!(returning.values().any(|times| times.len() > 40));
         let gaps = returning.values().flat_map(|times| times.windows(2).map(|pair| pair[1] - pair[0]));
         assert!(gaps.filter(|gap| *gap >= WORKLOAD.gap_ms).all(|gap| gap >= 60_000));
+    }
+    #[test]
+    fn users_in_turn_are_as_many_as_asked_for_and_take_equal_parts() {
+        let clicks = clicks(Returns::InTurn(500), 600);
+        let mut of_user = vec![0; 500];
+        clicks.iter().for_each(|click| of_user[click.user] += 1);
+        // 30,000 clicks are three sessions for each of 500 users.
+        assert!(of_user.iter().all(|count| (25..=100).contains(count)), "{of_user:?}");
+        assert!((30_000..33_000).contains(&clicks.len()), "{}", clicks.len());
     }
 }

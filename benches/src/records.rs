@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kinesis_function::records::Records;
 use sessionizer_fn::batch::{Batch, BatchClick};
-use sessionizer_fn::bucket::bounds::{Bounds, SLOTS};
+use sessionizer_fn::bucket::bounds::{Bounds, Packing, SLOTS};
 use sessionizer_fn::bucket::memory::BucketMemory;
 use sessionizer_fn::bucket::plan::{Plan, Planned, Rules, UsersAtRest};
 use sessionizer_fn::config::{Boundaries, FirstSession};
@@ -16,6 +16,7 @@ use sessionizer_fn::state_log_entry::{Origin, ShardKey};
 use sessionizer_fn::store::log_store::LogCommit;
 use shared::click_format::ClickFormat;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 
 use crate::cpu::process_cpu;
@@ -56,7 +57,11 @@ impl Input {
             log,
             at_rest: at_rest.into_iter().map(|user| (user.user_id, Some(user.entry))).collect(),
             rules: Rules {
-                window: WindowRule { gap: SessionGap::from_ms(workload.gap_ms), lateness_ms: 3_600_000 },
+                window: WindowRule {
+                    gap: SessionGap::from_ms(workload.gap_ms),
+                    lateness_ms: 3_600_000,
+                    cut: SessionCut::None,
+                },
                 boundaries: Boundaries::All,
                 first_session: FirstSession::Emit,
                 grace_ms: 10_000,
@@ -121,7 +126,8 @@ impl Input {
     ) -> Result<u64, BenchError> {
         let (mut todo, mut applied) = (clicks, 0);
         while let Some(last) = todo.last() {
-            let mut plan = Plan::new(memory, &self.rules, Origin::Shard(shard.clone()), BEGIN_MS + 60_000);
+            let mut plan =
+                Plan::new(memory, &self.rules, Origin::Shard(shard.clone()), BEGIN_MS + 60_000, Packing::Tight);
             let taken = plan.apply(todo, &self.at_rest);
             plan.close_inactive(last.arrival_ms);
             let leaving = vec![true; plan.empty_oldest().len()];

@@ -1,8 +1,8 @@
 //! Hours of arrivals in one bucket, batch after batch and sweep after sweep, on a simulated clock.
 //!
-//! With the user as partition key and as many buckets as shards, a bucket has one shard, and all buckets are alike:
-//! one of them stands for all. It has reached its steady state when users become inactive, leave the log and are repeated
-//! at the rate at which others begin.
+//! What a bucket consumes depends only on its own clicks and on how they are cut into batches, so one bucket stands for
+//! all of its kind ([`Writers`]), whatever the number of buckets. It has reached its steady state when users become
+//! inactive, leave the log and are repeated at the rate at which others begin.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -26,16 +26,18 @@ use shared::click::Click;
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 use shared::user_id::UserId;
 
 use crate::error::BenchError;
 use crate::event::{attributes, sequence_number, user_id};
-use crate::population::Population;
+use crate::population::{Population, Returns};
 use crate::services::SHARDS;
+use crate::shares::Writers;
 use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, CLICKS_PER_SESSION, SimulatedClick, Workload};
 
-/// Buckets of the pipeline, as many as shards. The rate of one bucket is this part of all clicks.
+/// The template's buckets, as many as shards.
 pub const BUCKETS: u32 = SHARDS;
 
 /// The template's defaults.
@@ -50,23 +52,25 @@ const FUNCTION_MEMORY_BYTES: u64 = 512 << 20;
 /// Time between two sweeps, in milliseconds.
 const SWEEP_EVERY_MS: u64 = 60_000;
 
-/// The load of the pipeline.
-#[derive(Clone, Copy, Debug)]
+/// The load of a bucket.
+#[derive(Clone, Debug)]
 pub struct Load {
     /// How users click, and the batching window.
     pub workload: Workload,
-    /// Clicks a day, of all buckets.
-    pub clicks_per_day: u64,
-    /// Time from the end of a user's session to the next one, in milliseconds.
-    pub return_after_ms: u64,
-    /// Shards that write to the bucket: 1 with the user as partition key, otherwise all.
-    pub shards: usize,
+    /// Clicks per second.
+    pub clicks_per_second: f64,
+    /// When its users begin their next session.
+    pub returns: Returns,
+    /// The shards that write to it.
+    pub writers: Writers,
+    /// Buckets of the pipeline, which share the memory of an environment.
+    pub buckets: u32,
     /// Execution environments, of which each batch takes any.
     pub environments: usize,
     /// Slots of the ring.
     pub slots: u64,
-    /// Least length of a user's id, in bytes; a shorter one is filled up.
-    pub id_bytes: usize,
+    /// Whether user ids are UUIDs of 36 characters, in place of a word and a number.
+    pub uuids: bool,
 }
 
 /// Clicks and counts of a part of a run.
@@ -83,25 +87,19 @@ pub struct Stretch {
 }
 
 impl Load {
-    /// `clicks_per_day` clicks of `workload`, of users who return the next day, in one environment.
+    /// `clicks_per_second` clicks of `workload` from one shard, of users who return the next day, in one environment.
     #[must_use]
-    pub fn new(workload: Workload, clicks_per_day: u64) -> Self {
+    pub fn new(workload: Workload, clicks_per_second: f64) -> Self {
         Self {
             workload,
-            clicks_per_day,
-            return_after_ms: 86_400_000,
-            shards: 1,
+            clicks_per_second,
+            returns: Returns::AfterMs(86_400_000),
+            writers: Writers::one(),
+            buckets: BUCKETS,
             environments: 1,
             slots: SLOTS,
-            id_bytes: 0,
+            uuids: false,
         }
-    }
-
-    /// The bucket's clicks per second.
-    #[must_use]
-    #[allow(clippy::cast_precision_loss)]
-    pub fn clicks_per_second(&self) -> f64 {
-        self.clicks_per_day as f64 / 86_400.0 / f64::from(BUCKETS)
     }
 
     /// The options of the environments: the template's defaults, with the workload's gap and the grace for its window.
@@ -109,19 +107,23 @@ impl Load {
     pub fn options(&self) -> Options {
         let memory_bytes = memory_for_buckets(FUNCTION_MEMORY_BYTES);
         Options {
-            window: WindowRule { gap: SessionGap::from_ms(self.workload.gap_ms), lateness_ms: LATENESS_MS },
+            window: WindowRule {
+                gap: SessionGap::from_ms(self.workload.gap_ms),
+                lateness_ms: LATENESS_MS,
+                cut: SessionCut::None,
+            },
             boundaries: Boundaries::All,
             first_session: FirstSession::Emit,
             grace_ms: self.grace_ms(),
             stream_retention_ms: STREAM_RETENTION_MS,
             buckets: 1,
             slots: self.slots,
-            bounds: Bounds::new(self.slots, BUCKETS, memory_bytes),
+            bounds: Bounds::new(self.slots, self.buckets, memory_bytes),
             memory_bytes,
         }
     }
 
-    /// How long after the gap inactivity is told, in milliseconds: the default, or what the window needs.
+    /// How long after the gap inactivity is reported, in milliseconds: the default, or what the window needs.
     fn grace_ms(&self) -> u64 {
         GRACE_MS.max(self.workload.window_ms + GRACE_BEYOND_WINDOW_MS)
     }
@@ -131,9 +133,11 @@ impl Load {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     pub fn log_ms(&self) -> u64 {
         // A window begins with the first click after the last one's end.
-        let clicks_per_ms = self.clicks_per_second() / 1_000.0 / self.shards as f64;
-        let between_ms = (self.workload.window_ms as f64 + 1.0 / clicks_per_ms) / self.shards as f64;
-        ((self.slots / 2) as f64 * between_ms).min(self.options().bounds.longest_memory_ms as f64) as u64
+        let shares = &self.writers.shares;
+        let clicks_per_ms = self.clicks_per_second / 1_000.0 / shares.iter().sum::<u64>() as f64;
+        let batches = |share: &u64| 1.0 / (self.workload.window_ms as f64 + 1.0 / (clicks_per_ms * *share as f64));
+        let batches_per_ms: f64 = shares.iter().map(batches).sum();
+        ((self.slots / 2) as f64 / batches_per_ms).min(self.options().bounds.longest_memory_ms as f64) as u64
     }
 
     /// Simulated time until the steady state, in milliseconds: the first users have become inactive and left the log,
@@ -142,8 +146,19 @@ impl Load {
     pub fn warm_up_ms(&self) -> u64 {
         let session_ms = u64::from(CLICKS_PER_SESSION) * self.workload.spacing_ms;
         let to_leave_ms = session_ms + self.workload.gap_ms + self.grace_ms() + self.log_ms();
-        let returns = if self.return_after_ms < LATENESS_MS { LATENESS_MS } else { 0 };
+        let returns = if self.return_after_ms() < LATENESS_MS { LATENESS_MS } else { 0 };
         to_leave_ms + self.log_ms() / 4 + returns
+    }
+
+    /// Time from the end of a user's session to the next one, in milliseconds, approximately.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    fn return_after_ms(&self) -> u64 {
+        match self.returns {
+            Returns::AfterMs(ms) => ms,
+            Returns::InTurn(users) => {
+                (users as f64 * f64::from(CLICKS_PER_SESSION) * 1_000.0 / self.clicks_per_second) as u64
+            }
+        }
     }
 
     /// Simulated time to measure, in milliseconds: several minutes and many batches.
@@ -184,20 +199,21 @@ where
     #[must_use]
     pub fn new(load: Load, log: &S, rest: &R, publisher: &P) -> Self {
         let environment = || Environment::new(load.options(), log.clone(), rest.clone(), publisher.clone());
+        let population = Population::new(load.workload, load.clicks_per_second, load.returns, 17);
         let shard = |number| Shard {
             key: ShardKey::new(format!("click-stream/shardId-{number:012}")),
             pending: Vec::new(),
             place: 1,
         };
         Self {
-            load,
             environments: (0..load.environments.max(1)).map(|_| environment()).collect(),
-            population: Population::new(load.workload, load.clicks_per_second(), load.return_after_ms, 17),
+            population,
             rng: Rng::with_seed(23),
             users: Vec::new(),
-            shards: (0..load.shards.max(1)).map(shard).collect(),
+            shards: (0..load.writers.shares.len()).map(shard).collect(),
             now_ms: BEGIN_MS,
             next_sweep_ms: BEGIN_MS + SWEEP_EVERY_MS,
+            load,
         }
     }
 
@@ -225,13 +241,26 @@ where
             } else if self.next_sweep_ms == next_ms {
                 self.sweep(&mut stretch).await?;
             } else if let Some(click) = self.population.next_click() {
-                let shard = self.rng.usize(0..self.shards.len());
+                let shard = self.load.writers.shard_of(click.user, &mut self.rng);
                 self.shards[shard].pending.push(click);
                 if self.shards[shard].pending.len() >= CLICKS_PER_BATCH {
                     self.batch(shard, &mut stretch).await?;
                 }
             }
         }
+    }
+
+    /// The next batch of the first shard, which is the only one, without applying it; and its first record's place.
+    pub fn next_batch(&mut self) -> (Vec<SimulatedClick>, u64) {
+        let shard = &mut self.shards[0];
+        let (mut clicks, place) = (std::mem::take(&mut shard.pending), shard.place);
+        let first_ms = clicks.first().map_or(self.population.next_ms(), |click| click.ms);
+        let end_ms = first_ms.saturating_add(self.load.workload.window_ms);
+        while clicks.len() < CLICKS_PER_BATCH && self.population.next_ms() < end_ms {
+            clicks.extend(self.population.next_click());
+        }
+        shard.place += clicks.len() as u64;
+        (clicks, place)
     }
 
     async fn batch(&mut self, shard: usize, stretch: &mut Stretch) -> Result<(), BenchError> {
@@ -282,8 +311,8 @@ where
         let user_id = match &self.users[user] {
             Some(known) => known.clone(),
             None => {
-                let id = UserId::new(format!("{:x<width$}", user_id(user), width = self.load.id_bytes))
-                    .map_err(|_| BenchError::failed("an invalid user id"))?;
+                let id = if self.load.uuids { uuid(user) } else { user_id(user) };
+                let id = UserId::new(id).map_err(|_| BenchError::failed("an invalid user id"))?;
                 self.users[user].insert(id).clone()
             }
         };
@@ -300,6 +329,19 @@ where
             },
         })
     }
+}
+
+/// A random UUID (version 4), the same for the same user.
+fn uuid(user: usize) -> String {
+    let bits = Rng::with_seed(user as u64).u128(..);
+    let [time_low, time_mid, version, variant, node] = [
+        bits >> 96,
+        bits >> 80 & 0xFFFF,
+        bits >> 64 & 0x0FFF | 0x4000,
+        bits >> 48 & 0x3FFF | 0x8000,
+        bits & ((1 << 48) - 1),
+    ];
+    format!("{time_low:08x}-{time_mid:04x}-{version:04x}-{variant:04x}-{node:012x}")
 }
 
 fn add(sum: &mut Report, report: Mutex<Report>) {

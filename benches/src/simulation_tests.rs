@@ -13,10 +13,10 @@ use super::*;
 use crate::counting_tables::CountingTables;
 use crate::meter::Meter;
 
-/// Twenty clicks a second, and a ring that is half full after eight commits, before users become inactive.
+/// Sixty clicks a second, whose commits take one to three units each, and a ring that is half full after eight commits, before users become inactive.
 fn busy() -> Load {
     let workload = Workload { gap_ms: 5_000, spacing_ms: 1_000, window_ms: 1_000 };
-    Load { slots: 16, return_after_ms: 40_000, ..Load::new(workload, 20 * 86_400 * u64::from(BUCKETS)) }
+    Load { slots: 16, returns: Returns::AfterMs(40_000), ..Load::new(workload, 60.0) }
 }
 
 /// Each call goes to the real table and to the counting one. Both must do the same.
@@ -111,9 +111,9 @@ async fn units_counted_are_those_that_dynamodb_reports() {
 
 #[tokio::test]
 async fn in_the_steady_state_as_many_users_leave_the_log_as_sessions_begin() {
-    let load = Load { return_after_ms: 86_400_000, ..busy() };
+    let load = Load { returns: Returns::AfterMs(86_400_000), ..busy() };
     let counting = CountingTables::default();
-    let mut simulation = Simulation::new(load, &counting, &counting, &counting);
+    let mut simulation = Simulation::new(load.clone(), &counting, &counting, &counting);
     simulation.run(load.warm_up_ms()).await.unwrap();
     let before = counting.take();
     let stretch = simulation.run(load.measured_ms()).await.unwrap();
@@ -123,5 +123,5 @@ async fn in_the_steady_state_as_many_users_leave_the_log_as_sessions_begin() {
     assert!(began.abs_diff(left) < began / 10, "{began} sessions began, {left} users left");
     assert_eq!(stretch.report.applied, stretch.clicks);
     assert_eq!(stretch.report.published, consumed.boundaries);
-    assert!(consumed.boundaries.abs_diff(2 * began) < began / 10, "each session is told open and closed, once");
+    assert!(consumed.boundaries.abs_diff(2 * began) < began / 10, "each session is reported open and closed, once");
 }

@@ -4,7 +4,6 @@ use sessionizer_fn::bucket::bounds::SLOTS;
 use sessionizer_fn::state_log_entry::{LogKey, LogValue, UserEntry};
 use sessionizer_fn::store::log_store::LogCommit;
 use sessionizer_fn::store::rest_store::RestingUser;
-use sessionizer_fn::store::settings::{FORMAT, Settings};
 use shared::attributes::Attributes;
 use shared::boundary::Version;
 use shared::event_time::EventTime;
@@ -32,12 +31,6 @@ pub struct State {
     pub log: Vec<LogCommit>,
     /// All others.
     pub at_rest: Vec<RestingUser>,
-}
-
-/// The settings of tables with this many buckets.
-#[must_use]
-pub fn settings(buckets: u32) -> Settings {
-    Settings { format: FORMAT, buckets: buckets.into(), slots: SLOTS, first_commit: FIRST_COMMIT }
 }
 
 /// The state of the users of `shard`, which has not had a batch yet.
@@ -68,6 +61,30 @@ pub fn state(workload: Workload, shard: &Shard) -> Result<State, BenchError> {
         return Err(BenchError::failed(format!("{} active users fill more than half of the log", active.len())));
     }
     Ok(State { log, at_rest })
+}
+
+/// The item of a user who last clicked a day before the run. `None` does not occur.
+#[must_use]
+pub fn known_before(user_id: &UserId) -> Option<RestingUser> {
+    let start_ms = BEGIN_MS - 86_400_000;
+    let [event_name, event_type, device_type] = attributes(0, start_ms).map(|text| Some(text.into()));
+    let session = Session {
+        start: EventTime::from_ms(start_ms)?,
+        end: EventTime::from_ms(start_ms + 600_000)?,
+        event_count: CLICKS_PER_SESSION.into(),
+        attributes: Attributes { event_name, event_type, device_type },
+    };
+    let entry = UserEntry {
+        window: SessionWindow {
+            first_ordinal: ORDINAL,
+            sessions: vec![session],
+            left_behind_until_ms: Some(start_ms - 86_400_000),
+            told_closed: true,
+        },
+        arrival_ms: start_ms + 600_000,
+        has_item: true,
+    };
+    Some(RestingUser { user_id: user_id.clone(), entry, commit: FIRST_COMMIT })
 }
 
 /// The entry of `user`, given their activity `before` the batch. Earlier sessions were left behind.

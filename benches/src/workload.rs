@@ -8,6 +8,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 /// Clicks per session.
 pub const CLICKS_PER_SESSION: u32 = 20;
@@ -18,8 +19,11 @@ pub const CLICKS_PER_BATCH: usize = 8_000;
 /// Time of the first click, in Unix milliseconds.
 pub const BEGIN_MS: u64 = 1_721_390_000_000;
 
+/// Maximum clicks per second of a shard. Source: Kinesis quotas.
+const CLICKS_PER_SECOND: u64 = 1_000;
+
 /// How users click and how long clicks are gathered, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
     /// The session gap.
     pub gap_ms: u64,
@@ -54,6 +58,20 @@ impl Workload {
             / usize::try_from(self.window_ms.div_ceil(self.spacing_ms)).unwrap_or(1)
     }
 
+    /// Users who click at the same time in a shard with as many clicks as it takes and as fill a batch in one window.
+    #[must_use]
+    pub fn users_of_a_full_shard(&self) -> usize {
+        let per_window = (CLICKS_PER_SECOND * self.window_ms / 1_000).min(CLICKS_PER_BATCH as u64);
+        usize::try_from(per_window * self.spacing_ms / self.window_ms).unwrap_or(usize::MAX)
+    }
+
+    /// Clicks per second of `users` users who click at the same time.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn clicks_per_second(&self, users: usize) -> f64 {
+        users as f64 * 1_000.0 / self.spacing_ms as f64
+    }
+
     /// Time until the next click of a session, in milliseconds: exponentially distributed, always less than the gap.
     pub fn wait(&self, rng: &mut Rng) -> u64 {
         loop {
@@ -67,7 +85,7 @@ impl Workload {
 }
 
 /// One click.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SimulatedClick {
     /// The user's number, from 0.
     pub user: usize,
@@ -194,6 +212,13 @@ mod tests {
             assert!((found - expected).abs() < 0.03, "{workload}: {found}, expected {expected}");
             assert!(clicks.len() > 7_500, "{workload}: {} clicks", clicks.len());
         }
+    }
+
+    #[test]
+    fn full_shard_has_at_most_a_thousand_clicks_a_second_and_a_batch_in_a_window() {
+        let users = WORKLOADS.map(|workload| workload.users_of_a_full_shard());
+        assert_eq!(users, [2_000, 1_600, 533, 30_000, 24_000, 8_000]);
+        assert_eq!(WORKLOADS[3].clicks_per_second(30_000), 1_000.0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::error::LocalError;
 use crate::functions::LocalFunction;
 
 /// The wait between two sweeps. The template's schedule says a minute, the shortest rate that EventBridge Scheduler
-/// offers; here, nobody has to wait that long to see a session close.
+/// offers; here, a session need not take that long to close.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How far in the future the clock of a closing sweep is: later than any gap, grace or clock skew, early enough for a

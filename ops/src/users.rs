@@ -2,7 +2,7 @@
 //!
 //! Most users under way have both an entry in their bucket's log and an older item of session-state, so the logs are
 //! read first, and an entry replaces the item. Writers move users from the log to session-state by writing the item
-//! first, so nobody is missed on the way.
+//! first, so no user is missed on the way.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

@@ -55,7 +55,7 @@ pub struct Options {
     pub boundaries: Boundaries,
     /// Whether a user's first session is published.
     pub first_session: FirstSession,
-    /// How long after the gap a user's inactivity is told, in milliseconds.
+    /// How long after the gap a user's inactivity is reported, in milliseconds.
     pub grace_ms: u64,
     /// How long cursors are kept, in milliseconds.
     pub stream_retention_ms: u64,
@@ -69,11 +69,20 @@ pub struct Options {
     pub memory_bytes: u64,
 }
 
+/// What an invocation does with a bucket.
+#[derive(Clone, Copy, Debug)]
+enum Task<'t> {
+    /// Applies its clicks of the batch.
+    Batch(&'t BucketClicks, &'t ClicksDone<'t>),
+    /// Closes the sessions of its inactive users.
+    Sweep,
+}
+
 impl From<&Config> for Options {
     fn from(config: &Config) -> Self {
         let memory_bytes = memory_for_buckets(config.memory_bytes);
         Self {
-            window: WindowRule { gap: config.session_gap, lateness_ms: config.lateness_ms },
+            window: WindowRule { gap: config.session_gap, lateness_ms: config.lateness_ms, cut: config.session_cut },
             boundaries: config.boundaries,
             first_session: config.first_session,
             grace_ms: config.close_grace_ms,
@@ -126,8 +135,9 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         };
         let clicks_done = &ClicksDone::of(buckets.iter().map(|(_, clicks)| clicks), done);
         let work = buckets.iter().map(|(bucket, clicks)| async move {
+            let task = Task::Batch(clicks, clicks_done);
             // Boxed, because the compiler has a depth limit for nested future types.
-            if let Err(error) = Box::pin(self.batch_of(*bucket, settings, clicks, clicks_done, ledger)).await {
+            if let Err(error) = Box::pin(self.work_on(*bucket, settings, task, ledger)).await {
                 error.note(ledger.failures, first(clicks).as_ref());
             }
         });
@@ -142,7 +152,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
             Err(error) => return error.note(ledger.failures, None),
         };
         let work = (0..self.options.buckets).map(|bucket| async move {
-            if let Err(error) = Box::pin(self.sweep_of(bucket, settings, ledger)).await {
+            if let Err(error) = Box::pin(self.work_on(bucket, settings, Task::Sweep, ledger)).await {
                 error.note(ledger.failures, None);
             }
         });
@@ -154,12 +164,12 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         ledger.gauge_memory(self.buckets.memory_bytes());
     }
 
-    async fn batch_of(
+    /// Does a bucket's part of an invocation.
+    async fn work_on(
         &self,
         bucket: u32,
         settings: Settings,
-        clicks: &BucketClicks,
-        done: &ClicksDone<'_>,
+        task: Task<'_>,
         ledger: &Ledger<'_>,
     ) -> Result<(), BucketError> {
         let rules = self.rules(settings);
@@ -167,22 +177,17 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         let mut in_use = self.buckets.take(bucket).await;
         let memory = self.known(&mut in_use, &worker.reader, bucket, ledger).await?;
         let mut result = Ok(());
-        for (shard, clicks) in clicks {
-            result = worker.batch(memory, shard, clicks, done).await;
-            if result.is_err() {
-                break;
+        match task {
+            Task::Batch(clicks, done) => {
+                for (shard, clicks) in clicks {
+                    result = worker.batch(memory, shard, clicks, done).await;
+                    if result.is_err() {
+                        break;
+                    }
+                }
             }
+            Task::Sweep => result = worker.sweep(memory).await,
         }
-        ledger.gauge_bucket(memory.gauges());
-        result
-    }
-
-    async fn sweep_of(&self, bucket: u32, settings: Settings, ledger: &Ledger<'_>) -> Result<(), BucketError> {
-        let rules = self.rules(settings);
-        let worker = self.worker(bucket, settings, &rules, ledger);
-        let mut in_use = self.buckets.take(bucket).await;
-        let memory = self.known(&mut in_use, &worker.reader, bucket, ledger).await?;
-        let result = worker.sweep(memory).await;
         ledger.gauge_bucket(memory.gauges());
         result
     }
@@ -249,7 +254,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         ledger: &Ledger<'_>,
     ) -> Result<&'b mut BucketMemory, BucketError> {
         if in_use.is_none() {
-            let _permit = self.loads.acquire().await; // an error would mean that the semaphore was closed, which nobody does
+            let _permit = self.loads.acquire().await; // fails only if the semaphore is closed, which never happens
             *in_use = Some(reader.load(bucket).await?);
             ledger.count(Report { buckets_loaded: 1, ..Report::default() });
         }

@@ -10,9 +10,11 @@ pub mod config;
 
 pub mod batch;
 
+mod compression;
 pub mod ring_log;
 pub mod state_log_codec;
 pub mod state_log_entry;
+mod state_log_texts;
 mod state_log_weight;
 mod state_log_wire;
 

@@ -1,6 +1,8 @@
 //! What the entries of a state log take, in commits and in memory.
 //!
-//! Sizes in commits follow [`crate::state_log_wire`]: a change there needs one here, and a property test compares them.
+//! Sizes in commits are those before compression, and count the attributes of each session although a commit has each
+//! combination only once: bounds that hold whatever the users. They follow [`crate::state_log_wire`] and
+//! [`crate::state_log_texts`]: a change there needs one here, and a property test compares them.
 
 use shared::attributes::Attributes;
 use shared::session::{Session, Status, TouchedSession};
@@ -16,6 +18,9 @@ const TIME_IN_COMMIT_BYTES: usize = 7;
 
 /// Bytes of a variant, a flag byte or a one-byte option.
 const TAG_BYTES: usize = 1;
+
+/// Bytes of the place of a combination of attributes, at most: an item has fewer than 2^21 of them.
+const PLACE_BYTES: usize = 3;
 
 /// Longest text that takes no memory besides its value, in bytes. Source: smol_str, `SmolStr`.
 const MAX_INLINE_BYTES: usize = 23;
@@ -79,10 +84,10 @@ fn window_bytes(window: &SessionWindow, arrival_ms: u64) -> usize {
     let until_bytes = window.left_behind_until_ms.map_or(0, |until_ms| signed_bytes(since(first_start_ms, until_ms)));
     let mut base_ms = arrival_ms;
     let session_bytes = |session: &Session| {
-        let start_bytes = signed_bytes(since(base_ms, session.start.ms()));
-        base_ms = session.end.ms();
+        let end_bytes = signed_bytes(since(base_ms, session.end.ms()));
+        base_ms = session.start.ms();
         let length_ms = session.end.ms().wrapping_sub(session.start.ms());
-        start_bytes
+        end_bytes
             + unsigned_bytes(length_ms)
             + unsigned_bytes(session.event_count)
             + attributes_bytes(&session.attributes)
@@ -93,7 +98,7 @@ fn window_bytes(window: &SessionWindow, arrival_ms: u64) -> usize {
         + TAG_BYTES
         + until_bytes
         + unsigned_bytes(window.sessions.len() as u64)
-        + window.sessions.iter().map(session_bytes).sum::<usize>()
+        + window.sessions.iter().rev().map(session_bytes).sum::<usize>()
 }
 
 fn cursor_bytes(cursor: &Cursor) -> usize {
@@ -132,7 +137,7 @@ fn attributes_bytes(attributes: &Attributes) -> usize {
     let Attributes { event_name, event_type, device_type } = attributes;
     let bytes = |text: &&str| text_bytes(text);
     let texts = [event_name, event_type, device_type].map(Option::as_deref);
-    texts.len() * TAG_BYTES + texts.iter().flatten().map(bytes).sum::<usize>()
+    PLACE_BYTES + texts.len() * TAG_BYTES + texts.iter().flatten().map(bytes).sum::<usize>()
 }
 
 fn text_bytes(text: &str) -> usize {

@@ -5,7 +5,7 @@
 use smol_str::SmolStr;
 
 /// The three optional attributes of a click. Decoded ones have at most [`crate::limits::MAX_ATTRIBUTE_BYTES`] bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Attributes {
     /// The event's name, for example `search`.
     pub event_name: Option<SmolStr>,

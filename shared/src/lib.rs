@@ -31,6 +31,7 @@ pub mod event_filter;
 mod record_text;
 pub mod record_values;
 pub mod session;
+pub mod session_cut;
 pub mod session_window;
 mod timestamp_faults;
 pub mod timestamp_format;

@@ -1,4 +1,4 @@
-//! Clicks that come out of order although nobody is to blame: through several shards, or from a clock that is ahead.
+//! Clicks that arrive out of order in normal operation: through several shards, or from a clock that is ahead.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,6 +1,6 @@
 //! The clock by which users become inactive (design, section 6).
 //!
-//! Event time decides which clicks are one session; arrival time decides when its end is told. A consumer that is
+//! Event time decides which clicks are one session; arrival time decides when its end is reported. A consumer that is
 //! behind must not take the time at which it reads for the time at which users were silent: its clock is the arrival of
 //! what it has read. A shard without records must not stop the clock of the others.
 
@@ -11,7 +11,7 @@ use crate::state_log_entry::{Cursor, ShardKey};
 const CAUGHT_UP_MS: (u64, u64) = (5_000, 60_000);
 
 /// How long a shard counts as catching up after its last commit, in milliseconds. A shard that is behind commits every
-/// few seconds; one that has stopped holds nobody up for longer.
+/// few seconds; one that has stopped delays no closing for longer.
 const CATCHING_UP_FOR_MS: u64 = 120_000;
 
 /// How long after a batch's commit a sweep still leaves the clock to the batches, in milliseconds.
@@ -20,7 +20,7 @@ const BATCHES_KEEP_THE_CLOCK_MS: u64 = 15_000;
 /// The clock of a sweep in one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SweepClock {
-    /// The time up to which arrivals are known, in Unix milliseconds; `None` if nobody may become inactive.
+    /// The time up to which arrivals are known, in Unix milliseconds; `None` if no user may become inactive.
     pub ms: Option<u64>,
     /// Whether a shard is catching up.
     pub catching_up: bool,

@@ -1,7 +1,7 @@
 //! A bucket: the users whose ids begin with the same bits, and the log that they share.
 //!
 //! Pure, in the order of use: [`id`] assigns users to buckets, [`memory`] is what an environment knows of a bucket,
-//! [`clock`] decides whose inactivity may be told, and [`plan`] makes the next commit, in which [`tail`] empties the
+//! [`clock`] decides whose inactivity may be reported, and [`plan`] makes the next commit, in which [`tail`] empties the
 //! oldest ones.
 
 pub mod bounds;

@@ -5,6 +5,7 @@
 //! log with it; their items are written before the commit, and [`Plan::commit`] takes what became of that.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Add;
 
 use shared::attributes::Attributes;
 use shared::boundary::Version;
@@ -13,7 +14,7 @@ use shared::session_window::{Placement, SessionWindow, WindowDraft, WindowRule};
 use shared::user_id::UserId;
 
 use crate::batch::BatchClick;
-use crate::bucket::bounds::Bounds;
+use crate::bucket::bounds::{Bounds, Packing, Room};
 use crate::bucket::memory::BucketMemory;
 use crate::bucket::tail::{self, Tail};
 use crate::config::{Boundaries, FirstSession};
@@ -37,7 +38,7 @@ pub struct Rules {
     pub boundaries: Boundaries,
     /// Whether a user's first session is published.
     pub first_session: FirstSession,
-    /// How long after the gap a user's inactivity is told, in milliseconds.
+    /// How long after the gap a user's inactivity is reported, in milliseconds.
     pub grace_ms: u64,
     /// How long cursors are kept, in milliseconds.
     pub stream_retention_ms: u64,
@@ -75,13 +76,37 @@ pub struct Plan<'m> {
     version: Version,
     users: Vec<ChangedUser>,
     places: HashMap<UserId, usize>,
-    /// Bytes of what changes, at most.
-    changed_bytes: usize,
-    /// How many they may be.
-    room: usize,
+    /// What changes, at most.
+    changed: Size,
+    room: Room,
     cursor: Option<(Position, u64)>,
     tail: Tail,
     report: Report,
+}
+
+/// Bytes of what changes, before compression.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Size {
+    entries: usize,
+    boundaries: usize,
+}
+
+impl Add for Size {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { entries: self.entries + other.entries, boundaries: self.boundaries + other.boundaries }
+    }
+}
+
+impl Size {
+    fn all(self) -> usize {
+        self.entries + self.boundaries
+    }
+
+    fn fits(self, room: Room) -> bool {
+        self.all() <= room.all && self.boundaries <= room.boundaries
+    }
 }
 
 /// A user whom the commit changes.
@@ -91,8 +116,9 @@ struct ChangedUser {
     draft: WindowDraft,
     arrival_ms: u64,
     has_item: bool,
-    /// Bytes counted for this user. Exact ones are no bound for what a further click may renumber.
-    bytes: usize,
+    /// What is counted for this user, if anything is yet. An exact size is no bound for what a further click may
+    /// renumber.
+    size: Option<Size>,
     is_exact: bool,
 }
 
@@ -108,7 +134,8 @@ pub struct Planned {
 impl<'m> Plan<'m> {
     /// A commit by `origin` that changes nothing yet.
     #[must_use]
-    pub fn new(memory: &'m BucketMemory, rules: &'m Rules, origin: Origin, now_ms: u64) -> Self {
+    pub fn new(memory: &'m BucketMemory, rules: &'m Rules, origin: Origin, now_ms: u64, packing: Packing) -> Self {
+        let is_too_much_live = rules.bounds.are_exceeded(memory.log().encoded_bytes(), memory.memory_bytes());
         Self {
             memory,
             rules,
@@ -118,8 +145,8 @@ impl<'m> Plan<'m> {
             version: memory.log().version().next(now_ms),
             users: Vec::new(),
             places: HashMap::new(),
-            changed_bytes: 0,
-            room: room_for_changes(memory, &rules.bounds),
+            changed: Size::default(),
+            room: rules.bounds.room(packing, is_too_much_live),
             cursor: None,
             tail: Tail::default(),
             report: Report::default(),
@@ -134,12 +161,12 @@ impl<'m> Plan<'m> {
             let Some(place) = self.place_of(&click.click.user_id, at_rest) else { break };
             let bound = self.bound_of(place, &click.click.attributes);
             if !self.has_room_for(bound) {
-                if self.users[place].bytes == 0 {
+                if self.users[place].size.is_none() {
                     self.drop_last_user();
                 }
                 break;
             }
-            self.count_bytes(place, bound);
+            self.count(place, bound);
             self.apply_click(place, click);
             self.cursor = Some((click.position.clone(), click.arrival_ms));
             taken += 1;
@@ -155,12 +182,13 @@ impl<'m> Plan<'m> {
                 continue;
             }
             let last = entry.window.last().map(|last| &last.attributes);
-            let bound = window_bytes(user_id, &entry.window) + session_bytes(user_id, last);
+            let bound =
+                Size { entries: window_bytes(user_id, &entry.window), boundaries: session_bytes(user_id, last) };
             if !self.has_room_for(bound) {
                 break;
             }
             let place = self.add_user(user_id.clone(), entry.clone());
-            self.count_bytes(place, bound);
+            self.count(place, bound);
             self.users[place].draft.close();
             self.report.closed_by_inactivity += 1;
         }
@@ -186,7 +214,7 @@ impl<'m> Plan<'m> {
         if self.empties_swept_outbox() {
             changed.insert(LogKey::Origin(Origin::Sweep));
         }
-        let room = self.rules.bounds.changed_bytes.saturating_sub(self.changed_bytes);
+        let room = self.room_for_early_ends();
         self.tail =
             tail::empty_oldest(self.memory, self.rules, self.number, self.now_ms, self.arrival_ms(), &changed, room);
         self.tail.leaving()
@@ -256,7 +284,7 @@ impl<'m> Plan<'m> {
         let UserEntry { window, arrival_ms, has_item } = entry;
         self.places.insert(user_id.clone(), self.users.len());
         let draft = WindowDraft::on(window);
-        self.users.push(ChangedUser { user_id, draft, arrival_ms, has_item, bytes: 0, is_exact: false });
+        self.users.push(ChangedUser { user_id, draft, arrival_ms, has_item, size: None, is_exact: false });
         self.users.len() - 1
     }
 
@@ -268,47 +296,60 @@ impl<'m> Plan<'m> {
 
     /// What a click with these attributes may add to the commit, in bytes: a session and its boundary; and where the
     /// user's sessions are not counted yet, all of them and their boundaries, since a late click may renumber them.
-    fn bound_of(&self, place: usize, attributes: &Attributes) -> usize {
-        let ChangedUser { user_id, draft, bytes, is_exact, .. } = &self.users[place];
-        let of_click = 2 * session_bytes(user_id, Some(attributes));
-        if *bytes > 0 && !is_exact {
+    fn bound_of(&self, place: usize, attributes: &Attributes) -> Size {
+        let ChangedUser { user_id, draft, size, is_exact, .. } = &self.users[place];
+        let of_click = session_bytes(user_id, Some(attributes));
+        let of_click = Size { entries: of_click, boundaries: of_click };
+        if size.is_some() && !is_exact {
             return of_click;
         }
         let boundaries: usize =
             draft.window().sessions.iter().map(|session| session_bytes(user_id, Some(&session.attributes))).sum();
-        of_click + boundaries + window_bytes(user_id, draft.window())
+        of_click + Size { entries: window_bytes(user_id, draft.window()), boundaries }
     }
 
-    fn count_bytes(&mut self, place: usize, bytes: usize) {
-        self.changed_bytes += bytes;
-        self.users[place].bytes += bytes;
-        self.users[place].is_exact = false;
+    fn count(&mut self, place: usize, size: Size) {
+        self.changed = self.changed + size;
+        let user = &mut self.users[place];
+        user.size = Some(user.size.unwrap_or_default() + size);
+        user.is_exact = false;
     }
 
-    /// Whether `bytes` more fit. The first change always does.
-    fn has_room_for(&mut self, bytes: usize) -> bool {
-        if self.changed_bytes > 0 && self.changed_bytes + bytes > self.room {
-            self.count_exactly();
-            // Counting again pays only if it has made room for many more.
-            return self.changed_bytes + bytes <= self.room / 8 * 7;
+    /// Whether `size` more fits. The first change always does.
+    fn has_room_for(&mut self, size: Size) -> bool {
+        if self.changed == Size::default() || (self.changed + size).fits(self.room) {
+            return true;
         }
-        true
+        self.count_exactly();
+        // Counting again pays only if it has made room for many more.
+        let Room { all, boundaries } = self.room;
+        (self.changed + size).fits(Room { all: all / 8 * 7, boundaries: boundaries / 8 * 7 })
+    }
+
+    /// How many bytes the boundaries of users who are told closed ahead of time may take.
+    fn room_for_early_ends(&self) -> usize {
+        let sure = self.rules.bounds.changed_bytes;
+        let room = Room { all: self.room.all.max(sure), boundaries: sure };
+        room.all.saturating_sub(self.changed.all()).min(room.boundaries.saturating_sub(self.changed.boundaries))
     }
 
     /// Replaces bounds by what the users take by now.
     fn count_exactly(&mut self) {
-        self.changed_bytes = 0;
+        self.changed = Size::default();
         let rules = self.rules;
-        for user in self.users.iter_mut().filter(|user| user.bytes > 0) {
+        for user in &mut self.users {
+            let Some(size) = &mut user.size else { continue };
             if !user.is_exact {
                 let touched = user.draft.touched();
                 let version = self.version.number();
                 let published = touched.iter().filter(|session| rules.publishes(session));
-                let boundaries: usize = published.map(|session| boundary_bytes(&user.user_id, session, version)).sum();
-                user.bytes = boundaries + user_entry_bytes(&user.user_id, user.draft.window(), user.arrival_ms);
+                *size = Size {
+                    entries: user_entry_bytes(&user.user_id, user.draft.window(), user.arrival_ms),
+                    boundaries: published.map(|session| boundary_bytes(&user.user_id, session, version)).sum(),
+                };
                 user.is_exact = true;
             }
-            self.changed_bytes += user.bytes;
+            self.changed = self.changed + *size;
         }
     }
 
@@ -341,16 +382,6 @@ impl UserEntry {
     #[must_use]
     pub fn of_new_user() -> Self {
         Self { window: SessionWindow::default(), arrival_ms: 0, has_item: false }
-    }
-}
-
-/// How many bytes clicks and inactive users may change. Where too much is live, half of a commit is kept for those who
-/// must leave: a backlog makes one full commit after another, and each must let go of as much as it adds.
-fn room_for_changes(memory: &BucketMemory, bounds: &Bounds) -> usize {
-    if bounds.are_exceeded(memory.log().encoded_bytes(), memory.memory_bytes()) {
-        bounds.changed_bytes / 2
-    } else {
-        bounds.changed_bytes
     }
 }
 

@@ -5,9 +5,10 @@ use shared::event_time::EventTime;
 use shared::limits::MAX_ATTRIBUTE_BYTES;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 
 use super::*;
-use crate::bucket::bounds::LONGEST_MEMORY_MS;
+use crate::bucket::bounds::{LONGEST_MEMORY_MS, Packing};
 use crate::state_log_codec;
 use crate::state_log_entry::ShardKey;
 
@@ -30,7 +31,7 @@ struct Bucket {
 
 fn rules(slots: u64) -> Rules {
     Rules {
-        window: WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms: 3_600_000 },
+        window: WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms: 3_600_000, cut: SessionCut::None },
         boundaries: Boundaries::All,
         first_session: FirstSession::Emit,
         grace_ms: GRACE_MS,
@@ -89,7 +90,7 @@ impl Bucket {
             self.at_rest.entry(click.click.user_id.clone()).or_insert(None);
             self.now_ms = self.now_ms.max(click.arrival_ms);
         }
-        let mut plan = Plan::new(&self.memory, &self.rules, origin(shard), self.now_ms);
+        let mut plan = Plan::new(&self.memory, &self.rules, origin(shard), self.now_ms, Packing::Tight);
         let taken = plan.apply(clicks, &self.at_rest);
         if let Some(arrival_ms) = plan.arrival_ms() {
             plan.close_inactive(arrival_ms);
@@ -233,7 +234,7 @@ fn apply_stops_at_a_user_whose_state_is_not_known() {
     bucket.tick("known", 0);
     let clicks = [bucket.click("known", 1), bucket.click("read", 2), bucket.click("unread", 3)];
     let at_rest = UsersAtRest::from([(id("read"), None)]);
-    let mut plan = Plan::new(&bucket.memory, &bucket.rules, origin("s"), bucket.now_ms);
+    let mut plan = Plan::new(&bucket.memory, &bucket.rules, origin("s"), bucket.now_ms, Packing::Tight);
     assert_eq!(plan.apply(&clicks, &at_rest), 2);
 }
 
@@ -309,7 +310,7 @@ fn commit_waits_when_neither_items_nor_repetitions_make_room() {
     bucket.tick("b", 23);
     let click = bucket.click("b", 24);
     let plan = |bucket: &mut Bucket, is_throttled| {
-        let mut plan = Plan::new(&bucket.memory, &bucket.rules, origin("s"), bucket.now_ms);
+        let mut plan = Plan::new(&bucket.memory, &bucket.rules, origin("s"), bucket.now_ms, Packing::Tight);
         plan.apply(std::slice::from_ref(&click), &bucket.at_rest);
         complete(plan, is_throttled, &mut bucket.at_rest.clone())
     };
@@ -367,7 +368,7 @@ fn backlog(slots: u64, sessions: u64) {
         let (taken, _) = bucket.commit("s", &clicks);
         assert!((1..400).contains(&taken), "commit {commit} takes {taken} clicks");
         let live = bucket.memory.log().encoded_bytes();
-        let most = bucket.rules.bounds.live_bytes + bucket.rules.bounds.changed_bytes;
+        let most = bucket.rules.bounds.live_bytes + bucket.rules.bounds.room(Packing::Tight, false).all;
         assert!(live <= most, "{slots} slots, commit {commit}: {live} bytes of at most {most} are live");
     }
 }
@@ -415,7 +416,7 @@ fn sweep_whose_clock_is_a_year_ahead_lets_no_cursor_go() {
     bucket.commit("t", &[click]);
     bucket.tick("b", 1);
     let clock_ms = BEGIN_MS + 365 * 86_400_000;
-    let mut plan = Plan::new(&bucket.memory, &bucket.rules, Origin::Sweep, clock_ms);
+    let mut plan = Plan::new(&bucket.memory, &bucket.rules, Origin::Sweep, clock_ms, Packing::Tight);
     plan.close_inactive(clock_ms);
     let planned = complete(plan, false, &mut bucket.at_rest).unwrap();
     assert_eq!(planned.report.closed_by_inactivity, 2);
@@ -448,7 +449,7 @@ fn repeated_cursor_keeps_its_outbox_only_while_it_may_be_unpublished() {
 fn batchs_commit_empties_the_sweeps_outbox() {
     let mut bucket = Bucket::of_slots(512);
     bucket.tick("a", 0);
-    let mut plan = Plan::new(&bucket.memory, &bucket.rules, Origin::Sweep, BEGIN_MS + 60_000);
+    let mut plan = Plan::new(&bucket.memory, &bucket.rules, Origin::Sweep, BEGIN_MS + 60_000, Packing::Tight);
     plan.close_inactive(BEGIN_MS + 60_000);
     let swept = complete(plan, false, &mut bucket.at_rest).unwrap();
     assert_eq!(keys(&swept), ["a", "sweep"]);

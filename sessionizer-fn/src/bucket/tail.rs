@@ -1,7 +1,7 @@
 //! Emptying the oldest commits, so that the tail can move past them.
 //!
 //! Once the log fills half of its ring, or remembers more than an hour, each commit repeats what must stay, and lets go
-//! of users whose end was told: they get an item each. Where what is live exceeds its bounds, users under way are told
+//! of users whose end was reported: they get an item each. Where what is live exceeds its bounds, users under way are told
 //! closed ahead of time and leave, too; the next click reopens their sessions.
 
 use std::collections::HashSet;

@@ -6,6 +6,7 @@ use shared::click::Click;
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 use shared::user_id::UserId;
 
@@ -75,6 +76,7 @@ fn options(rng: &mut Rng) -> Options {
     let bounds = Bounds {
         // Room for one user, a few, or all.
         changed_bytes: [400, 900, 4_000][rng.usize(..3)],
+        tight: [1, 3][rng.usize(..2)],
         repeated_bytes: 20_000,
         users: [1, 3, 100][rng.usize(..3)],
         read_bytes: [0, usize::MAX][rng.usize(..2)],
@@ -87,6 +89,9 @@ fn options(rng: &mut Rng) -> Options {
         window: WindowRule {
             gap: SessionGap::from_ms(GAP_MS),
             lateness_ms: [0, 10_000, 40_000, 200_000][rng.usize(..4)],
+            // A cut soon after streams begin.
+            cut: [SessionCut::None, SessionCut::Daily { offset_ms: -(BEGIN_MS.cast_signed() + 35_000) }]
+                [rng.usize(..2)],
         },
         boundaries: Boundaries::All,
         first_session: FirstSession::Emit,

@@ -72,6 +72,7 @@ async fn took_effect(store: &impl LogStore, bucket: u32, commit: &LogCommit) -> 
                 assert!(is_unknown || !is_own, "a commit took effect although its condition failed");
                 return is_own;
             }
+            WriteResult::TooLarge => {}
             WriteResult::Failed(_) => is_unknown = true,
         }
     }

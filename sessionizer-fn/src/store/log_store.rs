@@ -70,6 +70,8 @@ pub trait LogStore: Sync {
 pub enum WriteResult {
     /// It is stored.
     Written,
+    /// It has more than [`MAX_COMMIT_BYTES`](crate::bucket::bounds::MAX_COMMIT_BYTES) once compressed. Nothing was written.
+    TooLarge,
     /// The slot holds something else: another writer was faster, or this one's reply to an earlier try was lost.
     LostRace,
     /// The call failed, and the commit may have been written.

@@ -17,6 +17,7 @@ use kinesis_function::limits::MAX_KEYS_PER_READ;
 use kinesis_function::statements::Item;
 use shared::boundary::Version;
 
+use crate::bucket::bounds::MAX_COMMIT_BYTES;
 use crate::ring_log::ring::Expected;
 use crate::state_log_codec::{decode_entries, encode_entries};
 use crate::store::attributes::{bytes, number, number_value};
@@ -197,6 +198,9 @@ impl LogStore for LogTable {
             Ok(entries) => entries,
             Err(error) => return WriteResult::Failed(CallError::unbuildable(PUT, error)),
         };
+        if entries.len() > MAX_COMMIT_BYTES {
+            return WriteResult::TooLarge;
+        }
         let attributes = vec![
             (COMMIT, number_value(commit.number)),
             (TAIL, number_value(commit.tail)),

@@ -2,8 +2,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use local_aws::faults::{Call, Fault};
+use shared::user_id::UserId;
 
 use super::*;
+use crate::state_log_codec::encode_entries;
 use crate::state_log_entry::{LogKey, LogValue};
 use crate::state_log_samples::{NOW_MS, typical_user, user};
 use crate::store::table_samples::{LOG_TABLE, SLOTS, Tables};
@@ -55,8 +57,8 @@ async fn damaged_items_are_refused_by_what_is_wrong_with_them() {
     assert_eq!(ahead, format!("{OF_SLOT_0}tail is 101, expected commit, 100, at most"));
     let elsewhere = refusal(|item| set(item, COMMIT, AttributeValue::N("101".to_owned()))).await;
     assert_eq!(elsewhere, format!("{OF_SLOT_0}commit is 101, which does not belong into this one of 5 slots"));
-    let damaged = refusal(|item| set(item, ENTRIES, AttributeValue::B(Blob::new([2])))).await;
-    assert_eq!(damaged, format!("{OF_SLOT_0}entries: the format is 2, expected 1"));
+    let damaged = refusal(|item| set(item, ENTRIES, AttributeValue::B(Blob::new([1])))).await;
+    assert_eq!(damaged, format!("{OF_SLOT_0}entries: the format is 1, expected 2"));
 }
 
 #[tokio::test]
@@ -71,7 +73,7 @@ async fn damaged_numbers_are_refused() {
 #[tokio::test]
 async fn damaged_settings_are_refused_and_not_replaced() {
     let tables = Tables::start().await;
-    let settings = Settings { format: 1, buckets: 4, slots: SLOTS, first_commit: 9 };
+    let settings = Settings { format: 2, buckets: 4, slots: SLOTS, first_commit: 9 };
     tables.log().make_settings(settings).await.unwrap();
     let mut item = tables.item(LOG_TABLE, (KEY, SETTINGS_KEY)).await;
     item.remove(BUCKETS);
@@ -142,14 +144,36 @@ async fn reads_of_many_slots_are_cut_into_requests_and_stay_in_order() {
     assert!(asked.iter().all(|(_, body)| body["RequestItems"][LOG_TABLE]["ConsistentRead"] == true));
 }
 
+/// A commit of `users` users with long ids of random letters, which hardly compress, and its bytes in an item.
+fn incompressible(users: u64) -> (LogCommit, usize) {
+    let mut commit = commit(100, users);
+    let mut rng = fastrand::Rng::with_seed(5);
+    for (key, _) in &mut commit.entries {
+        let id: String = std::iter::repeat_with(|| rng.alphanumeric()).take(256).collect();
+        *key = LogKey::User(UserId::new(id).unwrap());
+    }
+    let bytes = encode_entries(&commit.entries, commit.made_ms).unwrap().len();
+    (commit, bytes)
+}
+
 #[tokio::test]
 async fn commit_as_large_as_an_item_may_be_is_stored() {
     let tables = Tables::start().await;
-    let large = commit(100, 8_300);
-    let bytes = encode_entries(&large.entries, large.made_ms).unwrap().len();
-    assert!((360_000..380_000).contains(&bytes), "{bytes} bytes");
+    let (large, bytes) = incompressible(1_980);
+    assert!((MAX_COMMIT_BYTES - 10_000..=MAX_COMMIT_BYTES).contains(&bytes), "{bytes} bytes");
     write(&tables.log(), &large).await;
     assert_eq!(tables.log().read(0, &[0]).await.unwrap(), [Some(large)]);
+}
+
+#[tokio::test]
+async fn commit_that_is_too_large_for_an_item_is_never_sent() {
+    let tables = Tables::start().await;
+    let (client, http) = tables.faulty_client(|_| Fault::None);
+    let (too_large, bytes) = incompressible(2_010);
+    assert!(bytes > MAX_COMMIT_BYTES, "{bytes} bytes");
+    let result = LogTable::new(client, LOG_TABLE, SLOTS).write(0, 0, Expected::Nothing, &too_large).await;
+    assert!(matches!(result, WriteResult::TooLarge), "{result:?}");
+    assert_eq!(http.calls_of("PutItem"), 0);
 }
 
 #[tokio::test]

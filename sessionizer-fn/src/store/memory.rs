@@ -58,11 +58,13 @@ pub(crate) struct FaultRates {
     pub(crate) denied: u8,
     /// A user's read or write, or a message, is throttled on its own.
     pub(crate) part_throttled: u8,
+    /// A commit is said to be too large.
+    pub(crate) too_large: u8,
 }
 
 impl FaultRates {
     /// Faults of every kind.
-    pub(crate) const MANY: Self = Self { not_sent: 8, reply_lost: 24, denied: 2, part_throttled: 16 };
+    pub(crate) const MANY: Self = Self { not_sent: 8, reply_lost: 24, denied: 2, part_throttled: 16, too_large: 8 };
 }
 
 /// A client, which may inject faults.
@@ -279,8 +281,11 @@ impl LogStore for MemoryClient<'_> {
     }
 
     async fn write(&self, bucket: u32, slot: u64, expected: Expected, commit: &LogCommit) -> WriteResult {
+        let bytes = encode_entries(&commit.entries, commit.made_ms).unwrap();
+        if self.with(|faults| faults.rng.u8(..) < faults.rates.too_large).unwrap_or(false) {
+            return WriteResult::TooLarge;
+        }
         let write = async || {
-            let bytes = encode_entries(&commit.entries, commit.made_ms).unwrap();
             let stored = LogCommit { entries: decode_entries(&bytes, commit.made_ms).unwrap(), ..commit.clone() };
             assert_eq!(&stored, commit, "what is read is what was written");
             let mut contents = self.memory.contents();

@@ -5,7 +5,8 @@ use shared::boundary::Version;
 use super::*;
 use crate::state_log_samples::user;
 
-const ALWAYS_NOT_SENT: FaultRates = FaultRates { not_sent: 255, reply_lost: 0, denied: 0, part_throttled: 0 };
+const ALWAYS_NOT_SENT: FaultRates =
+    FaultRates { not_sent: 255, reply_lost: 0, denied: 0, part_throttled: 0, too_large: 0 };
 
 fn commit(number: u64) -> LogCommit {
     LogCommit { number, tail: number, version: Version::new(number), made_ms: number, entries: Vec::new() }
@@ -35,8 +36,8 @@ async fn strict_client_refuses_a_retry_without_a_pause() {
 #[tokio::test]
 async fn lost_reply_and_denial_differ_in_their_effect() {
     for (rates, stored, was_denied) in [
-        (FaultRates { not_sent: 0, reply_lost: 255, denied: 0, part_throttled: 0 }, 1, false),
-        (FaultRates { not_sent: 0, reply_lost: 0, denied: 255, part_throttled: 0 }, 0, true),
+        (FaultRates { not_sent: 0, reply_lost: 255, denied: 0, part_throttled: 0, too_large: 0 }, 1, false),
+        (FaultRates { not_sent: 0, reply_lost: 0, denied: 255, part_throttled: 0, too_large: 0 }, 0, true),
     ] {
         let memory = Memory::default();
         let client = memory.faulty_client(Rng::with_seed(2), rates);

@@ -58,7 +58,7 @@ async fn damaged_items_are_refused_by_what_is_wrong_with_them_but_not_whose_they
     let last_seen = refusal(|item| set(item, LAST_SEEN, AttributeValue::N("4".to_owned()))).await;
     assert_eq!(last_seen, format!("{OF_A_USER}last_seen is 4, but 1721390390000 in rest"));
     let damaged = refusal(|item| set(item, REST, AttributeValue::B(Blob::new([9, 9])))).await;
-    assert_eq!(damaged, format!("{OF_A_USER}rest: the format is 9, expected 1"));
+    assert_eq!(damaged, format!("{OF_A_USER}rest: the format is 9, expected 2"));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The format of the items in both tables. Source: design, section 3.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 /// The settings item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

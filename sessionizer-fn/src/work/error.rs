@@ -52,6 +52,12 @@ pub enum BucketError {
         /// What does not fit.
         source: NotTheNext,
     },
+    /// A commit does not fit into an item although it changes no more than is sure to fit.
+    #[error("the next commit of bucket {bucket} is too large for an item")]
+    TooLarge {
+        /// The bucket.
+        bucket: u32,
+    },
     /// A boundary cannot be encoded.
     #[error("a boundary cannot be encoded: {0}")]
     Unencodable(String),
@@ -76,6 +82,7 @@ impl BucketError {
             Self::OtherSettings { .. } => ("state-log", "other_settings"),
             Self::SettingsChanged { .. } => ("state-log", "settings_changed"),
             Self::Inconsistent { .. } => ("state-log", "inconsistent"),
+            Self::TooLarge { .. } => ("state-log", "too_large"),
             Self::Unencodable(_) => ("boundary", "unencodable"),
         };
         failures.blocked(what, code, self, position);

@@ -10,6 +10,7 @@ use kinesis_function::backoff::Backoff;
 use shared::user_id::UserId;
 
 use crate::batch::BatchClick;
+use crate::bucket::bounds::Packing;
 use crate::bucket::clock::{batch_clock, sweep_clock};
 use crate::bucket::memory::BucketMemory;
 use crate::bucket::plan::{Plan, Planned, Rules, UsersAtRest};
@@ -90,6 +91,8 @@ enum Attempt {
     Committed(Vec<UserId>),
     /// Another commit was faster, or nobody knows. What there is to know has been read.
     DecideAgain,
+    /// It does not fit into an item: it must change less.
+    TooLarge,
 }
 
 impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
@@ -109,7 +112,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
         // The states of users who are not in the log, for as long as all commits since they were read are this worker's.
         let mut at_rest = UsersAtRest::new();
         let mut todo = clicks;
-        let (mut backoff, mut leaving) = (Backoff::new(), Leaving::Possible);
+        let (mut backoff, mut leaving, mut packing) = (Backoff::new(), Leaving::Possible, Packing::Tight);
         self.reader.catch_up(self.bucket, memory).await?;
         loop {
             let Passed { applied, begun_again } = self.count_passed(memory, shard, todo);
@@ -130,7 +133,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
             publish(self.publisher, memory, &Origin::Sweep, self.ledger).await?;
             self.read_users(memory, todo, &mut at_rest).await?;
 
-            let mut plan = Plan::new(memory, self.rules, origin.clone(), now_ms);
+            let mut plan = Plan::new(memory, self.rules, origin.clone(), now_ms, packing);
             let taken = plan.apply(todo, &at_rest);
             if let Some(arrival_ms) = plan.arrival_ms() {
                 let clock_ms = batch_clock(memory.cursors(), shard, arrival_ms, now_ms, self.rules.grace_ms);
@@ -149,6 +152,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
                     todo = rest;
                     backoff.reset();
                 }
+                Attempt::TooLarge => packing = self.looser(packing)?,
                 Attempt::DecideAgain => {
                     if memory.log().head() != known {
                         at_rest.clear();
@@ -164,7 +168,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
     /// # Errors
     /// What ended the work. What is left is for the next sweep.
     pub async fn sweep(&self, memory: &mut BucketMemory) -> Result<(), BucketError> {
-        let (mut backoff, mut leaving) = (Backoff::new(), Leaving::Possible);
+        let (mut backoff, mut leaving, mut packing) = (Backoff::new(), Leaving::Possible, Packing::Tight);
         let mut was_catching_up = false;
         self.reader.catch_up(self.bucket, memory).await?;
         loop {
@@ -176,7 +180,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
                 was_catching_up = true;
                 self.ledger.count(Report { buckets_catching_up: 1, ..Report::default() });
             }
-            let mut plan = Plan::new(memory, self.rules, Origin::Sweep, now_ms);
+            let mut plan = Plan::new(memory, self.rules, Origin::Sweep, now_ms, packing);
             if let Some(clock_ms) = clock.ms {
                 plan.close_inactive(clock_ms);
             }
@@ -186,6 +190,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
             let planned = self.let_leave(plan, &mut leaving).await?;
             match self.write(memory, planned).await? {
                 Attempt::Committed(_) => backoff.reset(),
+                Attempt::TooLarge => packing = self.looser(packing)?,
                 Attempt::DecideAgain => backoff.pause().await,
             }
         }
@@ -307,6 +312,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
                 self.ledger.count(report);
                 Attempt::Committed(left)
             }
+            WriteResult::TooLarge => Attempt::TooLarge,
             WriteResult::LostRace => {
                 memory.set_committing(false);
                 self.ledger.count(Report { lost_races: 1, ..Report::default() });
@@ -325,6 +331,14 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
         };
         memory.set_committing(false);
         Ok(attempt)
+    }
+
+    /// How to pack a commit after one with `packing` was too large.
+    fn looser(&self, packing: Packing) -> Result<Packing, BucketError> {
+        match packing {
+            Packing::Tight => Ok(Packing::Loose),
+            Packing::Loose => Err(BucketError::TooLarge { bucket: self.bucket }),
+        }
     }
 
     /// Reads on after another writer was faster. If there is nothing new, the table is not what it was: what is known

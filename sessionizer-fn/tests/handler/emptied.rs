@@ -1,12 +1,16 @@
 //! A log that was emptied or set back while environments know more of it: fail closed.
 
+use std::ops::RangeInclusive;
+
 use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_function::statements::Item;
+use sessionizer_fn::handler::Sessionizer;
 
 use crate::results::failures;
-use crate::world::{BEGIN_MS, IN_THE_END_MS, NOW_MS, Sent, World, click, invoke, invoke_at, named, sweep_at};
+use crate::world::{BEGIN_MS, IN_THE_END_MS, NOW_MS, Sent, World, click, invoke, invoke_at, live, named, sweep_at};
 
 /// Checks that the next batch and the next sweep of a warm environment end with this error and write nothing.
-async fn assert_closed(world: &World, sessionizer: &sessionizer_fn::handler::Sessionizer, next: &Sent, code: &str) {
+async fn assert_closed(world: &World, sessionizer: &Sessionizer, next: &Sent, code: &str) {
     let before = world.items("state-log").await;
     let logs = local_aws::CapturedLogs::start();
     let answer = invoke(sessionizer, "s1", std::slice::from_ref(next)).await;
@@ -19,13 +23,18 @@ async fn assert_closed(world: &World, sessionizer: &sessionizer_fn::handler::Ses
     assert_eq!(world.items("state-log").await, before);
 }
 
+/// Clicks of user `a` with these sequence numbers, each in a batch and so a commit of its own.
+async fn click_in_batches(sessionizer: &Sessionizer, numbers: RangeInclusive<u64>) {
+    for n in numbers {
+        invoke(sessionizer, "s1", &[click(n, "a", 100_000 + n)]).await;
+    }
+}
+
 #[tokio::test]
 async fn log_emptied_while_an_environment_is_warm_is_not_begun_again_by_it() {
     let world = World::with_ring(8).await;
     let sessionizer = world.sessionizer();
-    for n in 1..=3 {
-        invoke(&sessionizer, "s1", &[click(n, "a", 100_000 + n)]).await;
-    }
+    click_in_batches(&sessionizer, 1..=3).await;
     world.delete_from_log(None).await;
     assert_closed(&world, &sessionizer, &click(4, "a", 101_000), "lost").await;
 }
@@ -64,9 +73,7 @@ async fn environment_that_knows_an_empty_bucket_notices_that_the_log_was_begun_a
 async fn newest_commit_that_is_gone_fails_closed() {
     let world = World::with_ring(8).await;
     let sessionizer = world.sessionizer();
-    for n in 1..=3 {
-        invoke(&sessionizer, "s1", &[click(n, "a", 100_000 + n)]).await;
-    }
+    click_in_batches(&sessionizer, 1..=3).await;
     let newest = world.newest_slot(0).await;
     world.delete_from_log(Some(&[&newest])).await;
     assert_closed(&world, &sessionizer, &click(4, "a", 101_000), "lost").await;
@@ -90,13 +97,9 @@ async fn slot_set_back_by_a_turn_fails_closed() {
 async fn log_set_back_as_a_whole_fails_the_environments_that_know_more() {
     let world = World::with_ring(8).await;
     let sessionizer = world.sessionizer();
-    for n in 1..=2 {
-        invoke(&sessionizer, "s1", &[click(n, "a", 100_000 + n)]).await;
-    }
+    click_in_batches(&sessionizer, 1..=2).await;
     let earlier = world.items("state-log").await;
-    for n in 3..=4 {
-        invoke(&sessionizer, "s1", &[click(n, "a", 100_000 + n)]).await;
-    }
+    click_in_batches(&sessionizer, 3..=4).await;
     world.delete_from_log(None).await;
     for item in earlier {
         world.put("state-log", item).await;
@@ -112,9 +115,7 @@ async fn log_set_back_as_a_whole_fails_the_environments_that_know_more() {
 async fn lost_race_after_which_reading_on_finds_nothing_fails_closed() {
     let world = World::with_ring(4).await;
     let sessionizer = world.sessionizer();
-    for n in 1..=5 {
-        invoke(&sessionizer, "s1", &[click(n, "a", 100_000 + n)]).await;
-    }
+    click_in_batches(&sessionizer, 1..=5).await;
     // The next commit's slot holds a commit of two turns before.
     let head = world.head(0).await.unwrap();
     let key = format!("0/{}", (head + 1) % 4);
@@ -130,23 +131,23 @@ async fn lost_race_after_which_reading_on_finds_nothing_fails_closed() {
 async fn users_at_rest_are_read_and_replaced_after_the_log_was_begun_again() {
     let world = World::with_ring(4).await;
     let sessionizer = world.sessionizer();
-    let visit = [crate::world::live(1, "a", 100_000)];
-    crate::world::invoke_at(100_500, &sessionizer, "s1", &visit).await;
-    let busy = |n: u64| crate::world::live(60_000 * n, "busy", 60_000 * n + 200_000);
+    let visit = [live(1, "a", 100_000)];
+    invoke_at(100_500, &sessionizer, "s1", &visit).await;
+    let busy = |n: u64| live(60_000 * n, "busy", 60_000 * n + 200_000);
     for n in 1..8 {
-        crate::world::invoke_at(60_000 * n + 200_500, &sessionizer, "s1", &[busy(n)]).await;
+        invoke_at(60_000 * n + 200_500, &sessionizer, "s1", &[busy(n)]).await;
     }
     let old = world.item("a").await.expect("an item");
     world.delete_from_log(None).await;
     let newcomer = world.sessionizer();
-    let again = [crate::world::live(1_000_000, "a", 1_000_000)];
-    let answer = crate::world::invoke_at(1_000_500, &newcomer, "s1", &again).await;
+    let again = [live(1_000_000, "a", 1_000_000)];
+    let answer = invoke_at(1_000_500, &newcomer, "s1", &again).await;
     assert_eq!((named(&answer), answer.report.users_read), (None, 1));
     assert_eq!(world.sessions("a").await[1..], ["1: 1000000 open"], "ordinals go on");
     for n in 20..28 {
-        crate::world::invoke_at(60_000 * n + 200_500, &newcomer, "s1", &[busy(n)]).await;
+        invoke_at(60_000 * n + 200_500, &newcomer, "s1", &[busy(n)]).await;
     }
-    let commit = |item: &kinesis_function::statements::Item| item["commit"].as_n().unwrap().parse::<u64>().unwrap();
+    let commit = |item: &Item| item["commit"].as_n().unwrap().parse::<u64>().unwrap();
     let new = world.item("a").await.unwrap();
     assert!(world.logged("a").await.is_none() && commit(&new) > commit(&old));
 }

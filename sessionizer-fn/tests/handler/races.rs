@@ -148,8 +148,7 @@ async fn sweep_that_loses_to_a_click_closes_nobody() {
         reached = slow.is_there => reached.unwrap(),
         swept = &mut sweep => panic!("it ended without a commit: {swept:?}"),
     }
-    let mut delayed = live(2, "a", 109_000);
-    delayed.arrival_ms += 15_000;
+    let delayed = live(2, "a", 109_000).delayed(15_000);
     invoke_at(124_500, &world.sessionizer(), "s1", &[delayed]).await;
     slow.let_go.send(()).unwrap();
     let swept = sweep.await;

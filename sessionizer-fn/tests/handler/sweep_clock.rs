@@ -97,8 +97,7 @@ async fn user_who_clicks_in_the_batch_that_would_close_goes_on() {
     let world = world().await;
     let sessionizer = world.sessionizer();
     invoke_at(100_500, &sessionizer, "s1", &next("a", 100_000)).await;
-    let mut delayed = live(109_000, "a", 109_000);
-    delayed.arrival_ms += 50_000;
+    let delayed = live(109_000, "a", 109_000).delayed(50_000);
     let answer = invoke_at(160_000, &sessionizer, "s1", &[delayed]).await;
     assert_eq!((answer.report.closed_by_inactivity, answer.report.reopened), (0, 0));
     assert_eq!(world.sessions("a").await, ["0: 100000 open"]);

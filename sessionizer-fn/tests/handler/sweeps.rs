@@ -32,8 +32,7 @@ async fn arrival_decides_not_event_time() {
     let world = World::start().await;
     let sessionizer = world.sessionizer();
     // Clicked long ago, arrived just now.
-    let mut late = live(1, "a", 100_000);
-    late.arrival_ms += 500_000;
+    let late = live(1, "a", 100_000).delayed(500_000);
     invoke_at(600_500, &sessionizer, "s1", &[late]).await;
     sweep_at(619_000, &sessionizer).await;
     assert_eq!(world.sessions("a").await, ["0: 100000 open"]);
@@ -47,8 +46,7 @@ async fn click_that_continues_a_closed_session_reopens_it_and_it_closes_again() 
     let sessionizer = world.sessionizer();
     invoke_at(101_000, &sessionizer, "s1", &[live(1, "a", 100_000)]).await;
     sweep_at(160_000, &sessionizer).await;
-    let mut delayed = live(2, "a", 104_000);
-    delayed.arrival_ms += 60_000;
+    let delayed = live(2, "a", 104_000).delayed(60_000);
     let answer = invoke_at(165_000, &sessionizer, "s1", &[delayed]).await;
     assert_eq!((named(&answer), answer.report.reopened), (None, 1));
     assert_eq!(world.sessions("a").await, ["0: 100000 open"]);

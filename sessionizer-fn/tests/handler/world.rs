@@ -63,6 +63,14 @@ pub fn live(sequence_number: u64, user: &str, ms: u64) -> Sent {
     Sent { arrival_ms: BEGIN_MS + ms, ..click(sequence_number, user, ms) }
 }
 
+impl Sent {
+    /// The same record, arriving `ms` milliseconds later.
+    pub fn delayed(mut self, ms: u64) -> Self {
+        self.arrival_ms += ms;
+        self
+    }
+}
+
 /// A record with these bytes.
 pub fn record(sequence_number: u64, partition_key: &str, data: &[u8]) -> Sent {
     let (partition_key, data) = (partition_key.to_owned(), data.to_vec());
