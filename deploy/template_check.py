@@ -25,6 +25,7 @@ REGIONS = ["us-east-1", "eu-central-1"]
 
 # Parameters that make each of the template's conditions take its other branch.
 OTHERWISE = {
+    "EventTimestampFormat": "arrival",
     "ClickStreamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/clicks",
     "ClickStreamKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "StreamMode": "PROVISIONED",
