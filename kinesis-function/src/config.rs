@@ -137,7 +137,7 @@ impl Variables {
 
     /// The choice that the value of `name` selects, or the first of `choices` if it is missing.
     pub fn choice<T: Copy, const N: usize>(&mut self, name: &'static str, choices: [(&str, T); N]) -> T {
-        const { assert!(N > 0) };
+        const { assert!(N > 1, "one choice is none") };
         let word = self.take(name);
         let chosen = choices.iter().find(|(known, _)| word.as_deref() == Some(*known));
         if let (Some(word), None) = (&word, chosen) {

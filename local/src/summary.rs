@@ -147,6 +147,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_record_is_applied_late_filtered_or_rejected() {
+        let mut summary =
+            Summary { read: 10, rejected: BTreeMap::from([("not_json".to_owned(), 1)]), ..Summary::default() };
+        summary.sessionizer = sessionizer_fn::report::Report { applied: 4, late: 2, filtered: 3, ..Default::default() };
+        assert!(summary.is_everything_accounted_for());
+        assert!(summary.to_string().contains("\n                   3 filtered\n"), "{summary}");
+        summary.sessionizer.filtered = 2;
+        assert!(!summary.is_everything_accounted_for());
+        let wrong = "\nNOT EVERY RECORD IS ACCOUNTED FOR: of 10 records, 9 were applied, late, filtered or rejected";
+        assert!(summary.to_string().ends_with(wrong), "{summary}");
+    }
+
+    #[test]
     fn lines_over_the_limit_are_counted_and_the_first_are_listed() {
         let mut too_long = Oversized::default();
         too_long.add(OversizedLine { number: 3, bytes: 1_100_000, partition_key_bytes: None });

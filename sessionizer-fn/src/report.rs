@@ -15,7 +15,7 @@ pub struct Report {
     pub applied: u64,
     /// Clicks that arrived too late for a session. The cursor still moves past them.
     pub late: u64,
-    /// Events that the filter by names left out.
+    /// Events that the filter by names left out; counted again when they are redelivered.
     pub filtered: u64,
     /// Clicks that an earlier delivery or another invocation had already committed.
     pub already_applied: u64,

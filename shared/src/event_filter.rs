@@ -35,7 +35,8 @@ pub enum EventNamesError {
 }
 
 impl EventNames {
-    /// The names in `list`, separated by commas. White space around a name is ignored; upper and lower case differ.
+    /// The names in `list`, separated by commas, which none of them can contain. White space around a name is ignored;
+    /// upper and lower case differ.
     ///
     /// # Errors
     /// If a name is empty or too long, or there are too many.

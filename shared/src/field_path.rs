@@ -69,7 +69,7 @@ impl FieldPath {
         Ok(Self { written: text.to_owned(), tokens })
     }
 
-    /// The paths in `list`, separated by commas. White space around a path is ignored.
+    /// The paths in `list`, separated by commas, which none of them can contain. White space around a path is ignored.
     ///
     /// # Errors
     /// As for [`Self::parse`]; if there are more than [`MAX_USER_ID_PATHS`] paths, or one of them twice.

@@ -188,19 +188,13 @@ impl<'a> Field<'a> {
     /// The field as an optional string of at most [`MAX_ATTRIBUTE_BYTES`] bytes. Any other value is adjusted to fit,
     /// which adds one to `adjusted`.
     pub(crate) fn into_attribute(self, adjusted: &mut u64) -> Option<SmolStr> {
-        let text = match self {
+        let is_kept = match &self {
             Self::Missing | Self::Null => return None,
-            Self::Text(text) if text.len() <= MAX_ATTRIBUTE_BYTES => return Some(text.into()),
-            Self::Text(text) => text,
-            Self::NotUnicode(raw) => unescaped_lossy(raw).into(),
-            Self::Integer("-0") => "0".into(), // zero is the only integer with two spellings
-            Self::Integer(raw) | Self::Scalar(raw) => raw.into(),
-            Self::Composite(_) => {
-                *adjusted += 1;
-                return None;
-            }
+            Self::Text(text) => text.len() <= MAX_ATTRIBUTE_BYTES,
+            _ => false,
         };
-        *adjusted += 1;
+        *adjusted += u64::from(!is_kept);
+        let text = self.text()?;
         Some(text[..text.floor_char_boundary(MAX_ATTRIBUTE_BYTES)].into())
     }
 }

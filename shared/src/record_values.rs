@@ -1,5 +1,10 @@
 //! Takes a record apart into its values: objects one behind the other, or in an array.
 //!
+//! White space and commas may separate the objects, but need not. Each stands for itself: one that cannot be read costs
+//! the others nothing. Broken JSON costs what remains of its line; the next value is the next line that begins with `{`.
+//! So does a number or word that other text follows, as in CSV, and a byte that is not UTF-8 costs its line. Arrays
+//! within an array are not taken apart. A record without any value, such as an empty array, is one rejected value.
+//!
 //! Each byte is parsed a bounded number of times, whatever the record contains: as part of the record and, once that
 //! has failed somewhere, as part of its line; each time perhaps again without Python's constants.
 

@@ -1,5 +1,7 @@
 //! Clicks in another format than the contract's.
 
+use sessionizer_fn::report::Report;
+
 use crate::world::{World, invoke, named, record};
 
 const VARIABLES: [(&str, &str); 5] = [
@@ -23,6 +25,22 @@ async fn fields_times_and_filter_are_those_that_are_configured() {
     assert_eq!((answer.report.applied, answer.report.filtered, answer.records.rejected), (2, 2, 0));
     // 10.5 s without activity: the ping in between keeps no session alive.
     assert_eq!(world.window("a").await.len(), 2);
+}
+
+/// Whatever else is wrong with the events, and although they leave no trace in any table.
+#[tokio::test]
+async fn batch_of_nothing_but_filtered_events_is_done() {
+    let world = World::start().await;
+    let pings = [r#"{"userId":"a","event":"ping","timestamp":"2024-07-19T11:53:20Z"}"#, r#"{"event":"ping"}"#];
+    let pings: Vec<_> = (1..).zip(pings).map(|(number, json)| record(number, "a", json.as_bytes())).collect();
+    let sessionizer = world.sessionizer_with(&VARIABLES);
+    for _ in 0..2 {
+        let answer = invoke(&sessionizer, "s1", &pings).await;
+        assert_eq!(named(&answer), None, "{answer:?}");
+        let Report { filtered, commits, .. } = answer.report;
+        assert_eq!((filtered, commits, answer.records.rejected), (2, 0, 0));
+    }
+    assert!(world.rejected().await.is_empty());
 }
 
 #[tokio::test]
