@@ -148,8 +148,12 @@ mod tests {
 
     #[test]
     fn every_record_is_applied_late_filtered_or_rejected() {
-        let mut summary =
-            Summary { read: 10, rejected: BTreeMap::from([("not_json".to_owned(), 1)]), ..Summary::default() };
+        let mut summary = Summary {
+            read: 10,
+            parts: 10,
+            rejected: BTreeMap::from([("not_json".to_owned(), 1)]),
+            ..Summary::default()
+        };
         summary.sessionizer = sessionizer_fn::report::Report { applied: 4, late: 2, filtered: 3, ..Default::default() };
         assert!(summary.is_everything_accounted_for());
         assert!(summary.to_string().contains("\n                   3 filtered\n"), "{summary}");
