@@ -26,7 +26,7 @@ use crate::export;
 use crate::functions::{LocalFunction, Total};
 use crate::staging::Staging;
 use crate::sweeps::Sweeps;
-use crate::tap::{Batches, BoundaryTap};
+use crate::tap::{Batches, Tap};
 
 /// How long a batch is gathered: long enough for batches to fill while a file streams in, and short enough not to be
 /// noticed at the end of a run. Lambda itself supports no window between 0 and 1 second.
@@ -79,6 +79,10 @@ pub struct Pipeline {
     pub rejected_table: String,
     /// How far a click's event time may be after its arrival, in milliseconds.
     pub max_clock_skew_ms: u64,
+    /// The inactivity that ends a session, in milliseconds.
+    pub gap_ms: u64,
+    /// How long after the gap a user's inactivity is reported, in milliseconds.
+    pub grace_ms: u64,
     sessionizer: EventSourceMapping,
     sink: EventSourceMapping,
     /// The sessionizer's scheduled sweeps, which run only if asked for.
@@ -125,6 +129,7 @@ impl Pipeline {
         let rejected_table = config.rejected.name.clone();
         let sessions_table = sink_config.sessions_table.clone();
         let max_clock_skew_ms = config.max_clock_skew_ms;
+        let (gap_ms, grace_ms) = (config.session_gap.ms(), config.close_grace_ms);
         let of_sweeps = sessionizer_options(&config, staging.slots());
         let of_batches = match options.inactivity {
             Inactivity::Closes => of_sweeps,
@@ -159,6 +164,8 @@ impl Pipeline {
             state_table,
             rejected_table,
             max_clock_skew_ms,
+            gap_ms,
+            grace_ms,
             sessionizer,
             sink,
             sweeps,
@@ -261,13 +268,25 @@ impl Pipeline {
     ///
     /// # Errors
     /// None in practice: the settings are constant.
-    pub fn tap_boundaries(&self) -> Result<(BoundaryTap, Batches), LocalError> {
+    pub fn tap_boundaries(&self) -> Result<(Tap, Batches), LocalError> {
+        self.tap(&self.session_stream)
+    }
+
+    /// Starts a tap of click-stream, from its first record.
+    ///
+    /// # Errors
+    /// None in practice: the settings are constant.
+    pub fn tap_clicks(&self) -> Result<(Tap, Batches), LocalError> {
+        self.tap(&self.click_stream)
+    }
+
+    fn tap(&self, stream: &str) -> Result<(Tap, Batches), LocalError> {
         let config = MappingConfig {
             poll_interval: POLL_INTERVAL,
             idle_poll_interval: IDLE_POLL_INTERVAL,
-            ..MappingConfig::new(&self.session_stream)
+            ..MappingConfig::new(stream)
         };
-        BoundaryTap::start(self.embedded.kinesis(), config)
+        Tap::start(self.embedded.kinesis(), config)
     }
 
     /// Waits until a function cannot process records, whatever the number of redeliveries: a state that cannot be read,

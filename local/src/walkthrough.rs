@@ -13,10 +13,9 @@ use crate::boundary_line::boundary_line;
 use crate::error::LocalError;
 use crate::pipeline::{Options, Pipeline};
 use crate::producer::Producer;
+use crate::shop::click;
 
 const USERS: [&str; 3] = ["user1", "user2", "user3"];
-const EVENTS: [&str; 5] = ["navigate", "search", "detail", "category", "checkout"];
-const DEVICES: [&str; 3] = ["desktop", "mobile", "tablet"];
 
 /// Number of generated clicks, and the real pause after each.
 const CLICKS: u64 = 120;
@@ -93,15 +92,6 @@ What to try next:
 
 fn show(bar: &ProgressBar, batch: &[Vec<u8>]) {
     bar.suspend(|| batch.iter().for_each(|boundary| println!("{}", boundary_line(boundary))));
-}
-
-/// The walkthrough's producer quotes the timestamp.
-fn click(user: &str, event_ms: u64) -> Vec<u8> {
-    let (event, device) = (EVENTS[fastrand::usize(..EVENTS.len())], DEVICES[fastrand::usize(..DEVICES.len())]);
-    format!(
-        r#"{{"user_id":"{user}","event_timestamp":"{event_ms}","event_name":"{event}","event_type":"click","device_type":"{device}"}}"#
-    )
-    .into_bytes()
 }
 
 fn progress_bar() -> ProgressBar {
