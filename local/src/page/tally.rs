@@ -88,7 +88,9 @@ impl Tally {
             Some((known, _)) if *known >= version => return, // published again, or superseded
             Some(known) => {
                 let (_, before) = std::mem::replace(known, (version, state));
-                *self.counter(before) -= 1;
+                if let Some(counter) = self.counter(before) {
+                    *counter -= 1;
+                }
             }
             None if is_full => {
                 self.is_incomplete = true;
@@ -98,14 +100,18 @@ impl Tally {
                 self.sessions.insert(id, (version, state));
             }
         }
-        *self.counter(state) += 1;
+        match self.counter(state) {
+            Some(counter) => *counter += 1,
+            None => self.merged += 1, // its id may be used again, but it was merged
+        }
     }
 
-    fn counter(&mut self, state: State) -> &mut u64 {
+    /// How many sessions are in this state now.
+    fn counter(&mut self, state: State) -> Option<&mut u64> {
         match state {
-            State::Open => &mut self.open,
-            State::Closed => &mut self.closed,
-            State::Retracted => &mut self.merged,
+            State::Open => Some(&mut self.open),
+            State::Closed => Some(&mut self.closed),
+            State::Retracted => None,
         }
     }
 }
@@ -156,9 +162,11 @@ mod tests {
         tally.count_boundary(&boundary("a", 1, "retracted", 3)); // a late click merges both
         tally.count_boundary(&boundary("a", 0, "open", 3));
         assert_eq!(counts(&tally), [1, 0, 1]);
+        tally.count_boundary(&boundary("a", 1, "open", 4)); // the next session gets the id that was retracted
+        assert_eq!(counts(&tally), [2, 0, 1]);
         tally.count_boundary(&boundary("b", 0, "closed", 9));
         tally.count_boundary(&boundary("b", 0, "open", 8));
-        assert_eq!(counts(&tally), [1, 1, 1]);
+        assert_eq!(counts(&tally), [2, 1, 1]);
     }
 
     #[test]

@@ -132,6 +132,18 @@ impl Browser {
         found[ELEMENT].as_str().unwrap().to_owned()
     }
 
+    /// The accessible names of elements, as a screen reader reads them.
+    #[must_use]
+    pub fn labels(&self, selector: &str) -> Vec<String> {
+        let found = self.of_session("POST", "elements", &json!({"using": "css selector", "value": selector}));
+        let label = |element: &Value| {
+            let element = element[ELEMENT].as_str().unwrap();
+            let label = self.of_session("GET", &format!("element/{element}/computedlabel"), &Value::Null);
+            label.as_str().unwrap_or_default().to_owned()
+        };
+        found.as_array().unwrap().iter().map(label).collect()
+    }
+
     /// Clicks with the mouse on the middle of the element.
     pub fn click(&self, selector: &str) {
         let element = self.element(selector);

@@ -62,7 +62,7 @@ export class Bars {
     element.className = 'bar';
     const label = document.createElement('span');
     const gap = document.createElement('i');
-    gap.className = 'gap';
+    gap.className = 'running-out';
     const bar = { element, label, gap, session: undefined };
     element.append(label);
     element.addEventListener('click', () => this.onSelect(bar.session.id, element));

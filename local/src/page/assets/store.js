@@ -116,7 +116,8 @@ export class Store {
   }
 
   #list(entry) {
-    this.listed.unshift(entry);
+    const place = this.listed.findIndex((known) => known.at <= entry.at);
+    this.listed.splice(place === -1 ? this.listed.length : place, 0, entry);
     if (this.listed.length > MAX_LISTED) this.listed.pop();
   }
 
