@@ -1,7 +1,7 @@
 //! The live page of `serve`: what the pipeline publishes, drawn in a browser as it happens.
 //!
 //! In the order in which data flows: [`source`] reads click-stream, session-stream and, with [`rejected`], a table;
-//! [`tally`] counts; [`history`] keeps a bounded number of events for browsers that connect later; [`stream`] sends them
+//! [`counters`] counts; [`history`] keeps a bounded number of events for browsers that connect later; [`stream`] sends them
 //! as server-sent events; [`server`] answers requests on a loopback port, after [`guard`] has checked that they come
 //! from the page itself. [`clicks`] puts what the page's buttons ask for into click-stream, and [`shoppers`] what the
 //! demo's users do. `assets` is the page: HTML, CSS and JavaScript without a build step, embedded in the program.
@@ -9,6 +9,7 @@
 //! It only reads streams and tables, and puts clicks as any other producer does. The pipeline does not know about it.
 
 mod clicks;
+pub(crate) mod counters;
 mod guard;
 mod history;
 mod rejected;
@@ -16,7 +17,6 @@ mod server;
 mod shoppers;
 mod source;
 mod stream;
-mod tally;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -28,9 +28,9 @@ use tokio::sync::watch;
 
 use crate::error::LocalError;
 use crate::page::clicks::Clicks;
+use crate::page::counters::Counters;
 use crate::page::history::History;
 use crate::page::server::Settings;
-use crate::page::tally::Tally;
 use crate::pipeline::Pipeline;
 
 /// The page of a running pipeline. It is served while [`LivePage::run`] is polled.
@@ -87,12 +87,12 @@ struct Feed {
 #[derive(Debug)]
 struct Shown {
     history: History,
-    tally: Tally,
+    counters: Counters,
 }
 
 impl Default for Feed {
     fn default() -> Self {
-        let shown = Shown { history: History::new(unix_ms()), tally: Tally::default() };
+        let shown = Shown { history: History::new(unix_ms()), counters: Counters::default() };
         Self { shown: Mutex::new(shown), changes: watch::Sender::new(()), is_shop_open: watch::Sender::new(false) }
     }
 }
@@ -116,7 +116,7 @@ impl Feed {
     /// Starts or stops the shop's users.
     fn open_shop(&self, open: bool) {
         self.is_shop_open.send_replace(open);
-        self.update(|shown| shown.tally.producing = open);
+        self.update(|shown| shown.counters.producing = open);
     }
 }
 

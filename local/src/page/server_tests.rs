@@ -216,8 +216,8 @@ async fn a_browser_gets_the_history_and_a_reconnected_one_only_what_it_missed() 
     let history = first.until("boundary").await;
     assert!(history.starts_with("event: start-over\ndata: {}\n\n"), "{history}");
     assert!(history.contains("data: one"), "{history}");
-    let tally = first.until("tally").await;
-    assert!(tally.contains(r#""clicks":0"#), "{tally}");
+    let counters = first.until("counters").await;
+    assert!(counters.contains(r#""clicks":0"#), "{counters}");
     push("two");
     let two = first.until("boundary").await;
     let id = two.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
@@ -227,7 +227,7 @@ async fn a_browser_gets_the_history_and_a_reconnected_one_only_what_it_missed() 
     let missed = second.until("boundary").await;
     assert!(missed.contains("data: three") && !missed.contains("start-over") && !missed.contains("two"), "{missed}");
     for unknown in ["", "1-1", "what"] {
-        let all = site.events(Some(unknown)).await.until("tally").await;
+        let all = site.events(Some(unknown)).await.until("counters").await;
         assert!(all.starts_with("event: start-over") && all.contains("one") && all.contains("three"), "{all}");
     }
 }
@@ -238,7 +238,7 @@ async fn browsers_and_connections_are_bounded() {
     let mut viewers = Vec::new();
     for _ in 0..MAX_VIEWERS {
         let mut events = site.events(None).await;
-        events.until("tally").await;
+        events.until("counters").await;
         viewers.push(events);
     }
     let refused = site.events(None).await;
@@ -246,7 +246,7 @@ async fn browsers_and_connections_are_bounded() {
     drop((refused, viewers.pop()));
     while site.feed.viewers() == MAX_VIEWERS {
         // The server notices the end of a connection when it writes to it.
-        site.feed.update(|shown| shown.tally.clicks += 1);
+        site.feed.update(|shown| shown.counters.clicks += 1);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(site.events(None).await.status, StatusCode::OK);
@@ -277,9 +277,9 @@ async fn demo_users_start_with_the_button_and_stop_when_nobody_watches() {
     tokio::time::sleep(A_MOMENT).await;
     assert_eq!(site.records().await.len(), 0, "nobody has started them");
     let mut events = site.events(None).await;
-    events.until("tally").await;
+    events.until("counters").await;
     assert_eq!(site.post("/shop", r#"{"open":true}"#).await.0, StatusCode::NO_CONTENT);
-    assert!(events.until("tally").await.contains(r#""producing":true"#));
+    assert!(events.until("counters").await.contains(r#""producing":true"#));
     let count = async || site.records().await.len();
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while count().await < 5 {
@@ -287,7 +287,7 @@ async fn demo_users_start_with_the_button_and_stop_when_nobody_watches() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     drop(events);
-    while site.feed.lock().tally.producing {
+    while site.feed.lock().counters.producing {
         site.feed.changes.send_replace(());
         assert!(tokio::time::Instant::now() < deadline, "the demo users click although nobody watches");
         tokio::time::sleep(Duration::from_millis(50)).await;

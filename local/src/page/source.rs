@@ -79,7 +79,7 @@ fn take_clicks(feed: &Feed, batch: &[Vec<u8>], max_clock_skew_ms: u64) {
         for decoded in batch.iter().filter_map(|data| Click::decode(data, latest).ok()) {
             let click = decoded.click;
             let (user, time) = (click.user_id.as_str(), click.time.ms());
-            let (name, is_late) = (click.attributes.event_name.as_deref(), shown.tally.count_click(&click));
+            let (name, is_late) = (click.attributes.event_name.as_deref(), shown.counters.count_click(&click));
             push(shown, Kind::Click, &ShownClick { at, user, time, name, is_late });
         }
     });
@@ -92,7 +92,7 @@ fn take_boundaries(feed: &Feed, batch: &[Vec<u8>]) {
     feed.update(|shown| {
         for data in batch {
             let Ok(boundary) = Boundary::decode(data) else { continue };
-            shown.tally.count_boundary(&boundary);
+            shown.counters.count_boundary(&boundary);
             if data.len() <= MAX_SHOWN_BOUNDARY_BYTES
                 && let Ok(boundary) = serde_json::from_slice(data)
             {
@@ -111,8 +111,8 @@ async fn look(pipeline: &Pipeline, feed: &Feed) -> Infallible {
     loop {
         ticks.tick().await;
         let too_late = pipeline.sessionizer_total.now().late;
-        if feed.lock().tally.too_late != too_late {
-            feed.update(|shown| shown.tally.too_late = too_late);
+        if feed.lock().counters.too_late != too_late {
+            feed.update(|shown| shown.counters.too_late = too_late);
         }
         let count = pipeline.sessionizer_total.records().rejected + pipeline.sink_total.records().rejected;
         if count != counted || read_at.is_none_or(|at: Instant| at.elapsed() >= REREAD_REJECTED_AFTER) {
@@ -127,13 +127,13 @@ async fn look(pipeline: &Pipeline, feed: &Feed) -> Infallible {
 }
 
 fn take_rejected(feed: &Feed, table: &RejectedReader, new: &[ShownRejection]) {
-    if new.is_empty() && feed.lock().tally.has_more_rejected == table.has_more() {
+    if new.is_empty() && feed.lock().counters.has_more_rejected == table.has_more() {
         return;
     }
     feed.update(|shown| {
-        shown.tally.has_more_rejected = table.has_more();
+        shown.counters.has_more_rejected = table.has_more();
         for rejection in new {
-            shown.tally.count_rejected(&rejection.reason);
+            shown.counters.count_rejected(&rejection.reason);
             push(shown, Kind::Rejected, rejection);
         }
     });

@@ -33,7 +33,7 @@ fn a_boundary_is_passed_on_with_every_key_it_has_in_one_line() {
     assert_eq!(boundary["basket"], serde_json::json!([1, 2]));
     assert_eq!(boundary["event_name"], "line\nbreak");
     assert!(json.contains(r#""device_type":null,"event_name""#), "the order of keys is that of the record: {json}");
-    assert_eq!(feed.lock().tally.open, 2, "a boundary that is too large to show is counted");
+    assert_eq!(feed.lock().counters.open, 2, "a boundary that is too large to show is counted");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn rejected_records_are_counted_by_reason_and_passed_on() {
     };
     take_rejected(&feed, &table, &["not_json", "user_id_missing", "not_json"].map(rejection));
     let expected = [("not_json".to_owned(), 2), ("user_id_missing".to_owned(), 1)];
-    assert_eq!(feed.lock().tally.rejected, expected.into());
+    assert_eq!(feed.lock().counters.rejected, expected.into());
     assert_eq!(events(&feed).len(), 3);
     let expected = serde_json::json!({"partition_key": "a", "reason": "not_json", "message": "why"});
     assert_eq!(without_at(&events(&feed)[0].1), expected);

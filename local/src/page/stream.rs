@@ -26,7 +26,7 @@ pub(crate) const MAX_VIEWERS: usize = 16;
 enum Pending {
     StartOver,
     Kept(Kept),
-    Tally(String),
+    Counters(String),
 }
 
 struct Viewer {
@@ -34,7 +34,7 @@ struct Viewer {
     changes: watch::Receiver<()>,
     seen: Option<EventId>,
     /// The counters sent last, as JSON.
-    tally: String,
+    counters: String,
     queue: VecDeque<Pending>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn events(
         return None;
     }
     changes.mark_changed(); // the first read does not wait
-    let viewer = Viewer { feed: Arc::clone(feed), changes, seen, tally: String::new(), queue: VecDeque::new() };
+    let viewer = Viewer { feed: Arc::clone(feed), changes, seen, counters: String::new(), queue: VecDeque::new() };
     Some(unfold(viewer, |mut viewer| async move {
         loop {
             if let Some(pending) = viewer.queue.pop_front() {
@@ -67,7 +67,7 @@ impl Pending {
         match self {
             Self::StartOver => Event::default().event("start-over").data("{}"),
             Self::Kept(Kept { id, kind, data }) => Event::default().event(kind.name()).id(id.to_string()).data(&*data),
-            Self::Tally(json) => Event::default().event("tally").data(json),
+            Self::Counters(json) => Event::default().event("counters").data(json),
         }
     }
 }
@@ -77,16 +77,16 @@ impl Viewer {
         let shown = self.feed.lock();
         let missing = shown.history.after(self.seen);
         // A struct of texts and numbers, which JSON can always represent.
-        let tally = serde_json::to_string(&shown.tally).unwrap_or_default();
+        let counters = serde_json::to_string(&shown.counters).unwrap_or_default();
         self.seen = Some(shown.history.last());
         drop(shown);
         if missing.starts_over {
             self.queue.push_back(Pending::StartOver);
         }
         self.queue.extend(missing.events.into_iter().map(Pending::Kept));
-        if self.tally != tally {
-            self.queue.push_back(Pending::Tally(tally.clone()));
-            self.tally = tally;
+        if self.counters != counters {
+            self.queue.push_back(Pending::Counters(counters.clone()));
+            self.counters = counters;
         }
     }
 }

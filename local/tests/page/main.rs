@@ -110,7 +110,7 @@ fn a_broken_record_shows_its_reason() {
     browser.click("#broken");
     browser.until(&format!("{remarks}.includes('event_timestamp_in_seconds 1')"));
 
-    // What the server refuses is shown as well, and what is no text of the page stays text.
+    // A name is text, whatever it looks like.
     browser.fill("#user", "<img src=x onerror=alert(1)>");
     browser.click("#click");
     browser.until("[...document.querySelectorAll('.name')].some((name) => name.textContent.startsWith('<img '))");

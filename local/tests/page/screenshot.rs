@@ -18,7 +18,7 @@ const MAX_BYTES: usize = 300 * 1024;
 #[ignore = "draws the picture in the README"]
 fn the_picture_in_the_readme_is_drawn() {
     let served = Served::start(&["--shards", "2"]);
-    let browser = Browser::start(1240, 920, &["--force-device-scale-factor=1.25", "--hide-scrollbars"]);
+    let browser = Browser::start(1200, 1210, &["--force-device-scale-factor=1.25", "--hide-scrollbars"]);
     browser.open(&served.url);
     browser.until("document.querySelector('#connection[data-state=live]') !== null");
     browser.click("#shop");
@@ -27,7 +27,7 @@ fn the_picture_in_the_readme_is_drawn() {
         browser.fill("#late-seconds", seconds);
         browser.click("#late");
     };
-    pause(50);
+    pause(75);
     // Two sessions of anna that a late click makes one, and a third one that goes on.
     for seconds in ["48", "46", "34", "31"] {
         late(seconds);
@@ -43,6 +43,7 @@ fn the_picture_in_the_readme_is_drawn() {
         browser.click("#click");
         pause(2);
     }
+    browser.value("document.querySelector('#fault').value = 'in_seconds'");
     browser.click("#broken");
     browser.fill("#user", "anna");
     browser.click("#click");

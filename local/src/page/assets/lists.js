@@ -7,22 +7,22 @@ const ANNOUNCE_EVERY_MS = 5_000;
 const MAX_ANNOUNCED = 3;
 const MAX_ROWS_OF_USER = 8;
 
-export function drawCounters(tally) {
+export function drawCounters(counters) {
   const set = (id, value) => {
     const element = document.getElementById(id);
     const text = value.toLocaleString('en');
     if (element.textContent !== text) element.textContent = text;
   };
-  set('count-clicks', tally.clicks);
-  set('count-open', tally.open);
-  set('count-closed', tally.closed);
-  set('count-late', tally.late);
-  set('count-merged', tally.merged);
-  set('count-rejected', Object.values(tally.rejected).reduce((sum, count) => sum + count, 0));
-  const reasons = Object.entries(tally.rejected).sort(([, a], [, b]) => b - a).map(([reason, count]) => `${reason} ${count}`);
-  if (tally.has_more_rejected) reasons.push('and more rejected records');
-  if (tally.too_late > 0) reasons.push(`${counted(tally.too_late, 'click')} too late for a session`);
-  if (tally.is_incomplete) reasons.push('too many sessions to count all of them');
+  set('count-clicks', counters.clicks);
+  set('count-open', counters.open);
+  set('count-closed', counters.closed);
+  set('count-late', counters.late);
+  set('count-merged', counters.merged);
+  set('count-rejected', Object.values(counters.rejected).reduce((sum, count) => sum + count, 0));
+  const reasons = Object.entries(counters.rejected).sort(([, a], [, b]) => b - a).map(([reason, count]) => `${reason} ${count}`);
+  if (counters.has_more_rejected) reasons.push('and more rejected records');
+  if (counters.too_late > 0) reasons.push(`${counted(counters.too_late, 'click')} too late for a session`);
+  if (counters.is_incomplete) reasons.push('too many sessions to count all of them');
   document.getElementById('remarks').replaceChildren(...reasons.map((text) => item(text)));
 }
 
@@ -40,7 +40,7 @@ export function drawPublished(store) {
 function about({ what, id, boundary, rejection }) {
   if (what === 'rejected') return `${rejection.reason}: ${rejection.message}`;
   if (what === 'closed') return `${id}: ${counted(boundary.event_count, 'click')} in ${duration(boundary.duration_ms)}`;
-  if (what === 'merged') return `${id} is part of the session before it`;
+  if (what === 'merged') return `${id} is no longer used: two sessions are one`;
   return `${id}: ${boundary.event_name ?? 'a click'} on ${boundary.device_type ?? 'an unknown device'}`;
 }
 

@@ -16,7 +16,8 @@ const TABLE_EVERY_MS = 1_000;
 
 const settings = await (await fetch('/settings')).json();
 document.getElementById('settings').textContent =
-  `A session ends after ${duration(settings.gap_ms)} without a click; that is known ${duration(settings.grace_ms)} later.`;
+  `Gap ${duration(settings.gap_ms)}, grace ${duration(settings.grace_ms)}: `
+  + `a session closes ${duration(settings.gap_ms + settings.grace_ms)} after its last click.`;
 
 const store = new Store(settings.gap_ms);
 const details = new Details(store);
@@ -57,10 +58,10 @@ function connect() {
     store.addRejected(rejection);
     if (!isPast) announcer.add(`a record was rejected: ${rejection.reason}`);
   });
-  on('tally', (tally) => {
+  on('counters', (counters) => {
     isPast = false;
-    drawCounters(tally);
-    drawShop(tally.producing);
+    drawCounters(counters);
+    drawShop(counters.producing);
   });
 }
 

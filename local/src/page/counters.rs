@@ -1,7 +1,7 @@
 //! The page's counters.
 //!
-//! They count from the beginning of the run, also what is no longer in the history. To know how many sessions are open,
-//! each session is remembered with its highest version, up to a limit.
+//! They count from the beginning of the run, including events that the history no longer has. To know how many sessions
+//! are open, each session is remembered with its highest version, up to a limit.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,7 +16,7 @@ pub(crate) const MOST_REMEMBERED: usize = 50_000;
 
 /// The counters as the browser receives them.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     /// Clicks in click-stream that could be read.
     pub(crate) clicks: u64,
     /// Clicks that are older than one that the same user made before.
@@ -51,7 +51,7 @@ enum State {
     Retracted,
 }
 
-impl Tally {
+impl Counters {
     /// Counts a click, and returns whether it is late.
     pub(crate) fn count_click(&mut self, click: &Click) -> bool {
         self.clicks += 1;
@@ -136,52 +136,53 @@ mod tests {
         Boundary::decode(data.as_bytes()).unwrap()
     }
 
-    fn counts(tally: &Tally) -> [u64; 3] {
-        [tally.open, tally.closed, tally.merged]
+    fn counts(counters: &Counters) -> [u64; 3] {
+        [counters.open, counters.closed, counters.merged]
     }
 
     #[test]
     fn a_click_is_late_if_its_user_clicked_later_before() {
-        let mut tally = Tally::default();
+        let mut counters = Counters::default();
         let clicks = [("a", 20), ("b", 10), ("a", 20), ("a", 19), ("a", 30), ("a", 25), ("b", 11)];
-        let late = clicks.map(|(user, seconds)| tally.count_click(&click(user, 1_721_390_000_000 + seconds * 1_000)));
+        let late =
+            clicks.map(|(user, seconds)| counters.count_click(&click(user, 1_721_390_000_000 + seconds * 1_000)));
         assert_eq!(late, [false, false, false, true, false, true, false]);
-        assert_eq!((tally.clicks, tally.late), (7, 2));
+        assert_eq!((counters.clicks, counters.late), (7, 2));
     }
 
     #[test]
     fn a_session_counts_by_its_highest_version_whatever_the_order() {
-        let mut tally = Tally::default();
-        tally.count_boundary(&boundary("a", 0, "open", 1));
-        tally.count_boundary(&boundary("a", 0, "closed", 2));
-        tally.count_boundary(&boundary("a", 1, "open", 2));
-        assert_eq!(counts(&tally), [1, 1, 0]);
-        tally.count_boundary(&boundary("a", 0, "open", 1)); // published again
-        tally.count_boundary(&boundary("a", 0, "closed", 2));
-        assert_eq!(counts(&tally), [1, 1, 0]);
-        tally.count_boundary(&boundary("a", 1, "retracted", 3)); // a late click merges both
-        tally.count_boundary(&boundary("a", 0, "open", 3));
-        assert_eq!(counts(&tally), [1, 0, 1]);
-        tally.count_boundary(&boundary("a", 1, "open", 4)); // the next session gets the id that was retracted
-        assert_eq!(counts(&tally), [2, 0, 1]);
-        tally.count_boundary(&boundary("b", 0, "closed", 9));
-        tally.count_boundary(&boundary("b", 0, "open", 8));
-        assert_eq!(counts(&tally), [2, 1, 1]);
+        let mut counters = Counters::default();
+        counters.count_boundary(&boundary("a", 0, "open", 1));
+        counters.count_boundary(&boundary("a", 0, "closed", 2));
+        counters.count_boundary(&boundary("a", 1, "open", 2));
+        assert_eq!(counts(&counters), [1, 1, 0]);
+        counters.count_boundary(&boundary("a", 0, "open", 1)); // published again
+        counters.count_boundary(&boundary("a", 0, "closed", 2));
+        assert_eq!(counts(&counters), [1, 1, 0]);
+        counters.count_boundary(&boundary("a", 1, "retracted", 3)); // a late click merges both
+        counters.count_boundary(&boundary("a", 0, "open", 3));
+        assert_eq!(counts(&counters), [1, 0, 1]);
+        counters.count_boundary(&boundary("a", 1, "open", 4)); // the next session gets the id that was retracted
+        assert_eq!(counts(&counters), [2, 0, 1]);
+        counters.count_boundary(&boundary("b", 0, "closed", 9));
+        counters.count_boundary(&boundary("b", 0, "open", 8));
+        assert_eq!(counts(&counters), [2, 1, 1]);
     }
 
     #[test]
     fn what_is_remembered_is_bounded_and_then_the_counts_say_so() {
-        let mut tally = Tally::default();
+        let mut counters = Counters::default();
         for user in 0..MOST_REMEMBERED + 10 {
-            tally.count_boundary(&boundary(&format!("u{user}"), 0, "open", 1));
+            counters.count_boundary(&boundary(&format!("u{user}"), 0, "open", 1));
         }
-        assert_eq!((tally.open, tally.sessions.len()), (MOST_REMEMBERED as u64, MOST_REMEMBERED));
-        assert!(tally.is_incomplete);
-        let mut tally = Tally::default();
+        assert_eq!((counters.open, counters.sessions.len()), (MOST_REMEMBERED as u64, MOST_REMEMBERED));
+        assert!(counters.is_incomplete);
+        let mut counters = Counters::default();
         for user in 0..MOST_REMEMBERED + 10 {
-            tally.count_click(&click(&format!("u{user}"), 1_721_390_000_000));
+            counters.count_click(&click(&format!("u{user}"), 1_721_390_000_000));
         }
-        assert_eq!((tally.clicks, tally.newest_ms.len()), (MOST_REMEMBERED as u64 + 10, MOST_REMEMBERED));
-        assert!(tally.is_incomplete);
+        assert_eq!((counters.clicks, counters.newest_ms.len()), (MOST_REMEMBERED as u64 + 10, MOST_REMEMBERED));
+        assert!(counters.is_incomplete);
     }
 }
