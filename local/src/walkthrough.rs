@@ -89,6 +89,7 @@ async fn click_and_show(pipeline: &Pipeline) -> Result<(), LocalError> {
     {
         show(&bar, &batch, &mut counters);
     }
+    pipeline.drain(CLICKS).await?; // what closed is in the table, too
     let published = pipeline.sessionizer_total.now().published;
     let rest = async {
         while let Some(batch) = batches.recv().await {
