@@ -1,8 +1,8 @@
 //! The live page of `serve`: what the pipeline publishes, drawn in a browser as it happens.
 //!
 //! In the order in which data flows: [`source`] reads click-stream, session-stream and, with [`rejected`], a table;
-//! [`counters`] counts; [`history`] keeps a bounded number of events for browsers that connect later; [`stream`] sends them
-//! as server-sent events; [`server`] answers requests on a loopback port, after [`guard`] has checked that they come
+//! [`counters`] counts; [`history`] keeps a bounded number of events for browsers that connect later; [`stream`] sends
+//! them as server-sent events; [`server`] answers requests on a loopback port, after [`guard`] has checked that they come
 //! from the page itself. [`clicks`] puts what the page's buttons ask for into click-stream, and [`shoppers`] what the
 //! demo's users do. `assets` is the page: HTML, CSS and JavaScript without a build step, embedded in the program.
 //!

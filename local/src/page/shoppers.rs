@@ -1,5 +1,5 @@
-//! The demo's users, who click until the page stops them: in real time, so that their clicks are drawn beside those that
-//! somebody puts by hand.
+//! The demo's users, who click until the page stops them: in real time, so that their clicks are drawn beside those put
+//! by hand.
 //!
 //! They click only while a browser is connected: the embedded streams keep every record until `serve` ends.
 

@@ -109,14 +109,20 @@ impl Browser {
 
     /// The value of a JavaScript expression.
     pub fn value(&self, expression: &str) -> Value {
-        self.of_session("POST", "execute/sync", &json!({"script": format!("return {expression}"), "args": []}))
+        self.evaluated(expression).unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// Waits until the expression is neither null, false, 0 nor an empty string, and returns its value.
+    fn evaluated(&self, expression: &str) -> Result<Value, String> {
+        let script = json!({"script": format!("return {expression}"), "args": []});
+        self.call("POST", &format!("/session/{}/execute/sync", self.session), &script)
+    }
+
+    /// Waits until the expression is neither null, false, 0 nor an empty string, and returns its value. An error counts
+    /// as not yet: an element may still be missing.
     pub fn until(&self, expression: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let value = self.value(expression);
+            let value = self.evaluated(expression).unwrap_or_default();
             if !matches!(&value, Value::Null | Value::Bool(false)) && value != json!(0) && value != json!("") {
                 return value;
             }

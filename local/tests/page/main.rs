@@ -196,7 +196,8 @@ fn demo_users_start_and_stop_and_a_page_that_is_opened_later_shows_the_same() {
     browser.until("Number(document.querySelector('#count-clicks').textContent) >= 8");
     browser.click("#shop");
     browser.until("document.querySelector('#shop').textContent === 'Start demo users'");
-    let ids = "[...document.querySelectorAll('.bar:not(:disabled)')].map((bar) => bar.dataset.id + bar.dataset.clicks).sort()";
+    let ids = "[...document.querySelectorAll('.bar:not(:disabled)')]
+        .map((bar) => bar.dataset.id + bar.dataset.clicks).sort()";
     let still = |expression: &str| {
         // Clicks put before the button was pressed may still be on their way.
         let mut last = browser.value(expression);

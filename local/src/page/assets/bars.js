@@ -1,5 +1,5 @@
-// The bars and dots of one user's lane. A bar is a button; it keeps its element for as long as the session lasts, so that
-// growing, closing and merging are movements and not replacements.
+// The bars and dots of one user's lane. A bar is a button; it keeps its element for as long as the session lasts, so
+// that growing, closing and merging are movements and not replacements.
 
 import { clockTime, counted, duration } from './store.js';
 
@@ -85,7 +85,8 @@ export class Bars {
     element.dataset.clicks = clicks;
     if (wasOpen && status === 'closed') flash(element, 'shut');
     label.textContent = x(end) - x(start) > 24 ? clicks : '';
-    const name = `${id}, ${status}, ${counted(clicks, 'click')} in ${duration(end - start)}, from ${clockTime(start)} UTC`;
+    const extent = `${counted(clicks, 'click')} in ${duration(end - start)}`;
+    const name = `${id}, ${status}, ${extent}, from ${clockTime(start)} UTC`;
     if (element.title !== name) {
       element.title = name;
       element.setAttribute('aria-label', name);

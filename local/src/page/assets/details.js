@@ -42,7 +42,8 @@ export class Details {
     this.drawn = this.store.revision;
     const sessions = [...this.store.users.values()].map((user) => user.sessions.get(this.id));
     const versions = sessions.find(Boolean)?.versions ?? [];
-    if (versions.length === this.shown?.length && versions.at(-1) === this.shown.at(-1) && this.table.firstChild) return;
+    const isSame = versions.length === this.shown?.length && versions.at(-1) === this.shown.at(-1);
+    if (isSame && this.table.firstChild) return;
     this.shown = [...versions];
     this.heading.textContent = `Boundaries of ${this.id}`;
     this.hint.hidden = true;

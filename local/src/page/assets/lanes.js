@@ -105,7 +105,8 @@ export class Lanes {
       while (user.rejected[0]?.drawnAt < fromMs) user.rejected.shift();
       const x = (ms) => (ms - this.originMs) * scale;
       lane.bars.reconcile(this.store.sessionsOf(user), [...user.clicks, ...user.rejected], fromMs, x);
-      const note = shift === 0 ? '' : `drawn when they arrived: event time is ${new Date(nowMs - shift).toISOString().slice(0, 10)}`;
+      const date = new Date(nowMs - shift).toISOString().slice(0, 10);
+      const note = shift === 0 ? '' : `drawn at the time of arrival, event time is on ${date}`;
       if (lane.note.textContent !== note) lane.note.textContent = note;
     }
     lane.bars.tick(nowMs - shift, this.store.gapMs, scale);
@@ -140,7 +141,8 @@ export class Lanes {
     const bar = event.target.closest('.bar');
     if (!bar || event.altKey || event.ctrlKey || event.metaKey) return;
     const rows = [...this.root.querySelectorAll('.lane')];
-    const barsOf = (row) => [...row.querySelectorAll('.bar:not(:disabled)')].sort((a, b) => a.dataset.start - b.dataset.start);
+    const byStart = (a, b) => a.dataset.start - b.dataset.start;
+    const barsOf = (row) => [...row.querySelectorAll('.bar:not(:disabled)')].sort(byStart);
     const row = bar.closest('.lane');
     const bars = barsOf(row);
     const place = bars.indexOf(bar);

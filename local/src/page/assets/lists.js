@@ -19,7 +19,8 @@ export function drawCounters(counters) {
   set('count-late', counters.late);
   set('count-merged', counters.merged);
   set('count-rejected', Object.values(counters.rejected).reduce((sum, count) => sum + count, 0));
-  const reasons = Object.entries(counters.rejected).sort(([, a], [, b]) => b - a).map(([reason, count]) => `${reason} ${count}`);
+  const byCount = Object.entries(counters.rejected).sort(([, a], [, b]) => b - a);
+  const reasons = byCount.map(([reason, count]) => `${reason} ${count}`);
   if (counters.has_more_rejected) reasons.push('and more rejected records');
   if (counters.too_late > 0) reasons.push(`${counted(counters.too_late, 'click')} too late for a session`);
   if (counters.is_incomplete) reasons.push('too many sessions to count all of them');

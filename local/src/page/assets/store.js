@@ -64,8 +64,8 @@ export class Store {
   /** A user's sessions by start, as far as is known: an open one lasts until its last click. */
   sessionsOf(user) {
     if (user.sessionsRevision === user.revision) return user.drawn;
-    const latest = [...user.sessions.values()].map((session) => ({ session, boundary: session.versions.at(-1).boundary }));
-    const drawn = latest
+    const drawn = [...user.sessions.values()]
+      .map((session) => ({ session, boundary: session.versions.at(-1).boundary }))
       .filter(({ boundary }) => boundary.status !== 'retracted')
       .map(({ session, boundary }) => ({
         id: session.id,
