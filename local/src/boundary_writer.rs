@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 use crate::error::LocalError;
 use crate::output::OutputWriter;
 use crate::pipeline::Pipeline;
-use crate::tap::{Batches, BoundaryTap};
+use crate::tap::{Batches, Tap};
 
 /// Writes every boundary of a pipeline to an output.
 #[derive(Debug)]
 pub struct BoundaryWriter {
-    tap: BoundaryTap,
+    tap: Tap,
     thread: Thread,
 }
 

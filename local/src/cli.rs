@@ -20,8 +20,8 @@ Exit status:
 
 /// Sessionizes clicks locally: both Lambda functions, with embedded streams and tables, in one process.
 ///
-/// It never calls an AWS account. Without a command, it runs a demo: a few minutes of generated clicks in 15
-/// seconds.
+/// It never calls an AWS account. Without a command, it runs a demo: a few minutes of generated clicks in half a
+/// minute.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Sessionizes a file and writes the resulting sessions.
     #[command(after_help = EXIT_STATUS)]
     Run(RunArgs),
-    /// Runs the pipeline for the AWS CLI and cargo-lambda until Ctrl-C.
+    /// Runs the pipeline for a page in the browser, the AWS CLI and cargo-lambda until Ctrl-C.
     Serve(ServeArgs),
     /// Runs streams while injecting faults and compares the tables with the expected ones.
     Chaos(ChaosArgs),

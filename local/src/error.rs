@@ -118,6 +118,12 @@ pub enum LocalError {
         /// The decompressor's error.
         source: io::Error,
     },
+    /// The live page cannot listen on a loopback port.
+    #[error("the live page cannot listen on a loopback port: {0}")]
+    Page(io::Error),
+    /// A tap of a stream ended without an error, which only its reader can cause.
+    #[error("a tap of a stream ended")]
+    TapEnded,
     /// A thread could not be started, or ended without a result.
     #[error("a thread failed: {0}")]
     Thread(io::Error),

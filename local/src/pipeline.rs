@@ -27,7 +27,7 @@ use crate::export;
 use crate::functions::{LocalFunction, Total};
 use crate::staging::Staging;
 use crate::sweeps::Sweeps;
-use crate::tap::{Batches, BoundaryTap};
+use crate::tap::{Batches, Tap};
 
 /// How long a batch is gathered: long enough for batches to fill while a file streams in, and short enough not to be
 /// noticed at the end of a run. Lambda itself supports no window between 0 and 1 second.
@@ -82,6 +82,10 @@ pub struct Pipeline {
     pub max_clock_skew_ms: u64,
     /// What the sessionizer takes for a click.
     pub click_format: ClickFormat,
+    /// The inactivity that ends a session, in milliseconds.
+    pub gap_ms: u64,
+    /// How long after the gap a user's inactivity is reported, in milliseconds.
+    pub grace_ms: u64,
     sessionizer: EventSourceMapping,
     sink: EventSourceMapping,
     /// The sessionizer's scheduled sweeps, which run only if asked for.
@@ -128,6 +132,7 @@ impl Pipeline {
         let rejected_table = config.rejected.name.clone();
         let sessions_table = sink_config.sessions_table.clone();
         let (max_clock_skew_ms, click_format) = (config.max_clock_skew_ms, config.click_format.clone());
+        let (gap_ms, grace_ms) = (config.session_gap.ms(), config.close_grace_ms);
         let of_sweeps = sessionizer_options(&config, staging.slots());
         let of_batches = match options.inactivity {
             Inactivity::Closes => of_sweeps,
@@ -163,6 +168,8 @@ impl Pipeline {
             rejected_table,
             max_clock_skew_ms,
             click_format,
+            gap_ms,
+            grace_ms,
             sessionizer,
             sink,
             sweeps,
@@ -265,13 +272,25 @@ impl Pipeline {
     ///
     /// # Errors
     /// None in practice: the settings are constant.
-    pub fn tap_boundaries(&self) -> Result<(BoundaryTap, Batches), LocalError> {
+    pub fn tap_boundaries(&self) -> Result<(Tap, Batches), LocalError> {
+        self.tap(&self.session_stream)
+    }
+
+    /// Starts a tap of click-stream, from its first record.
+    ///
+    /// # Errors
+    /// None in practice: the settings are constant.
+    pub fn tap_clicks(&self) -> Result<(Tap, Batches), LocalError> {
+        self.tap(&self.click_stream)
+    }
+
+    fn tap(&self, stream: &str) -> Result<(Tap, Batches), LocalError> {
         let config = MappingConfig {
             poll_interval: POLL_INTERVAL,
             idle_poll_interval: IDLE_POLL_INTERVAL,
-            ..MappingConfig::new(&self.session_stream)
+            ..MappingConfig::new(stream)
         };
-        BoundaryTap::start(self.embedded.kinesis(), config)
+        Tap::start(self.embedded.kinesis(), config)
     }
 
     /// Waits until a function cannot process records, whatever the number of redeliveries: a state that cannot be read,

@@ -1,7 +1,8 @@
 //! Runs the whole pipeline for the AWS CLI, `cargo lambda` and any other AWS client.
 //!
-//! As on AWS, clicks put into click-stream become sessions; boundaries are printed as they are published. It listens
-//! only on loopback ports that the operating system picks; the exports contain them.
+//! As on AWS, clicks put into click-stream become sessions; boundaries are printed as they are published, and drawn on
+//! the live page. It listens only on loopback ports that the operating system picks; it prints the address of the page,
+//! and the exports contain the others.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,6 +12,7 @@ use crate::boundary_line::boundary_line;
 use crate::boundary_writer::{on_a_thread, outcome};
 use crate::error::LocalError;
 use crate::output::Output;
+use crate::page::LivePage;
 use crate::pipeline::{Options, Pipeline};
 
 /// The settings of `serve`.
@@ -22,7 +24,7 @@ pub struct Serve {
     pub options: Options,
 }
 
-/// Serves until `stop` resolves. Prints the exports, and boundaries as they are published, to standard output.
+/// Serves until `stop` resolves. Prints the page's address, the exports, and boundaries as they are published, to standard output.
 ///
 /// # Errors
 /// If the pipeline cannot be started, the exports cannot be written, or an event source mapping ends.
@@ -36,8 +38,13 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
         output.finish()?;
     }
     let exports = exports.join("\n");
-    writeln!(io::stdout(), "The pipeline is up. In another terminal:\n\n{exports}\n\n{NEXT}\n")
-        .map_err(LocalError::Stdout)?;
+    let page = LivePage::bind().await?;
+    let url = page.url();
+    writeln!(
+        io::stdout(),
+        "The pipeline is up. Watch it in a browser:\n\n  {url}\n\nOr use it from another terminal:\n\n{exports}\n\n{NEXT}\n"
+    )
+    .map_err(LocalError::Stdout)?;
     // On a thread, because a stopped terminal or an unread pipe must not block the handling of Ctrl-C.
     let (tap, batches) = pipeline.tap_boundaries()?;
     let show = |batch: Vec<Vec<u8>>| {
@@ -50,6 +57,7 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
     // More records than there can be: these resolve only when a mapping ends, with its error.
     let (sessionizer, sink) = (clicks.wait_until_done(u64::MAX), boundaries.wait_until_done(u64::MAX));
     let sweeps = pipeline.sweeps.clone().repeat();
+    let mut page = Box::pin(page.run(&pipeline));
     tokio::pin!(stop, sessionizer, sink, sweeps);
     loop {
         tokio::select! {
@@ -57,6 +65,7 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
             ended = &mut sessionizer => drop(ended?),
             ended = &mut sink => drop(ended?),
             never = &mut sweeps => match never {},
+            ended = &mut page => match ended? {},
             shown = outcome(&mut showing) => {
                 tap.stop().await?; // if the tap has ended, this returns the reason
                 shown?;
@@ -64,6 +73,7 @@ pub async fn serve(serve: Serve, stop: impl Future<Output = ()>) -> Result<(), L
             }
         }
     }
+    drop(page);
     pipeline.stop().await
 }
 

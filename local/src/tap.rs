@@ -1,4 +1,4 @@
-//! A tap of session-stream: every boundary as it is published, at the reader's pace.
+//! A tap of a stream: every record as it is put, at the reader's pace.
 //!
 //! A separate event source mapping feeds it, so a slow reader slows down the tap and never the pipeline. It holds a
 //! fixed number of batches and reads no further until one is taken.
@@ -12,23 +12,23 @@ use tokio::time::Instant;
 use crate::error::LocalError;
 use crate::functions::decoded;
 
-/// Maximum boundaries per batch.
+/// Maximum records per batch.
 pub const BATCH_RECORDS: usize = 100;
 
 /// Maximum batches that wait for the reader. An event has at most 6 MiB, so they stay below 24 MiB, however large the
 /// records are.
 pub const BATCHES_AHEAD: usize = 4;
 
-/// Batches of published boundaries as bytes, in order per user.
+/// Batches of records as bytes, in order per partition key.
 pub type Batches = mpsc::Receiver<Vec<Vec<u8>>>;
 
 /// A running tap. Dropping it ends the tap and its batches.
 #[derive(Debug)]
-pub struct BoundaryTap {
+pub struct Tap {
     mapping: EventSourceMapping,
 }
 
-impl BoundaryTap {
+impl Tap {
     /// Starts to read a stream from its first record, with the stream name and poll intervals of `config`.
     pub(crate) fn start(client: aws_sdk_kinesis::Client, config: MappingConfig) -> Result<(Self, Batches), LocalError> {
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
@@ -47,13 +47,13 @@ impl BoundaryTap {
         self.mapping.progress()
     }
 
-    /// Waits until `boundaries` boundaries were passed on, then ends the tap. Meanwhile, the batches must be received
+    /// Waits until `records` records were passed on, then ends the tap. Meanwhile, the batches must be received
     /// or their receiver dropped. Waiting batches can still be received afterwards.
     ///
     /// # Errors
     /// If the tap's mapping ends early.
-    pub async fn finish(self, boundaries: u64) -> Result<(), LocalError> {
-        self.mapping.progress().wait_until_done(boundaries).await?;
+    pub async fn finish(self, records: u64) -> Result<(), LocalError> {
+        self.mapping.progress().wait_until_done(records).await?;
         self.mapping.stop().await?;
         Ok(())
     }

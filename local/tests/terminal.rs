@@ -1,4 +1,4 @@
-//! The command `run` as a user runs it: the built program, its output, its files and its exit status.
+//! The command `run` and the demo as a user runs them: the built program, its output, its files and its exit status.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -364,6 +364,27 @@ NOT EVERY RECORD IS ACCOUNTED FOR: of 3 records, 1 were applied, late, filtered 
 ";
     assert!(summary.ends_with(expected), "{summary}");
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_demo_closes_every_session_by_inactivity_and_ends_with_the_table() {
+    let desk = Desk::new();
+    let output = desk.command(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    let (before, after) = printed.split_once("Nobody clicks any more.").unwrap();
+    let (quiet, table) = after.split_once("The sessions table:").unwrap();
+    assert!(before.contains("open  "), "{printed}");
+    // Each user's last session closes after the users have stopped.
+    for user in ["user1", "user2", "user3"] {
+        let ordinals =
+            table.split_whitespace().filter_map(|word| word.strip_prefix(user)?.strip_prefix('_')?.parse().ok());
+        let last: u64 = ordinals.max().unwrap();
+        let closes = |line: &str| line.trim_start().starts_with(&format!("{user}_{last} ")) && line.contains("closed");
+        assert!(quiet.lines().any(closes), "{user}_{last}: {printed}");
+    }
+    assert!(!table.contains("open") && table.contains("closed"), "{printed}");
+    assert!(table.contains("cargo run -p local -- serve\n      Prints the address of a page"), "{printed}");
 }
 
 #[test]
