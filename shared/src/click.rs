@@ -84,6 +84,13 @@ impl Click {
     }
 }
 
+/// The user id in the bytes of a record, whatever else is wrong with the record; `None` if none can be read.
+#[must_use]
+pub fn user_id_in(data: &[u8]) -> Option<UserId> {
+    let Object { fields: [user_id], json } = Object::read(data, [USER_ID]).ok()?;
+    decode_user_id(user_id, &json).ok()
+}
+
 /// Accepts a string, or a JSON integer as its digits.
 pub(crate) fn decode_user_id(field: Field<'_>, json: &ObjectJson<'_>) -> Result<UserId, Rejection> {
     let text = match field {
