@@ -70,7 +70,7 @@ pub struct Removed {
     pub commits: u64,
     /// The commit up to which the log is as this command has left it; `None` if no log was begun.
     pub head: Option<u64>,
-    /// Boundaries that waited to be published.
+    /// Boundaries in outboxes: not published yet, or published again by a redelivery.
     pub waiting: u64,
     /// Whether there was an item of session-state.
     pub item: bool,
@@ -92,7 +92,7 @@ impl Found {
         json!({
             "state_log": state.is_some_and(|known| known.entry.is_some()),
             "session_state": state.is_some_and(|known| known.item.is_some()),
-            "waiting_boundaries": state.map_or(0, |known| known.waiting.len()),
+            "outbox_boundaries": state.map_or(0, |known| known.waiting.len()),
             "sessions": self.sessions,
             "rejected_records": self.rejected.positions.len(),
             "perhaps_rejected_records": self.rejected.perhaps,
@@ -118,7 +118,7 @@ impl fmt::Display for Found {
         parts.extend(state.entry.map(|_| "an entry of the state log".to_owned()));
         parts.extend(state.item.map(|_| "an item of session-state".to_owned()));
         let counts = [
-            (state.waiting.len() as u64, "boundaries that wait to be published"),
+            (state.waiting.len() as u64, "boundaries that could be published again"),
             (self.sessions, "sessions"),
             (self.rejected.positions.len() as u64, "rejected records"),
         ];
@@ -133,7 +133,7 @@ impl Removed {
     pub fn json(&self) -> Value {
         json!({
             "commits": self.commits,
-            "waiting_boundaries": self.waiting,
+            "outbox_boundaries": self.waiting,
             "session_state": self.item,
             "sessions": self.sessions,
             "newer_sessions": self.newer_sessions,
@@ -149,7 +149,7 @@ impl fmt::Display for Removed {
         let item = if *item { "deleted" } else { "none" };
         write!(
             f,
-            "  state log: {log}\n  boundaries waiting to be published: {waiting}\n  item of session-state: {item}\n  \
+            "  state log: {log}\n  boundaries that could be published again: {waiting}\n  item of session-state: {item}\n  \
              sessions: {sessions}\n  rejected records: {rejected}"
         )
     }

@@ -3,7 +3,7 @@
 //! Each shard is read by a task of its own, about once a second: Kinesis allows five reads a second per shard, which the
 //! sink's mapping shares. A shard that ends is followed by its children, from their first record on, once all parents are read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_kinesis::Client;
@@ -106,16 +106,17 @@ impl Shards {
         }
     }
 
-    /// Reads the children of a shard that has ended, except those with another parent that is still read.
+    /// Reads the shards that are new, except those with a parent that is to be read before. Called when a shard has
+    /// ended: only then there are new ones.
     async fn follow(&mut self, ended: &str) -> Result<(), OpsError> {
         self.reading.remove(ended);
-        let parents: HashMap<String, Vec<String>> =
-            self.list().await?.into_iter().map(|shard| (shard.shard_id.clone(), parents(shard))).collect();
-        for (shard, parents) in parents {
-            let is_child = parents.iter().any(|parent| self.known.contains(parent));
-            let is_due = parents.iter().all(|parent| !self.reading.contains(parent));
-            if is_child && is_due && !self.known.contains(&shard) {
-                self.read(&shard, Place::FirstRecord).await?;
+        let listed = self.list().await?;
+        let exist: HashSet<String> = listed.iter().map(|shard| shard.shard_id.clone()).collect();
+        for shard in listed {
+            let is_read = |parent: &String| self.known.contains(parent) && !self.reading.contains(parent);
+            let is_due = parents(&shard).all(|parent| is_read(parent) || !exist.contains(parent));
+            if is_due && !self.known.contains(&shard.shard_id) {
+                self.read(&shard.shard_id, Place::FirstRecord).await?;
             }
         }
         Ok(())
@@ -155,8 +156,8 @@ impl Shards {
     }
 }
 
-fn parents(shard: Shard) -> Vec<String> {
-    [shard.parent_shard_id, shard.adjacent_parent_shard_id].into_iter().flatten().collect()
+fn parents(shard: &Shard) -> impl Iterator<Item = &String> {
+    [&shard.parent_shard_id, &shard.adjacent_parent_shard_id].into_iter().flatten()
 }
 
 /// Reads one shard.

@@ -87,15 +87,23 @@ impl<S: LogStore, R: RestStore> Forgetter<'_, S, R> {
         now_ms: impl Fn() -> u64,
     ) -> Result<Forgotten, BucketError> {
         let ring = Ring::new(self.reader.settings.slots, self.reader.settings.first_commit);
-        let (mut backoff, mut commits, mut before) = (Backoff::new(), 0, Known::default());
+        let (mut backoff, mut commits) = (Backoff::new(), 0);
         self.reader.catch_up(self.bucket, memory).await?;
+        let mut before = self.known(memory, user_id).await?;
         loop {
-            let known = self.known(memory, user_id).await?;
-            let step = next_step(memory, ring, user_id, known.item.is_some(), now_ms());
+            // After a lost race the log was read a moment ago: whatever is read between that and the write loses races.
+            let seen = match memory.user(user_id) {
+                Some(entry) => {
+                    let entry = Some(entry.clone()).filter(|entry| !entry.is_forgotten());
+                    Known { entry, item: None, waiting: waiting_ordinals(memory, user_id).collect() }
+                }
+                None => self.known(memory, user_id).await?,
+            };
+            let step = next_step(memory, ring, user_id, seen.item.is_some(), now_ms());
             before = Known {
-                entry: known.entry.or(before.entry),
-                item: known.item.or(before.item),
-                waiting: if known.waiting.is_empty() { before.waiting } else { known.waiting },
+                entry: seen.entry.or(before.entry),
+                item: seen.item.or(before.item),
+                waiting: if seen.waiting.is_empty() { before.waiting } else { seen.waiting },
             };
             let commit = match step {
                 Step::Done => {
@@ -117,8 +125,9 @@ impl<S: LogStore, R: RestStore> Forgetter<'_, S, R> {
                     commits += 1;
                 }
                 WriteResult::LostRace => {
+                    // Others make progress, so longer and longer pauses would not help.
+                    Backoff::new().pause().await;
                     self.reader.read_on_after_losing(self.bucket, memory).await?;
-                    backoff.pause().await;
                 }
                 WriteResult::Failed(error) if error.is_transient() => {
                     self.reader.failures.retried(&error);
