@@ -15,6 +15,7 @@ use sessionizer_fn::state_log_codec::encode_entries;
 use sessionizer_fn::state_log_entry::{Origin, ShardKey};
 use sessionizer_fn::store::log_store::LogCommit;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 
 use crate::cpu::process_cpu;
@@ -55,7 +56,11 @@ impl Input {
             log,
             at_rest: at_rest.into_iter().map(|user| (user.user_id, Some(user.entry))).collect(),
             rules: Rules {
-                window: WindowRule { gap: SessionGap::from_ms(workload.gap_ms), lateness_ms: 3_600_000 },
+                window: WindowRule {
+                    gap: SessionGap::from_ms(workload.gap_ms),
+                    lateness_ms: 3_600_000,
+                    cut: SessionCut::None,
+                },
                 boundaries: Boundaries::All,
                 first_session: FirstSession::Emit,
                 grace_ms: 10_000,

@@ -26,6 +26,7 @@ use shared::click::Click;
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 use shared::user_id::UserId;
 
@@ -106,7 +107,11 @@ impl Load {
     pub fn options(&self) -> Options {
         let memory_bytes = memory_for_buckets(FUNCTION_MEMORY_BYTES);
         Options {
-            window: WindowRule { gap: SessionGap::from_ms(self.workload.gap_ms), lateness_ms: LATENESS_MS },
+            window: WindowRule {
+                gap: SessionGap::from_ms(self.workload.gap_ms),
+                lateness_ms: LATENESS_MS,
+                cut: SessionCut::None,
+            },
             boundaries: Boundaries::All,
             first_session: FirstSession::Emit,
             grace_ms: self.grace_ms(),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Computes docs/cost.md's tables and picture, and the README's row, from units.csv. Needs Python 3.9 and nothing else.
 
-    cargo run --release -p benches -- units --csv > docs/cost/units.csv && docs/cost/bill.py
+    cargo run --release -p benches -- units --csv --uuids > docs/cost/units.csv && docs/cost/bill.py
 
 With --check it changes nothing, and fails if any of them is not what it computes.
 """

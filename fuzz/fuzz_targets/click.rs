@@ -6,12 +6,13 @@ use libfuzzer_sys::fuzz_target;
 use shared::click::{Click, LatestBelievable};
 use shared::limits::{MAX_ATTRIBUTE_BYTES, MAX_WINDOW_SESSIONS, MIN_CLICK_TIME_MS};
 use shared::rejection::Reason;
+use shared::session_cut::SessionCut;
 use shared::session::SessionGap;
 use shared::session_window::{Placement, SessionWindow, WindowDraft, WindowRule};
 
 const ARRIVAL_MS: u64 = 1_721_390_400_000;
 const MAX_CLOCK_SKEW_MS: u64 = 900_000;
-const RULE: WindowRule = WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000 };
+const RULE: WindowRule = WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000, cut: SessionCut::None };
 
 fuzz_target!(|data: &[u8]| {
     let latest = LatestBelievable::after_arrival(ARRIVAL_MS, MAX_CLOCK_SKEW_MS);

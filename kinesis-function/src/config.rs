@@ -4,7 +4,9 @@
 //! the process environment.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 /// A function's settings, read once from its environment variables.
 pub trait Settings: Sized {
@@ -99,6 +101,12 @@ impl Variables {
         self.number(name, value, default, range)
     }
 
+    /// Like [`Self::integer`], for a number that may be negative.
+    pub fn signed_integer(&mut self, name: &'static str, default: i64, range: RangeInclusive<i64>) -> i64 {
+        let value = self.take(name);
+        self.number(name, value, default, range)
+    }
+
     /// The function's memory in bytes, from the variable that Lambda sets (in MB); 512 MB where nothing sets it.
     pub fn lambda_memory_bytes(&mut self) -> u64 {
         const NAME: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
@@ -112,7 +120,10 @@ impl Variables {
         self.integer("STREAM_RETENTION_HOURS", 24, 24..=8_760)
     }
 
-    fn number(&mut self, name: &str, value: Option<String>, default: u64, range: RangeInclusive<u64>) -> u64 {
+    fn number<T>(&mut self, name: &str, value: Option<String>, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: FromStr + PartialOrd + Display,
+    {
         let Some(value) = value else { return default };
         match value.parse() {
             Ok(number) if range.contains(&number) => number,

@@ -67,6 +67,8 @@ fn the_sessionizer_has_its_variables_mapping_and_schedule() {
             ("REJECTED_TABLE", "rejected-records"),
             ("SESSION_STREAM", "session-stream"),
             ("SESSION_GAP_SECONDS", "10"),
+            ("SESSION_CUT", "none"),
+            ("SESSION_CUT_OFFSET_MINUTES", "0"),
             ("BOUNDARIES", "all"),
             ("FIRST_SESSION", "emit"),
             ("ALLOWED_LATENESS_SECONDS", "3600"),

@@ -14,7 +14,7 @@ Environment variables (profiles are not read; `aws configure export-credentials 
   SSL_CERT_FILE                                         root certificates to trust instead of Amazon's
   SESSIONS_TABLE, STATE_LOG_TABLE, STATE_TABLE, REJECTED_TABLE, SESSION_STREAM, CLICK_STREAM
                                                         names, if they differ from template.yaml
-  SESSION_GAP_SECONDS, ALLOWED_LATENESS_SECONDS, CLOSE_GRACE_SECONDS
+  SESSION_GAP_SECONDS, ALLOWED_LATENESS_SECONDS, CLOSE_GRACE_SECONDS, SESSION_CUT, SESSION_CUT_OFFSET_MINUTES
                                                         what `state` assumes of the sessionizer, if not the defaults
 
 Exit status:

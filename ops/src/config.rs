@@ -2,7 +2,10 @@
 
 use aws_types::SdkConfig;
 use kinesis_function::config::{ConfigError, Variables};
+use sessionizer_fn::config::session_cut;
 use shared::limits::MAX_SESSION_GAP_SECONDS;
+use shared::session::SessionGap;
+use shared::session_window::WindowRule;
 
 /// The configuration of every command.
 #[derive(Clone, Debug)]
@@ -27,10 +30,8 @@ pub struct StreamNames {
 /// Settings of the sessionizer that its tables do not hold: the same variables, with the same defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// `SESSION_GAP_SECONDS`, in milliseconds.
-    pub gap_ms: u64,
-    /// `ALLOWED_LATENESS_SECONDS`, in milliseconds.
-    pub lateness_ms: u64,
+    /// `SESSION_GAP_SECONDS`, `ALLOWED_LATENESS_SECONDS`, `SESSION_CUT` and `SESSION_CUT_OFFSET_MINUTES`.
+    pub rule: WindowRule,
     /// `CLOSE_GRACE_SECONDS`, in milliseconds.
     pub grace_ms: u64,
 }
@@ -42,9 +43,11 @@ impl Timing {
     /// Names every variable that is invalid. Source of the limits: design, section 7.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut variables = Variables::new(variables);
+        let gap_ms = variables.integer("SESSION_GAP_SECONDS", 10, 1..=MAX_SESSION_GAP_SECONDS) * 1_000;
+        let lateness_ms = variables.integer("ALLOWED_LATENESS_SECONDS", 3_600, 0..=86_400) * 1_000;
+        let cut = session_cut(&mut variables);
         let timing = Self {
-            gap_ms: variables.integer("SESSION_GAP_SECONDS", 10, 1..=MAX_SESSION_GAP_SECONDS) * 1_000,
-            lateness_ms: variables.integer("ALLOWED_LATENESS_SECONDS", 3_600, 0..=86_400) * 1_000,
+            rule: WindowRule { gap: SessionGap::from_ms(gap_ms), lateness_ms, cut },
             grace_ms: variables.integer("CLOSE_GRACE_SECONDS", 10, 0..=3_600) * 1_000,
         };
         variables.finish(timing)

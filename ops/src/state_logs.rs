@@ -18,8 +18,8 @@ use tokio::time::timeout;
 
 use crate::error::OpsError;
 
-/// Longest time to read one bucket's log, or to write a commit to it, retries included. A log has at most 512 items of
-/// 380 KB, which a throttled table returns within a minute.
+/// Longest time to read one bucket's log, or to write a commit to it, retries included. A log has at most 1,024 items
+/// of 380 KB, which a throttled table returns within a minute.
 pub(crate) const MAX_TIME_PER_LOG: Duration = Duration::from_secs(60);
 
 /// Settings outside these bounds were not written by a sessionizer. Source: design, section 7; the slots are bounded so
@@ -65,7 +65,7 @@ impl<'a> StateLogs<'a> {
         bucket_of(user_id, self.buckets().end)
     }
 
-    /// Reads the log of a bucket from tail to head. Takes the memory of one log, up to 512 commits.
+    /// Reads the log of a bucket from tail to head. Takes the memory of one log, up to 1,024 commits.
     ///
     /// # Errors
     /// If it cannot be read, or not in time.

@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 use sessionizer_fn::bucket::memory::BucketMemory;
 use sessionizer_fn::state_log_entry::{LogKey, UserEntry};
 use sessionizer_fn::store::rest_table;
+use shared::attributes::Attributes;
+use shared::click::Click;
+use shared::event_time::EventTime;
 use shared::session::Session;
+use shared::session_cut::SessionCut;
+use shared::session_window::{Placement, WindowDraft, WindowRule};
 use shared::user_id::UserId;
 
 use crate::config::Timing;
@@ -123,11 +128,17 @@ impl UserState {
         } else {
             text.push_str("item of session-state: none\n");
         }
-        let Timing { gap_ms, lateness_ms, grace_ms } = timing;
+        let Timing { rule: WindowRule { gap, lateness_ms, cut }, grace_ms } = timing;
+        let cut = match cut {
+            SessionCut::None => "none".to_owned(),
+            SessionCut::Daily { offset_ms } => {
+                format!("daily, SESSION_CUT_OFFSET_MINUTES={}", offset_ms / 60_000)
+            }
+        };
         let _ = writeln!(
             text,
-            "assumed: SESSION_GAP_SECONDS={}, ALLOWED_LATENESS_SECONDS={}, CLOSE_GRACE_SECONDS={}",
-            gap_ms / 1_000,
+            "assumed: SESSION_GAP_SECONDS={}, ALLOWED_LATENESS_SECONDS={}, CLOSE_GRACE_SECONDS={}, SESSION_CUT={cut}",
+            gap.ms() / 1_000,
             lateness_ms / 1_000,
             grace_ms / 1_000
         );
@@ -156,7 +167,7 @@ impl UserState {
                 utc(fixed_from_ms(session, timing))
             );
         }
-        if let Some(ms) = counts_from_ms(entry, timing) {
+        if let Some(ms) = counts_from_ms(&self.user_id, entry, timing) {
             let _ = writeln!(text, "clicks before {} UTC are late and change nothing", utc(ms));
         }
     }
@@ -185,7 +196,7 @@ impl UserState {
             "commit": self.in_log.as_ref().map(|it| it.commit),
             "last_arrival": entry.map(|entry| entry.arrival_ms),
             "told_inactive_at": entry.and_then(|entry| told_inactive_ms(entry, timing)),
-            "late_before": entry.and_then(|entry| counts_from_ms(entry, timing)),
+            "late_before": entry.and_then(|entry| counts_from_ms(&self.user_id, entry, timing)),
             "sessions": sessions.unwrap_or_default(),
             "item": self.at_rest.as_ref().map(|AtRest { entry, commit }| json!({
                 "commit": commit,
@@ -222,24 +233,30 @@ impl AtRest {
 
 /// When a sweep tells the user inactive if no click arrives, in Unix milliseconds; `None` if that was told.
 fn told_inactive_ms(entry: &UserEntry, timing: Timing) -> Option<u64> {
-    let ms = entry.arrival_ms.saturating_add(timing.gap_ms).saturating_add(timing.grace_ms);
+    let ms = entry.arrival_ms.saturating_add(timing.rule.gap.ms()).saturating_add(timing.grace_ms);
     (!entry.window.told_closed).then_some(ms)
 }
 
 /// The event time with which a click of the user leaves `session` behind: no late click changes it from then on.
 fn fixed_from_ms(session: &Session, timing: Timing) -> u64 {
-    session.end.ms().saturating_add(timing.gap_ms).saturating_add(timing.lateness_ms)
+    timing.rule.until_ms(session.end).saturating_add(timing.rule.lateness_ms)
 }
 
 /// The first event time of a click of the user that is not late; `None` for a user without sessions.
 ///
-/// Source: design, section 4. A click that is near the first session of the window belongs to it, however late.
-fn counts_from_ms(entry: &UserEntry, timing: Timing) -> Option<u64> {
-    let Timing { gap_ms, lateness_ms, .. } = timing;
-    let (first, last) = (entry.window.sessions.first()?, entry.window.last()?);
-    let starts_from = last.end.ms().saturating_sub(lateness_ms.saturating_add(gap_ms)) + 1;
-    let near_from = first.start.ms().saturating_sub(gap_ms) + 1;
-    Some(starts_from.min(near_from).max(entry.window.left_behind_until_ms.unwrap_or_default()))
+/// Found by asking the rule about clicks in front of the first session: the later one is, the less late.
+fn counts_from_ms(user_id: &UserId, entry: &UserEntry, timing: Timing) -> Option<u64> {
+    let is_late = |ms| {
+        let Some(time) = EventTime::from_ms(ms) else { return false };
+        let click = Click { user_id: user_id.clone(), time, attributes: Attributes::default() };
+        WindowDraft::on(entry.window.clone()).apply(&click, timing.rule) == Placement::Late
+    };
+    let (mut late, mut on_time) = (0, entry.window.sessions.first()?.start.ms());
+    while late < on_time {
+        let middle = late.midpoint(on_time);
+        if is_late(middle) { late = middle + 1 } else { on_time = middle }
+    }
+    Some(on_time)
 }
 
 #[cfg(test)]

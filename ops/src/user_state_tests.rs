@@ -1,14 +1,14 @@
-use shared::attributes::Attributes;
-use shared::click::Click;
-use shared::event_time::EventTime;
 use shared::session::SessionGap;
-use shared::session_window::{Placement, SessionWindow, WindowDraft, WindowRule};
+use shared::session_window::SessionWindow;
 
 use super::*;
 
 const BEGIN_MS: u64 = 1_721_390_000_000;
-const TIMING: Timing = Timing { gap_ms: 10_000, lateness_ms: 60_000, grace_ms: 5_000 };
-const RULE: WindowRule = WindowRule { gap: SessionGap::from_ms(TIMING.gap_ms), lateness_ms: TIMING.lateness_ms };
+const TIMING: Timing = Timing {
+    rule: WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 60_000, cut: SessionCut::None },
+    grace_ms: 5_000,
+};
+const RULE: WindowRule = TIMING.rule;
 
 fn click(ms: u64) -> Click {
     let time = EventTime::from_ms(ms).unwrap();
@@ -32,7 +32,7 @@ fn state(entry: UserEntry) -> UserState {
 fn what_is_said_of_late_clicks_is_what_the_rule_does() {
     for seconds in [&[100][..], &[100, 120], &[100, 105, 175], &[100, 150, 300], &[100, 169, 171]] {
         let entry = user(seconds, false);
-        let from_ms = counts_from_ms(&entry, TIMING).unwrap();
+        let from_ms = counts_from_ms(&state(entry.clone()).user_id, &entry, TIMING).unwrap();
         let placed = |ms| WindowDraft::on(entry.window.clone()).apply(&click(ms), RULE);
         assert_eq!(placed(from_ms - 1), Placement::Late, "{seconds:?}");
         assert_ne!(placed(from_ms), Placement::Late, "{seconds:?}");
@@ -50,6 +50,19 @@ fn what_is_said_of_late_clicks_is_what_the_rule_does() {
 }
 
 #[test]
+fn cut_ends_a_session_before_its_gap_is_over() {
+    let entry = user(&[100], false);
+    let end_ms = BEGIN_MS + 100_000;
+    // By a clock that is 5 minutes ahead of UTC, 11:55:00 is midday; by one that is 12:05 ahead, midnight.
+    let cut = SessionCut::daily(725);
+    let timing = Timing { rule: WindowRule { cut, ..RULE }, ..TIMING };
+    assert_eq!(cut.next_after(EventTime::from_ms(end_ms - 1).unwrap()), Some(end_ms));
+    assert_eq!(fixed_from_ms(&entry.window.sessions[0], timing), end_ms + 70_000, "the next cut is a day away");
+    let before = Session { end: EventTime::from_ms(end_ms - 4_000).unwrap(), ..entry.window.sessions[0].clone() };
+    assert_eq!(fixed_from_ms(&before, timing), end_ms + 60_000);
+}
+
+#[test]
 fn user_under_way_is_shown_with_what_may_still_change() {
     let expected = "\
 u: under way, in the log of bucket 1 (of 4), commit 1007, 3 commits ago
@@ -60,7 +73,7 @@ sessions that late clicks can still change: 2
   u_1  2024-07-19 11:55:30 to 2024-07-19 11:55:30, 1 click, open; until the user clicks at 2024-07-19 11:56:40 or later
 clicks before 2024-07-19 11:54:20 UTC are late and change nothing
 item of session-state: none
-assumed: SESSION_GAP_SECONDS=10, ALLOWED_LATENESS_SECONDS=60, CLOSE_GRACE_SECONDS=5
+assumed: SESSION_GAP_SECONDS=10, ALLOWED_LATENESS_SECONDS=60, CLOSE_GRACE_SECONDS=5, SESSION_CUT=none
 ";
     assert_eq!(state(user(&[100, 105, 130], false)).text(TIMING), expected);
 }

@@ -4,6 +4,7 @@ use kinesis_function::config::{Settings, Variables};
 use kinesis_function::rejected_table::RejectedTableConfig;
 use shared::limits::MAX_SESSION_GAP_SECONDS;
 use shared::session::SessionGap;
+use shared::session_cut::{CUT_OFFSET_MINUTES, SessionCut};
 
 /// Whether a user's first session is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub struct Config {
     pub session_stream: String,
     /// `SESSION_GAP_SECONDS`: inactivity that ends a session, 1 to 86,400 s; default 10.
     pub session_gap: SessionGap,
+    /// `SESSION_CUT`, `none` (default) or `daily`, and `SESSION_CUT_OFFSET_MINUTES`, −720 to 840; default 0: whether no
+    /// session spans midnight, by a clock so far ahead of UTC.
+    pub session_cut: SessionCut,
     /// `ALLOWED_LATENESS_SECONDS`: how far a click may be behind its user's newest one without being late, up to
     /// 86,400 s; default 3,600. At least twice the clock skew, of which a click that is ahead takes its share.
     pub lateness_ms: u64,
@@ -68,6 +72,7 @@ impl Settings for Config {
             session_gap: SessionGap::from_ms(
                 variables.integer("SESSION_GAP_SECONDS", 10, 1..=MAX_SESSION_GAP_SECONDS) * 1_000,
             ),
+            session_cut: session_cut(variables),
             lateness_ms: lateness_seconds(variables, max_clock_skew_seconds) * 1_000,
             close_grace_ms: variables.integer("CLOSE_GRACE_SECONDS", 10, 0..=3_600) * 1_000,
             boundaries: variables.choice("BOUNDARIES", [("all", Boundaries::All), ("closed", Boundaries::Closed)]),
@@ -92,6 +97,20 @@ fn lateness_seconds(variables: &mut Variables, max_clock_skew_seconds: u64) -> u
         ));
     }
     lateness
+}
+
+/// Reads `SESSION_CUT` and `SESSION_CUT_OFFSET_MINUTES`. An offset without a cut has no effect, which its author cannot
+/// have meant.
+pub fn session_cut(variables: &mut Variables) -> SessionCut {
+    let is_daily = variables.choice("SESSION_CUT", [("none", false), ("daily", true)]);
+    let minutes = variables.signed_integer("SESSION_CUT_OFFSET_MINUTES", 0, CUT_OFFSET_MINUTES);
+    if is_daily {
+        return SessionCut::daily(minutes);
+    }
+    if minutes != 0 {
+        variables.fault(format!("SESSION_CUT_OFFSET_MINUTES is {minutes}, expected 0 unless SESSION_CUT is daily"));
+    }
+    SessionCut::None
 }
 
 /// A power of two, because a bucket is the top bits of a hash.

@@ -23,6 +23,7 @@ fn only_resource_names_are_required() {
         rejected: RejectedTableConfig { name: "rejected".to_owned(), retention_days: 30 },
         session_stream: "out".to_owned(),
         session_gap: SessionGap::from_ms(10_000),
+        session_cut: SessionCut::None,
         lateness_ms: 3_600_000,
         close_grace_ms: 10_000,
         boundaries: Boundaries::All,
@@ -57,6 +58,22 @@ fn lateness_is_at_least_twice_the_clock_skew() {
 }
 
 #[test]
+fn sessions_are_cut_at_midnight_of_a_clock_that_may_be_ahead_or_behind() {
+    let cut = |minutes| config(&[("SESSION_CUT", "daily"), ("SESSION_CUT_OFFSET_MINUTES", minutes)]);
+    for (minutes, offset_ms) in [("", 0), ("-720", -43_200_000), ("345", 20_700_000), ("840", 50_400_000)] {
+        assert_eq!(cut(minutes).unwrap().session_cut, SessionCut::Daily { offset_ms });
+    }
+    for wrong in ["-721", "841", "1.5", "UTC"] {
+        let fault = format!("SESSION_CUT_OFFSET_MINUTES is {wrong:?}, expected a whole number from -720 to 840");
+        assert_eq!(cut(wrong).unwrap_err().faults(), [fault]);
+    }
+    assert_eq!(
+        faults(&[("SESSION_CUT_OFFSET_MINUTES", "60")]),
+        ["SESSION_CUT_OFFSET_MINUTES is 60, expected 0 unless SESSION_CUT is daily"]
+    );
+}
+
+#[test]
 fn buckets_are_a_power_of_two() {
     for buckets in [1, 2, 256] {
         assert_eq!(config(&[("STATE_BUCKETS", &buckets.to_string())]).unwrap().state_buckets, buckets);
@@ -72,6 +89,8 @@ fn buckets_are_a_power_of_two() {
 fn every_missing_or_invalid_variable_is_reported_at_once() {
     let wrong = [
         ("SESSION_GAP_SECONDS", "0"),
+        ("SESSION_CUT", "hourly"),
+        ("SESSION_CUT_OFFSET_MINUTES", "841"),
         ("ALLOWED_LATENESS_SECONDS", "86401"),
         ("CLOSE_GRACE_SECONDS", "3601"),
         ("BOUNDARIES", "open"),

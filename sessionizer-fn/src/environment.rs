@@ -82,7 +82,7 @@ impl From<&Config> for Options {
     fn from(config: &Config) -> Self {
         let memory_bytes = memory_for_buckets(config.memory_bytes);
         Self {
-            window: WindowRule { gap: config.session_gap, lateness_ms: config.lateness_ms },
+            window: WindowRule { gap: config.session_gap, lateness_ms: config.lateness_ms, cut: config.session_cut },
             boundaries: config.boundaries,
             first_session: config.first_session,
             grace_ms: config.close_grace_ms,

@@ -11,6 +11,7 @@ use shared::click::Click;
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::SessionWindow;
 use shared::user_id::UserId;
 
@@ -26,7 +27,7 @@ type MemoryEnvironment<'m> = Environment<MemoryClient<'m>, MemoryClient<'m>, Mem
 
 fn options() -> Options {
     Options {
-        window: WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000 },
+        window: WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000, cut: SessionCut::None },
         boundaries: Boundaries::All,
         first_session: FirstSession::Emit,
         grace_ms: 5_000,

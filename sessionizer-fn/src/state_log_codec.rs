@@ -14,14 +14,15 @@ use zstd::bulk::Decompressor;
 
 use crate::compression::{Compressed, compressor};
 use crate::state_log_entry::{LogKey, LogValue, UserEntry};
-use crate::state_log_texts::{TextsIn, TextsOut};
+use crate::state_log_texts::{TextsIn, TextsOut, WireUserIds};
 use crate::state_log_wire::{WireCommit, WireEntry, WireRestingUser, WireUser};
 
 /// The first byte. Another layout gets another number.
 const FORMAT: u8 = 2;
 
-/// Bytes of an uncompressed commit besides its entries, at most: the numbers of user ids, of attributes and of entries.
-pub const COMMIT_OVERHEAD_BYTES: usize = 15;
+/// Bytes of an uncompressed commit besides its entries, at most: the numbers of user ids, of the bytes of UUIDs, of
+/// attributes and of entries.
+pub const COMMIT_OVERHEAD_BYTES: usize = 20;
 
 /// At rest, times are not relative to a commit.
 const NO_COMMIT_MS: u64 = 0;
@@ -126,9 +127,9 @@ impl Parts {
     /// # Errors
     /// If these are not what [`Self::of`] gives, as far as can be told.
     pub fn into_entries(self, made_ms: u64) -> Result<Vec<(LogKey, LogValue)>, CodecError> {
-        let user_ids: Vec<&str> = whole(&self.user_ids)?;
+        let user_ids: WireUserIds<'_> = whole(&self.user_ids)?;
         let commit: WireCommit<'_> = whole(&self.commit)?;
-        let mut texts = TextsIn::of(user_ids, commit.attributes);
+        let mut texts = TextsIn::of(&user_ids, commit.attributes);
         let mut entries = Vec::with_capacity(commit.entries.len());
         for (place, wire) in commit.entries.into_iter().enumerate() {
             let entry = wire.into_entry(made_ms, &mut texts);
@@ -195,7 +196,7 @@ pub fn encode_user(user: &UserEntry) -> Result<Vec<u8>, CodecError> {
 /// If these are not the bytes of [`encode_user`], as far as can be told.
 pub fn decode_user(bytes: &[u8]) -> Result<UserEntry, CodecError> {
     let WireRestingUser { attributes, user } = decode(bytes)?;
-    let texts = TextsIn::of(Vec::new(), attributes);
+    let texts = TextsIn::of_attributes(attributes);
     let user = user.into_user(NO_COMMIT_MS, &texts).map_err(|fault| CodecError::Invalid { place: 0, fault })?;
     if user.is_forgotten() {
         // Only a log forgets: an item of a forgotten user is deleted.

@@ -6,6 +6,8 @@ use super::*;
 use crate::state_log_entry::{Origin, OutboxEntry};
 use crate::state_log_samples::{NOW_MS, at, entries, shard, time, typical_cursor, typical_user, user, user_entry};
 
+const UUID: &str = "0189dc1e-5a3b-7c4d-8e5f-0123456789ab";
+
 /// A commit with every kind of entry, boundary and optional value.
 fn small_commit() -> Vec<(LogKey, LogValue)> {
     let (mut user_entry, cursor) = (typical_user(30_000), typical_cursor(1, NOW_MS, 1));
@@ -18,6 +20,7 @@ fn small_commit() -> Vec<(LogKey, LogValue)> {
     }
     vec![
         (LogKey::User(user("u")), LogValue::User(user_entry)),
+        (LogKey::User(user(UUID)), LogValue::User(typical_user(20_000))),
         (LogKey::Origin(Origin::Sweep), LogValue::Swept(swept)),
         (shard("s/0"), LogValue::Cursor(cursor)),
     ]
@@ -93,11 +96,14 @@ proptest! {
 // If one of these fails, stored items can no longer be read: the format byte must change, and the old code must stay.
 #[test]
 fn parts_of_stored_commits_stay_readable() {
-    let user_ids = b"\x05\x01u\nuser000000\x01v\x01v\nuser000000".to_vec();
+    let user_ids =
+        [&b"\x06\x01u\x00\nuser000000\x01v\x01v\nuser000000"[..], b"\x10\x01\x89\xdc\x1eZ;|M\x8e_\x01#Eg\x89\xab"]
+            .concat();
     let outbox = b"\x04\xbf\xb8\x02\x01\xa8F\x05\x00";
     let commit = [
         &b"\x02\x01\x06search\x01\x05click\x01\x07desktop\x00\x00\x00"[..],
-        b"\x03\x00\x03\x03\xff\x95\x01\x01\xcf\x0f\x01\x9f\x06\xa0\x9c\x01\x07\x00",
+        b"\x04\x00\x03\x03\xff\x95\x01\x01\xcf\x0f\x01\x9f\x06\xa0\x9c\x01\x07\x00",
+        b"\x00\x02\x03\xf3a\x00\x01\x9f\x06\x96h\x07\x00",
         b"\x02\x80\x84\xf4\xd6\x8c2\x80\x84\xf4\xd6\x8c2\x03",
         outbox,
         b"\x00\x00\x00\x01\x00\x00\x02\x01",
@@ -115,10 +121,11 @@ fn parts_of_stored_commits_stay_readable() {
 #[test]
 fn stored_commits_stay_readable() {
     let stored = [
-        &b"\x02\x1d&(\xb5/\xfd \x1d\xe9\x00\x00\x05\x01u\x0auser000000\x01v\x01v\x0auser000000\xa5\x01"[..],
-        b"z(\xb5/\xfd \xa5\x8d\x03\x00$\x06\x02\x01\x06search\x01\x05click\x01\x07desktop",
-        b"\x00\x00\x00\x03\x00\x03\x03\xff\x95\x01\x01\xcf\x0f\x01\x9f\x06\xa0\x9c\x01\x07\x00\x02\x80\x84\xf4\xd6\x8c2\x03\x04\xbf\xb8\x02\x01\xa8F\x05\x00\x00\x00",
-        b"\x00\x01\x00\x00\x02\x01\x01\x03s/084000001\x00\xe7\x07\x00\x01\x04\xbf\xb8\x02\x01\xa8F\x05\x00\x04\x00\xa9\x01\xba0\xa0\xc4\xc5Q\x19\xca\x1e",
+        &b"\x02/0(\xb5/\xfd /=\x01\x00\xf8\x06\x01u\x00\nuser0\x01v\x01v\x10\x01\x89\xdc\x1eZ;|M\x8e_\x01#Eg\x89\xab"[..],
+        b"\x02\x002\x8d\\\x00\t\xb2\x01\x83\x01(\xb5/\xfd \xb2\xd5\x03\x00\xf2\x86\x1a%\xa0)\x1d\x03\x13B4J0\x08\xb6\x86\xd8",
+        b"\xe7\x9c\x8c\x1d\xdbv\x81\x820\xb9Ac9Y\xb7Z\xd5gH\xee\xbd\xa5L)f\xcdt\xa4\xaau\xab\xc5\x82\xdd\xdd%\x146\xf0\xf2G\xfb",
+        b"\xb6\xcd\x9a\xe9HU+\x07\x8f\n\xc6\xd1@+\x14i\xd2\xed\\\x12m\xbdd\xd2\xa4\x03(?$\x93\xe9e[\x91`D\xef1\xe8#w@8v\xc8-\x9c",
+        b"\xe7\xb5c\x04\x00\xa9\x01\xba0\xa0\xc4\xc5!d(Q",
     ]
     .concat();
     assert_eq!(decode_entries(&stored, NOW_MS), Ok(small_commit()));
@@ -209,20 +216,25 @@ fn commit_of_many_users_takes_a_third_of_its_bytes() {
     let entries: Vec<_> = (0..400).map(user).collect();
     let bytes = encode_entries(&entries, NOW_MS).unwrap().len();
     // A UUID alone is 16 bytes of chance.
-    assert!(bytes < 400 * 28, "{} bytes each", bytes / 400);
+    assert!(bytes < 400 * 25, "{} bytes each", bytes / 400);
 }
 
 #[test]
 fn user_ids_that_no_user_has_are_refused() {
     let mut parts = Parts::of(&small_commit(), NOW_MS).unwrap();
-    let mut user_ids: Vec<String> = postcard::from_bytes(&parts.user_ids).unwrap();
-    user_ids.push("w".to_owned());
-    parts.user_ids = to_allocvec(&user_ids).unwrap();
-    assert_eq!(parts.clone().into_entries(NOW_MS), Err(CodecError::LeftOver(1)));
-    user_ids.truncate(1);
-    parts.user_ids = to_allocvec(&user_ids).unwrap();
-    let refused = parts.into_entries(NOW_MS).unwrap_err().to_string();
-    assert_eq!(refused, "entry 1: number of user ids is 0, expected one for each user");
+    let (mut texts, mut uuids): (Vec<String>, Vec<u8>) = postcard::from_bytes(&parts.user_ids).unwrap();
+    let mut refusal = |texts: &[String], uuids: &[u8]| {
+        parts.user_ids = to_allocvec(&(texts, uuids)).unwrap();
+        parts.clone().into_entries(NOW_MS).unwrap_err().to_string()
+    };
+    texts.push("w".to_owned());
+    assert_eq!(refusal(&texts, &uuids), "1 user ids belong to no user");
+    texts.pop();
+    uuids.push(0);
+    assert_eq!(refusal(&texts, &uuids), "1 user ids belong to no user");
+    assert_eq!(refusal(&texts, &uuids[..15]), "entry 1: length of a UUID is 15, expected 16 bytes");
+    assert_eq!(refusal(&texts, &[]), "entry 1: length of a UUID is 0, expected 16 bytes");
+    assert_eq!(refusal(&texts[..1], &uuids), "entry 1: number of user ids is 0, expected one for each user");
 }
 
 #[test]
@@ -285,13 +297,12 @@ fn times_after_9999_are_refused() {
 #[test]
 fn invalid_user_ids_are_refused_without_being_shown() {
     let of_name = |name: &str| Parts {
-        user_ids: to_allocvec(&vec![name]).unwrap(),
+        user_ids: to_allocvec(&(vec![name], Vec::<u8>::new())).unwrap(),
         ..Parts::of(&[(LogKey::User(user("u")), LogValue::User(typical_user(30_000)))], NOW_MS).unwrap()
     };
     let name = "secret".repeat(50);
-    let refused = |name: &str| of_name(name).into_entries(NOW_MS).unwrap_err().to_string();
-    assert_eq!(refused(&name), "entry 0: length of user_id is 300, expected 1 to 256 characters");
-    assert_eq!(refused(""), "entry 0: length of user_id is 0, expected 1 to 256 characters");
+    let refused = of_name(&name).into_entries(NOW_MS).unwrap_err().to_string();
+    assert_eq!(refused, "entry 0: length of user_id is 300, expected 1 to 256 characters");
 }
 
 #[test]

@@ -163,7 +163,8 @@ fn attributes() -> impl Strategy<Value = Attributes> {
 }
 
 fn user_id() -> impl Strategy<Value = UserId> {
-    prop_oneof!["user[0-9]{1,9}", "[a-zäß🦀]{1,60}"].prop_map(|text| user(&text))
+    let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
+    prop_oneof!["user[0-9]{1,9}", "[a-zäß🦀]{1,60}", uuid].prop_map(|text| user(&text))
 }
 
 /// Mostly small numbers, and large ones.

@@ -1,17 +1,35 @@
 //! The texts of a commit, which are kept apart from its numbers.
 //!
 //! User ids are nearly random, attributes few: apart from one another and from the numbers, each compresses better. A
-//! commit has each combination of attributes once, and its sessions refer to it by its place.
+//! UUID of 36 characters has 16 random bytes, and is stored as these, since compression would leave 19. A commit has each
+//! combination of attributes once, and its sessions refer to it by its place.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::vec;
+use std::{slice, vec};
 
 use serde::{Deserialize, Serialize};
 use shared::attributes::Attributes;
 use shared::limits::MAX_USER_ID_CHARS;
 use shared::user_id::{InvalidUserId, UserId};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::state_log_codec::Fault;
+
+/// Bytes of a UUID.
+const UUID_BYTES: usize = 16;
+
+/// User ids as they are stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WireUserIds<'a> {
+    /// In the order of their users; empty in place of a UUID.
+    #[serde(borrow)]
+    texts: Vec<&'a str>,
+    /// The bytes of the UUIDs, one after the other.
+    #[serde(borrow)]
+    uuids: Cow<'a, [u8]>,
+}
 
 /// Attributes as they are stored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +43,7 @@ pub(crate) struct WireAttributes<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct TextsOut<'a> {
     user_ids: Vec<&'a str>,
+    uuids: Vec<u8>,
     attributes: Vec<WireAttributes<'a>>,
     places: HashMap<&'a Attributes, u32>,
 }
@@ -33,13 +52,16 @@ pub(crate) struct TextsOut<'a> {
 #[derive(Debug)]
 pub(crate) struct TextsIn<'a> {
     user_ids: vec::IntoIter<&'a str>,
+    uuids: slice::Chunks<'a, u8>,
     attributes: Vec<Attributes>,
 }
 
 impl<'a> TextsOut<'a> {
     /// Adds a user's id. Ids are decoded in the same order.
     pub(crate) fn push_user_id(&mut self, user_id: &'a UserId) {
-        self.user_ids.push(user_id.as_str());
+        let uuid = uuid_of(user_id.as_str());
+        self.user_ids.push(if uuid.is_some() { "" } else { user_id.as_str() });
+        self.uuids.extend(uuid.into_iter().flat_map(Uuid::into_bytes));
     }
 
     /// Adds `attributes` unless they are there, and returns their place.
@@ -52,22 +74,33 @@ impl<'a> TextsOut<'a> {
     }
 
     /// The user ids and the attributes to store.
-    pub(crate) fn into_stored(self) -> (Vec<&'a str>, Vec<WireAttributes<'a>>) {
-        (self.user_ids, self.attributes)
+    pub(crate) fn into_stored(self) -> (WireUserIds<'a>, Vec<WireAttributes<'a>>) {
+        (WireUserIds { texts: self.user_ids, uuids: self.uuids.into() }, self.attributes)
     }
 }
 
 impl<'a> TextsIn<'a> {
     /// The texts as stored.
-    pub(crate) fn of(user_ids: Vec<&'a str>, attributes: Vec<WireAttributes<'_>>) -> Self {
+    pub(crate) fn of(user_ids: &'a WireUserIds<'a>, attributes: Vec<WireAttributes<'_>>) -> Self {
+        Self {
+            user_ids: user_ids.texts.clone().into_iter(),
+            uuids: user_ids.uuids.chunks(UUID_BYTES),
+            ..Self::of_attributes(attributes)
+        }
+    }
+
+    /// The attributes of a user whose id is stored elsewhere.
+    pub(crate) fn of_attributes(attributes: Vec<WireAttributes<'_>>) -> Self {
         let attributes = attributes.into_iter().map(WireAttributes::into_attributes).collect();
-        Self { user_ids: user_ids.into_iter(), attributes }
+        Self { user_ids: Vec::new().into_iter(), uuids: [].chunks(UUID_BYTES), attributes }
     }
 
     /// The next user id.
     pub(crate) fn next_user_id(&mut self) -> Result<UserId, Fault> {
         const _: () = assert!(MAX_USER_ID_CHARS == 256, "the texts below say so");
         let text = self.user_ids.next().ok_or_else(|| Fault::of("number of user ids", 0, "one for each user"))?;
+        let mut buffer = [0; Hyphenated::LENGTH];
+        let text = if text.is_empty() { self.next_uuid()?.hyphenated().encode_lower(&mut buffer) } else { text };
         // The value may be a person's name, so only its length is told.
         UserId::new(text).map_err(|error| match error {
             InvalidUserId::Empty => Fault::of("length of user_id", 0, "1 to 256 characters"),
@@ -75,9 +108,14 @@ impl<'a> TextsIn<'a> {
         })
     }
 
+    fn next_uuid(&mut self) -> Result<Uuid, Fault> {
+        let bytes = self.uuids.next().unwrap_or_default();
+        Uuid::from_slice(bytes).map_err(|_| Fault::of("length of a UUID", bytes.len(), "16 bytes"))
+    }
+
     /// How many user ids are left.
     pub(crate) fn user_ids_left(&self) -> usize {
-        self.user_ids.len()
+        self.user_ids.len().max(self.uuids.len())
     }
 
     /// The attributes at `place`.
@@ -103,6 +141,36 @@ impl<'a> WireAttributes<'a> {
             event_name: event_name.map(Into::into),
             event_type: event_type.map(Into::into),
             device_type: device_type.map(Into::into),
+        }
+    }
+}
+
+/// The UUID whose hyphenated form in lower-case letters `text` is.
+fn uuid_of(text: &str) -> Option<Uuid> {
+    if text.len() != Hyphenated::LENGTH {
+        return None;
+    }
+    let uuid = Uuid::try_parse(text).ok()?;
+    let mut buffer = [0; Hyphenated::LENGTH];
+    (uuid.hyphenated().encode_lower(&mut buffer) == text).then_some(uuid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hyphenated_lower_case_form_is_a_uuid() {
+        assert!(uuid_of("0189dc1e-5a3b-7c4d-8e5f-0123456789ab").is_some());
+        for other in [
+            "0189DC1E-5A3B-7C4D-8E5F-0123456789AB",
+            "0189dc1e5a3b7c4d8e5f0123456789ab",
+            "{189dc1e-5a3b-7c4d-8e5f-0123456789ab}",
+            "0189dc1e-5a3b-7c4d-8e5f-0123456789ag",
+            "0189dc1e-5a3b-7c4d-8e5f0-123456789ab",
+            "user",
+        ] {
+            assert_eq!(uuid_of(other), None, "{other}");
         }
     }
 }

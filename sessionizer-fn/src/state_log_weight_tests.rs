@@ -25,7 +25,7 @@ fn attributes_of(value: &LogValue) -> Vec<&Attributes> {
 }
 
 /// Bytes that entries may take less than their weight: their times, relative to the commit's, and the places of their
-/// attributes may be small, and each combination of attributes is there only once.
+/// attributes may be small, each combination of attributes is there only once, and UUIDs take 16 bytes.
 fn slack(entries: &[(LogKey, LogValue)]) -> usize {
     let times = |(_, value): &(LogKey, LogValue)| match value {
         LogValue::User(_) => 1,
@@ -40,7 +40,12 @@ fn slack(entries: &[(LogKey, LogValue)]) -> usize {
     let attributes = |(attributes, times): (&&Attributes, &usize)| {
         times * (PLACE_BYTES - 1) + (times - 1) * (attributes_bytes(attributes) - PLACE_BYTES)
     };
-    COMMIT_OVERHEAD_BYTES + times * (TIME_IN_COMMIT_BYTES - 1) + seen.iter().map(attributes).sum::<usize>()
+    let of_outboxes = |(_, value): &(LogKey, LogValue)| value.outbox().map_or(0, |outbox| outbox.entries.len());
+    let ids = entries.len() + entries.iter().map(of_outboxes).sum::<usize>();
+    COMMIT_OVERHEAD_BYTES
+        + ids * (36 - 16)
+        + times * (TIME_IN_COMMIT_BYTES - 1)
+        + seen.iter().map(attributes).sum::<usize>()
 }
 
 proptest! {

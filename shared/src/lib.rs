@@ -24,6 +24,7 @@ pub mod user_id;
 
 pub mod click;
 pub mod session;
+pub mod session_cut;
 pub mod session_window;
 
 pub mod boundary;

@@ -13,6 +13,7 @@ use crate::click::Click;
 use crate::event_time::EventTime;
 use crate::limits::{MAX_WINDOW_ATTRIBUTE_BYTES, MAX_WINDOW_SESSIONS};
 use crate::session::{Session, SessionGap, Status, TouchedSession};
+use crate::session_cut::SessionCut;
 
 /// Settings of the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +22,26 @@ pub struct WindowRule {
     pub gap: SessionGap,
     /// How far behind its user's greatest event time a click may be, in milliseconds.
     pub lateness_ms: u64,
+    /// Where sessions are cut although clicks are nearer than the gap.
+    pub cut: SessionCut,
 }
 
 impl WindowRule {
-    /// Whether `time` and a gap are at least the lateness behind `newest`, the user's greatest event time.
+    /// Whether clicks at these times are one session if there are none between them.
+    fn joins(self, earlier: EventTime, later: EventTime) -> bool {
+        later.ms_since(earlier) < self.gap.ms() && !self.cut.is_between(earlier, later)
+    }
+
+    /// Until when a click continues a session that ends at `end`: a gap, or the next cut, in Unix milliseconds.
+    #[must_use]
+    pub fn until_ms(self, end: EventTime) -> u64 {
+        let gap_ends_ms = end.ms().saturating_add(self.gap.ms());
+        self.cut.next_after(end).map_or(gap_ends_ms, |cut_ms| cut_ms.min(gap_ends_ms))
+    }
+
+    /// Whether what `time` can be continued by is at least the lateness behind `newest`, the user's greatest event time.
     fn is_past(self, time: EventTime, newest: EventTime) -> bool {
-        time.ms().saturating_add(self.gap.ms()) <= newest.ms().saturating_sub(self.lateness_ms)
+        self.until_ms(time) <= newest.ms().saturating_sub(self.lateness_ms)
     }
 }
 
@@ -37,8 +52,9 @@ pub struct SessionWindow {
     pub first_ordinal: u64,
     /// The sessions, sorted by start; they do not overlap. Empty only for a user without any click.
     pub sessions: Vec<Session>,
-    /// The end of the last session left behind plus the gap of that moment, at most the start of the next session, in
-    /// Unix milliseconds. Clicks before it are late. `None` while no session was left behind.
+    /// Until when a click would have continued the last session left behind, by the rule of that moment, at most the
+    /// start of the next session, in Unix milliseconds. Clicks before it are late. `None` while no session was left
+    /// behind.
     pub left_behind_until_ms: Option<u64>,
     /// Whether the last session was told closed.
     pub told_closed: bool,
@@ -64,9 +80,9 @@ impl SessionWindow {
     }
 
     /// The sessions that a click at `time` belongs to; if it belongs to none, the empty range at its place.
-    fn sessions_near(&self, time: EventTime, gap: SessionGap) -> Range<usize> {
-        let before = self.sessions.partition_point(|session| time.ms_since(session.end) >= gap.ms());
-        let not_after = self.sessions.partition_point(|session| session.start.ms_since(time) < gap.ms());
+    fn sessions_near(&self, time: EventTime, rule: WindowRule) -> Range<usize> {
+        let before = self.sessions.partition_point(|session| !rule.joins(session.end, time));
+        let not_after = self.sessions.partition_point(|session| rule.joins(time, session.start));
         before..not_after
     }
 
@@ -154,7 +170,7 @@ impl WindowDraft {
     pub fn apply(&mut self, click: &Click, rule: WindowRule) -> Placement {
         let time = click.time;
         let newest = self.window.last().map(|last| last.end);
-        let near = self.window.sessions_near(time, rule.gap);
+        let near = self.window.sessions_near(time, rule);
         let is_late = self.window.left_behind_until_ms.is_some_and(|until_ms| time.ms() < until_ms)
             || near.is_empty() && newest.is_some_and(|newest| rule.is_past(time, newest));
         if is_late {
@@ -252,7 +268,7 @@ impl WindowDraft {
         // No later than the next session: after the gap was raised, that one may be nearer than a gap, and clicks that
         // belong to it are not late.
         let next_ms = self.window.sessions.first().map_or(u64::MAX, |session| session.start.ms());
-        let until_ms = |session: &Session| session.end.ms().saturating_add(rule.gap.ms()).min(next_ms);
+        let until_ms = |session: &Session| rule.until_ms(session.end).min(next_ms);
         self.window.left_behind_until_ms = self.left_behind.last().map(until_ms);
     }
 

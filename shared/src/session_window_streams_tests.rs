@@ -7,6 +7,9 @@ use crate::user_id::UserId;
 
 const GAP_MS: u64 = 10;
 
+/// The midnight that streams go past.
+const MIDNIGHT_MS: u64 = 365 * 86_400_000;
+
 #[derive(Clone)]
 enum Step {
     Click(Click),
@@ -75,13 +78,21 @@ fn with_closes(rng: &mut fastrand::Rng, clicks: Vec<Click>) -> Vec<Step> {
     steps
 }
 
+/// Half of the rules cut at midnight.
+fn cut(rng: &mut fastrand::Rng) -> SessionCut {
+    if rng.bool() { SessionCut::daily(0) } else { SessionCut::None }
+}
+
 /// The table of the sorted stream, every session closed.
-fn by_sorting(mut clicks: Vec<Click>) -> Table {
+fn by_sorting(mut clicks: Vec<Click>, cut: SessionCut) -> Table {
+    let is_cut = |earlier: EventTime, later: EventTime| {
+        cut != SessionCut::None && earlier.ms() < MIDNIGHT_MS && later.ms() >= MIDNIGHT_MS
+    };
     clicks.sort_by_key(|click| click.time); // stable: of equal times, the first to arrive begins the session
     let mut sessions: Vec<Session> = Vec::new();
     for click in clicks {
         match sessions.last_mut() {
-            Some(last) if click.time.ms() - last.end.ms() < GAP_MS => {
+            Some(last) if click.time.ms() - last.end.ms() < GAP_MS && !is_cut(last.end, click.time) => {
                 (last.end, last.event_count) = (click.time, last.event_count + 1);
             }
             _ => sessions.push(Session::starting_with(&click)),
@@ -95,8 +106,8 @@ fn disorder_up_to_the_lateness_gives_the_table_of_the_sorted_stream() {
     let mut rng = fastrand::Rng::with_seed(1);
     for stream in 0..10_000 {
         let lateness_ms = rng.choice([0, 5, 10, 30, 100, 300]).expect("a lateness");
-        let rule = WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms };
-        let mut now = 1_000;
+        let rule = WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms, cut: cut(&mut rng) };
+        let mut now = MIDNIGHT_MS - rng.u64(..200);
         let mut delayed: Vec<(u64, u64)> = (0..rng.u64(1..=40))
             .map(|_| {
                 now += rng.choice([0, 1, 3, 9, 10, 11, 15, 30, 80]).expect("a step");
@@ -105,7 +116,7 @@ fn disorder_up_to_the_lateness_gives_the_table_of_the_sorted_stream() {
             .collect();
         delayed.sort_by_key(|(arrival, _)| *arrival);
         let clicks = clicks(delayed.into_iter().map(|(_, time)| time));
-        let sorted = by_sorting(clicks.clone());
+        let sorted = by_sorting(clicks.clone(), rule.cut);
         let mut steps = with_closes(&mut rng, clicks);
         steps.push(Step::Close);
         let (_, table) = run(&steps, rule, || rng.usize(1..=8));
@@ -116,7 +127,7 @@ fn disorder_up_to_the_lateness_gives_the_table_of_the_sorted_stream() {
 /// Clicks in any order over so long a time that some are late, and sessions are left behind by time, number and bytes.
 fn in_any_order(rng: &mut fastrand::Rng) -> Vec<Click> {
     let span = rng.choice([100, 1_000, 10_000]).expect("a span");
-    let times: Vec<_> = (0..rng.u64(1..=100)).map(|_| rng.u64(..span)).collect();
+    let times: Vec<_> = (0..rng.u64(1..=100)).map(|_| MIDNIGHT_MS - span / 2 + rng.u64(..span)).collect();
     let mut clicks = clicks(times);
     if rng.bool() {
         for click in &mut clicks {
@@ -131,7 +142,7 @@ fn commits_cut_anywhere_give_the_same_window_and_table() {
     let mut rng = fastrand::Rng::with_seed(2);
     for stream in 0..1_000 {
         let lateness_ms = rng.choice([0, 30, 300, 3_000]).expect("a lateness");
-        let rule = WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms };
+        let rule = WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms, cut: cut(&mut rng) };
         let clicks = in_any_order(&mut rng);
         let steps = with_closes(&mut rng, clicks);
         let one_by_one = run(&steps, rule, || 1);
@@ -150,7 +161,7 @@ fn whatever_the_gaps_sessions_never_overlap_and_no_click_is_lost() {
         let (mut newest, mut placed) = (None, 0);
         for click in in_any_order(&mut rng) {
             let gap = SessionGap::from_ms(rng.choice([1, 10, 100]).expect("a gap"));
-            match draft.apply(&click, WindowRule { gap, lateness_ms }) {
+            match draft.apply(&click, WindowRule { gap, lateness_ms, cut: cut(&mut rng) }) {
                 Placement::Late => late += 1,
                 placement => {
                     (newest, placed) = (newest.max(Some(click.time)), placed + 1);

@@ -5,7 +5,8 @@ use crate::user_id::UserId;
 
 const GAP_MS: u64 = 10_000;
 const LATENESS_MS: u64 = 3_600_000;
-const RULE: WindowRule = WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms: LATENESS_MS };
+const RULE: WindowRule =
+    WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms: LATENESS_MS, cut: SessionCut::None };
 
 fn at(ms: u64) -> EventTime {
     EventTime::from_ms(ms).expect("a time before the year 10000")
@@ -212,7 +213,7 @@ mod placing {
 
     #[test]
     fn no_time_makes_the_arithmetic_wrap() {
-        let any = WindowRule { gap: SessionGap::from_ms(u64::MAX), lateness_ms: u64::MAX };
+        let any = WindowRule { gap: SessionGap::from_ms(u64::MAX), lateness_ms: u64::MAX, ..RULE };
         let mut draft =
             WindowDraft::on(SessionWindow { left_behind_until_ms: Some(0), ..window(u64::MAX, &[(0, 0, u64::MAX)]) });
         assert_eq!(draft.apply(&click(253_402_300_799_999), any), CONTINUED);

@@ -10,10 +10,11 @@ use shared::boundary::{Boundary, Version};
 use shared::click::{Click, LatestBelievable};
 use shared::limits::END_OF_EVENT_TIME_MS;
 use shared::session::{SessionGap, Status};
+use shared::session_cut::SessionCut;
 use shared::session_window::{Placement, SessionWindow, WindowDraft, WindowRule};
 use shared::user_id::UserId;
 
-const RULE: WindowRule = WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000 };
+const RULE: WindowRule = WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000, cut: SessionCut::None };
 
 fn testdata(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(name)).unwrap()
@@ -34,7 +35,7 @@ struct Counts {
 }
 
 /// The sessions table after commits of this many clicks each, as text, and what became of the clicks.
-fn sessions(clicks: &[Click], clicks_per_commit: usize) -> (String, Counts) {
+fn sessions(clicks: &[Click], rule: WindowRule, clicks_per_commit: usize) -> (String, Counts) {
     let mut users: HashMap<UserId, SessionWindow> = HashMap::new();
     let mut table: BTreeMap<String, String> = BTreeMap::new();
     let mut counts = Counts::default();
@@ -44,7 +45,7 @@ fn sessions(clicks: &[Click], clicks_per_commit: usize) -> (String, Counts) {
             let window = || WindowDraft::on(users.get(&click.user_id).cloned().unwrap_or_default());
             let draft = drafts.entry(&click.user_id).or_insert_with(window);
             let newest = draft.window().last().map(|last| last.end);
-            match draft.apply(click, RULE) {
+            match draft.apply(click, rule) {
                 Placement::Late => counts.late += 1,
                 Placement::Started => counts.inserted += usize::from(Some(click.time) < newest),
                 Placement::Continued { merged, .. } => counts.merged += merged,
@@ -69,10 +70,14 @@ fn sessions(clicks: &[Click], clicks_per_commit: usize) -> (String, Counts) {
 
 /// Compares line by line, so that a failure does not print whole files.
 fn yields_its_sessions(stream: &str) -> Counts {
+    yields_sessions_by(stream, RULE)
+}
+
+fn yields_sessions_by(stream: &str, rule: WindowRule) -> Counts {
     let clicks = clicks(&format!("{stream}.clicks.ndjson"));
     let expected = testdata(&format!("{stream}.sessions.ndjson"));
     let [counts, of_100, of_all] = [1, 100, usize::MAX].map(|size| {
-        let (actual, counts) = sessions(&clicks, size);
+        let (actual, counts) = sessions(&clicks, rule, size);
         for (line, (actual, expected)) in actual.lines().zip(expected.lines()).enumerate() {
             assert_eq!(actual, expected, "line {} in commits of {size}", line + 1);
         }
@@ -114,4 +119,10 @@ fn valid_clicks_among_records_that_are_rejected() {
 fn disorder_just_below_an_hour() {
     let counts = yields_its_sessions("hourlate");
     assert!(counts.merged > 100 && counts.inserted > 100, "{counts:?}");
+}
+
+#[test]
+fn clicks_on_both_sides_of_midnights_just_below_an_hour_late() {
+    let counts = yields_sessions_by("midnights", WindowRule { cut: SessionCut::daily(120), ..RULE });
+    assert!(counts.merged > 50 && counts.inserted > 50, "{counts:?}");
 }

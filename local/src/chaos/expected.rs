@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use shared::boundary::{Boundary, Version};
 use shared::click::Click;
-use shared::session::{Session, SessionGap, Status};
+use shared::event_time::EventTime;
+use shared::session::{Session, Status};
+use shared::session_cut::SessionCut;
 use shared::session_window::{SessionWindow, WindowDraft, WindowRule};
 use shared::user_id::UserId;
 
@@ -41,7 +43,7 @@ impl Expected {
     pub fn of_sorted(mut clicks: Vec<Click>, rule: WindowRule) -> Self {
         clicks.sort_by_key(|click| click.time); // stable: of equal times, the first to arrive begins the session
         let Self { windows, .. } = Self::in_order(&clicks, rule);
-        Self { sessions: sessions_of_sorted(&clicks, rule.gap), windows }
+        Self { sessions: sessions_of_sorted(&clicks, rule), windows }
     }
 
     /// Takes in what a draft tells at `version`, and its window. Returns what it tells.
@@ -60,12 +62,16 @@ impl Expected {
     }
 }
 
-fn sessions_of_sorted(clicks: &[Click], gap: SessionGap) -> BTreeMap<String, Boundary> {
+fn sessions_of_sorted(clicks: &[Click], rule: WindowRule) -> BTreeMap<String, Boundary> {
     let mut users: BTreeMap<&UserId, Vec<Session>> = BTreeMap::new();
+    let day_of = |time: EventTime| match rule.cut {
+        SessionCut::None => 0,
+        SessionCut::Daily { offset_ms } => (time.ms().cast_signed() + offset_ms).div_euclid(86_400_000),
+    };
     for click in clicks {
         let sessions = users.entry(&click.user_id).or_default();
         match sessions.last_mut() {
-            Some(last) if click.time.ms_since(last.end) < gap.ms() => {
+            Some(last) if click.time.ms_since(last.end) < rule.gap.ms() && day_of(click.time) == day_of(last.end) => {
                 (last.end, last.event_count) = (click.time, last.event_count + 1);
             }
             _ => sessions.push(Session {

@@ -8,6 +8,7 @@ use sessionizer_fn::state_log_entry::{Position, ShardKey};
 use shared::click::{Click, LatestBelievable};
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 
 use crate::chaos::expected::Expected;
@@ -19,7 +20,8 @@ use crate::lines::Content;
 use crate::producer::Route;
 
 /// The template's session gap, lateness and clock skew, which these runs do not change.
-pub(crate) const RULE: WindowRule = WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000 };
+pub(crate) const RULE: WindowRule =
+    WindowRule { gap: SessionGap::from_ms(10_000), lateness_ms: 3_600_000, cut: SessionCut::None };
 const MAX_CLOCK_SKEW_MS: u64 = 900_000;
 
 /// The size of a random stream.

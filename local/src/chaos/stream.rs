@@ -11,7 +11,7 @@ use fastrand::Rng;
 use shared::session_window::WindowRule;
 
 /// Start of the first phase, in Unix milliseconds.
-const BEGIN_MS: u64 = 1_721_390_400_000;
+const BEGIN_MS: u64 = 1_721_390_385_000;
 
 /// Unreadable records.
 const POISON: [&str; 4] = ["no click", "[]", r#"{"user_id":"","event_timestamp":1}"#, r#"{"user_id":"a"}"#];

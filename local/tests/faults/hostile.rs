@@ -24,8 +24,8 @@ use crate::setup::{MEMORY_MB, Setup, USUAL, sessionizer};
 use crate::stream::{Record, click_event, shards};
 use crate::world::World;
 
-/// An eighth of the usual slots: all these windows together are more than what may be live.
-const SETUP: Setup = Setup { slots: SLOTS / 8, buckets: 4, ..USUAL };
+/// A sixteenth of the usual slots: all these windows together are more than what may be live.
+const SETUP: Setup = Setup { slots: SLOTS / 16, buckets: 4, ..USUAL };
 const USERS: u64 = 8_000;
 /// One in this many users clicks where a session in the middle begins, so that half of the window is renumbered.
 const USERS_PER_RENUMBERED: u64 = 40;

@@ -62,6 +62,7 @@ fn setup(rng: &mut Rng) -> Setup {
         rng.choice([(0, 0), (20, 10), (60, 30), (3_600, 900), (3_600, 900)]).unwrap();
     Setup {
         slots: rng.choice([3, 3, 4, 7]).unwrap(),
+        cut_offset_minutes: cut_offset_minutes(rng),
         buckets: rng.choice([1, 1, 2, 4]).unwrap(),
         lateness_seconds,
         skew_seconds,
@@ -71,11 +72,17 @@ fn setup(rng: &mut Rng) -> Setup {
     }
 }
 
+/// Streams begin shortly before noon UTC. Half of the setups cut sessions then, or a minute later.
+fn cut_offset_minutes(rng: &mut Rng) -> Option<i64> {
+    rng.choice([None, None, Some(720), Some(719)]).unwrap()
+}
+
 /// The settings of a later deployment: whatever may change while the tables stay.
 fn changed(rng: &mut Rng, before: Setup) -> Setup {
     let (lateness_seconds, skew_seconds) = rng.choice([(0, 0), (20, 10), (3_600, 900)]).unwrap();
     Setup {
         gap_seconds: rng.choice([3, 10, 40]).unwrap(),
+        cut_offset_minutes: cut_offset_minutes(rng),
         lateness_seconds,
         skew_seconds,
         is_cramped: rng.bool(),

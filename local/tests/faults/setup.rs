@@ -8,6 +8,7 @@ use sessionizer_fn::bucket::bounds::Bounds;
 use sessionizer_fn::environment::Options;
 use sessionizer_fn::handler::Sessionizer;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 use sink_fn::handler::Sink;
 
@@ -25,6 +26,8 @@ pub struct Setup {
     pub slots: u64,
     pub buckets: u32,
     pub gap_seconds: u64,
+    /// The offset of the midnights that cut sessions, in minutes.
+    pub cut_offset_minutes: Option<i64>,
     pub lateness_seconds: u64,
     /// At most half of the lateness.
     pub skew_seconds: u64,
@@ -38,6 +41,7 @@ pub const USUAL: Setup = Setup {
     slots: 3,
     buckets: 1,
     gap_seconds: 10,
+    cut_offset_minutes: None,
     lateness_seconds: 3_600,
     skew_seconds: 900,
     grace_seconds: 10,
@@ -46,7 +50,11 @@ pub const USUAL: Setup = Setup {
 
 impl Setup {
     pub fn rule(self) -> WindowRule {
-        WindowRule { gap: SessionGap::from_ms(self.gap_seconds * 1_000), lateness_ms: self.lateness_seconds * 1_000 }
+        WindowRule {
+            gap: SessionGap::from_ms(self.gap_seconds * 1_000),
+            lateness_ms: self.lateness_seconds * 1_000,
+            cut: self.cut_offset_minutes.map_or(SessionCut::None, SessionCut::daily),
+        }
     }
 
     fn options(self, config: &sessionizer_fn::config::Config) -> Options {
@@ -76,6 +84,10 @@ pub fn sessionizer(
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEMORY_MB),
     ];
     variables.extend(numbers.map(|(name, value)| (name.to_owned(), value.to_string())));
+    if let Some(minutes) = setup.cut_offset_minutes {
+        let cut = [("SESSION_CUT", "daily".to_owned()), ("SESSION_CUT_OFFSET_MINUTES", minutes.to_string())];
+        variables.extend(cut.map(|(name, value)| (name.to_owned(), value)));
+    }
     let config = sessionizer_fn::config::Config::from_variables(variables).unwrap();
     let sdk = faulty(&world.recorder.recording(world.sdk(), &config.state_log_table, setup.rule()), speed, plan);
     let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));

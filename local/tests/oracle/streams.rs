@@ -14,24 +14,30 @@ const CONTRACT_KEYS: [&str; 6] =
 /// Users of `hourlate` with many clicks each.
 const BUSY_USERS: [&str; 4] = ["user1", "user2", "user3", "user5"];
 
+type Parameters = &'static [(&'static str, &'static str)];
+
 async fn yields_its_sessions(stream: &str, shape: Shape) -> Summary {
-    let clicks = fs::read(testdata(&format!("{stream}.clicks.ndjson"))).unwrap();
-    let expected = fs::read_to_string(testdata(&format!("{stream}.sessions.ndjson"))).unwrap();
-    yields(&clicks, &expected, shape).await
+    yields_its_sessions_with(&[], stream, shape).await
 }
 
-async fn yields(clicks: &[u8], expected: &str, shape: Shape) -> Summary {
+async fn yields_its_sessions_with(parameters: Parameters, stream: &str, shape: Shape) -> Summary {
+    let clicks = fs::read(testdata(&format!("{stream}.clicks.ndjson"))).unwrap();
+    let expected = fs::read_to_string(testdata(&format!("{stream}.sessions.ndjson"))).unwrap();
+    yields(parameters, &clicks, &expected, shape).await
+}
+
+async fn yields(parameters: Parameters, clicks: &[u8], expected: &str, shape: Shape) -> Summary {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("clicks"), clicks).unwrap();
     fs::write(path("nothing"), "").unwrap();
 
-    let input = Input { data_dir: Some(path("tables")), ..Input::new(path("clicks"), shape) };
+    let input = Input { parameters, data_dir: Some(path("tables")), ..Input::new(path("clicks"), shape) };
     let (actual, summary) = input.sessions().await;
     assert_same(&actual, expected);
     assert_eq!((summary.sessionizer.late, summary.sessionizer.closed_by_inactivity), (0, 0));
 
-    let last = Input { data_dir: Some(path("tables")), close: true, ..Input::new(path("nothing"), shape) };
+    let last = Input { parameters, data_dir: Some(path("tables")), close: true, ..Input::new(path("nothing"), shape) };
     let (actual, closing) = last.sessions().await;
     assert_same(&actual, &closed(expected, clicks));
     let open = expected.matches(r#""status":"open""#).count() as u64;
@@ -79,6 +85,15 @@ async fn clicks_up_to_an_hour_late_on_four_shards() {
     yields_its_sessions("hourlate", Shape { shards: 4, batch_size: 5_000 }).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_cut_at_midnights() {
+    let parameters: Parameters = &[("SessionCut", "daily"), ("SessionCutOffsetMinutes", "120")];
+    for shape in [Shape { shards: 1, batch_size: 100 }, Shape { shards: 4, batch_size: 5_000 }] {
+        let summary = yields_its_sessions_with(parameters, "midnights", shape).await;
+        assert!(summary.sessionizer.merged > 10, "the stream has clicks that merge sessions");
+    }
+}
+
 /// Users are independent, so some users' clicks yield the same sessions alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn clicks_up_to_an_hour_late_one_by_one() {
@@ -90,7 +105,7 @@ async fn clicks_up_to_an_hour_late_one_by_one() {
     let (clicks, expected) = (of_busy_users("hourlate.clicks.ndjson"), of_busy_users("hourlate.sessions.ndjson"));
     assert_eq!((clicks.lines().count(), expected.lines().count()), (299, 25));
     for shards in [1, 4] {
-        let summary = yields(clicks.as_bytes(), &expected, Shape { shards, batch_size: 1 }).await;
+        let summary = yields(&[], clicks.as_bytes(), &expected, Shape { shards, batch_size: 1 }).await;
         assert!(summary.sessionizer.merged > 10, "the clicks merge sessions");
     }
 }

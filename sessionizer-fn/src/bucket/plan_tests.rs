@@ -5,6 +5,7 @@ use shared::event_time::EventTime;
 use shared::limits::MAX_ATTRIBUTE_BYTES;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 
 use super::*;
 use crate::bucket::bounds::{LONGEST_MEMORY_MS, Packing};
@@ -31,7 +32,7 @@ struct Bucket {
 
 fn rules(slots: u64) -> Rules {
     Rules {
-        window: WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms: 3_600_000 },
+        window: WindowRule { gap: SessionGap::from_ms(GAP_MS), lateness_ms: 3_600_000, cut: SessionCut::None },
         boundaries: Boundaries::All,
         first_session: FirstSession::Emit,
         grace_ms: GRACE_MS,

@@ -6,6 +6,7 @@ use shared::click::Click;
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 use shared::user_id::UserId;
 
@@ -88,6 +89,9 @@ fn options(rng: &mut Rng) -> Options {
         window: WindowRule {
             gap: SessionGap::from_ms(GAP_MS),
             lateness_ms: [0, 10_000, 40_000, 200_000][rng.usize(..4)],
+            // A cut soon after streams begin.
+            cut: [SessionCut::None, SessionCut::Daily { offset_ms: -(BEGIN_MS.cast_signed() + 35_000) }]
+                [rng.usize(..2)],
         },
         boundaries: Boundaries::All,
         first_session: FirstSession::Emit,

@@ -14,14 +14,14 @@ use crate::work::error::BucketError;
 /// Most slots that one step of catching up reads. Steps grow up to here: mostly there is nothing, or one commit.
 const LONGEST_STEP: u64 = 32;
 
-/// Slots per call while a log is loaded. Commits are mostly far below their bound; where they are not, so many answers
-/// of 16 MB hold them in two or three calls.
-const SLOTS_PER_CALL: usize = 16;
+/// Slots per call while a log is loaded. Commits are mostly far below their bound; where they are not, an answer
+/// of 16 MB holds 40 at least, and the rest takes another call.
+const SLOTS_PER_CALL: usize = 32;
 
 /// Concurrent calls while a log is loaded.
 const CONCURRENT_CALLS: usize = 4;
 
-/// Slots whose numbers one step of the search for the head reads: two steps find it among 512.
+/// Slots whose numbers one step of the search for the head reads: three steps find it among 1,024.
 const SLOTS_PER_SEARCH_STEP: u64 = 24;
 
 /// Reads the logs of buckets.

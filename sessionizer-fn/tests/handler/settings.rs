@@ -12,7 +12,7 @@ async fn first_batch_makes_the_settings_with_the_time_as_the_number_of_the_first
     invoke(&world.sessionizer(), "s1", &[click(1, "a", 100_000)]).await;
     let settings = world.log_item("settings").await.unwrap();
     let number = |name: &str| settings[name].as_n().unwrap().parse::<u64>().unwrap();
-    assert_eq!((number("format"), number("buckets"), number("slots")), (2, 4, 512));
+    assert_eq!((number("format"), number("buckets"), number("slots")), (2, 4, 1_024));
     let first = number("first_commit");
     assert!((NOW_MS..NOW_MS + 60_000).contains(&first), "{first}");
     assert_eq!(world.head(world.bucket_of("a")).await, Some(first));
@@ -56,7 +56,7 @@ async fn other_settings_are_a_clear_error_and_nothing_is_written() {
         let [(level, fields)] = &failures(&logs)[..] else { panic!("{}", logs.text()) };
         assert_eq!((level.as_str(), &fields["code"]), ("ERROR", &"other_settings".into()));
         let error = fields["error"].as_str().unwrap();
-        assert!(error.contains("this function is configured for format 2, 4 buckets of 512 slots"), "{error}");
+        assert!(error.contains("this function is configured for format 2, 4 buckets of 1024 slots"), "{error}");
         assert!(error.contains(&value.to_string()), "{error}");
 
         let swept = sweep_at(IN_THE_END_MS, &sessionizer).await;
