@@ -12,6 +12,7 @@ use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use ops::config::Config;
+use ops::output::{Format, Output};
 use ops::tables::{self, Tables};
 use ops::target::{Service, Target};
 
@@ -105,7 +106,9 @@ impl Served {
         let target = Target::of(&config.sdk, &dynamodb, &[Service::DynamoDb], names).await.unwrap();
         let [sessions, state_log, states, rejected] = &target.tables;
         let tables = Tables { sessions, state_log, states, rejected, limit: MOST_ITEMS, width: None };
-        tables::shown(&dynamodb, &tables).await.unwrap()
+        let mut shown = Vec::new();
+        tables::show(&dynamodb, &tables, &mut Output::new(&mut shown, Format::Text)).await.unwrap();
+        String::from_utf8(shown).unwrap()
     }
 }
 

@@ -2,6 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 use ops::tables::{DEFAULT_LIMIT, MAX_LIMIT};
+use ops::time_text;
+use shared::event_time::EventTime;
+use shared::user_id::{InvalidUserId, UserId};
 
 /// Printed by `--help` below the options.
 const AFTER_HELP: &str = "\
@@ -9,27 +12,48 @@ Environment variables (profiles are not read; `aws configure export-credentials 
   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
   AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_KINESIS   endpoints to call instead of AWS
   SSL_CERT_FILE                                         root certificates to trust instead of Amazon's
-  SESSIONS_TABLE, STATE_LOG_TABLE, STATE_TABLE, REJECTED_TABLE
-                                                        table names, if they differ from template.yaml
+  SESSIONS_TABLE, STATE_LOG_TABLE, STATE_TABLE, REJECTED_TABLE, SESSION_STREAM, CLICK_STREAM
+                                                        names, if they differ from template.yaml
+  SESSION_GAP_SECONDS, ALLOWED_LATENESS_SECONDS, CLOSE_GRACE_SECONDS, SESSION_CUT, SESSION_CUT_OFFSET_MINUTES
+                                                        what `state` assumes of the sessionizer, if not the defaults
 
 Exit status:
   0  success
   1  the command failed or was not confirmed, or Kinesis did not accept every record of a `redrive`
-  2  the command line has an unknown option or an invalid value, or `redrive` had neither a terminal to ask for
-     confirmation nor --yes";
+  2  the command line has an unknown option or an invalid value, or `redrive` or `forget` had neither a terminal to ask
+     for confirmation nor --yes";
 
-/// Shows a deployed sessionizer's tables and redrives rejected records.
+/// Shows what a deployed sessionizer stores and publishes, redrives rejected records and forgets users.
 ///
-/// Each command first prints the account, region, endpoints and tables it is about to read or change.
+/// Each command first prints the account, region, endpoints, tables and streams it is about to read or change, on
+/// standard error.
 #[derive(Debug, Parser)]
 #[command(name = "sessionctl", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Writes one JSON object a line to standard output, and nothing else. Times are Unix milliseconds.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Shows a user's sessions in order, or one session.
+    #[command(after_help = AFTER_HELP)]
+    Sessions(SessionsArgs),
+    /// Shows who has a session under way: since when, the last click, how many clicks. Reads the whole state log.
+    #[command(after_help = AFTER_HELP)]
+    Active(ActiveArgs),
+    /// Shows boundaries as they are published, corrections marked as such, until Ctrl-C.
+    #[command(after_help = AFTER_HELP)]
+    Watch(WatchArgs),
+    /// Says what is stored of a user, and what may still change.
+    #[command(after_help = AFTER_HELP)]
+    State(StateArgs),
+    /// Removes a user from all tables, after asking for confirmation.
+    #[command(after_help = AFTER_HELP)]
+    Forget(ForgetArgs),
     /// Shows some sessions, users' states and rejected records.
     #[command(after_help = AFTER_HELP)]
     Tables(TablesArgs),
@@ -37,6 +61,59 @@ pub(crate) enum Command {
     /// confirmation.
     #[command(after_help = AFTER_HELP)]
     Redrive(RedriveArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionsArgs {
+    /// A user's id; or the id of a session, if no user of that name has sessions.
+    #[arg(value_name = "USER|SESSION", value_parser = user_id)]
+    pub(crate) user: UserId,
+    /// Takes USER|SESSION for the id of a session: a user's id, _ and a number.
+    #[arg(long, conflicts_with = "since")]
+    pub(crate) id: bool,
+    /// Only sessions that start at T or later: Unix milliseconds, YYYY-MM-DD, YYYY-MM-DD hh:mm:ss (UTC), or a time ago,
+    /// such as 90s, 30m, 12h or 7d.
+    #[arg(long, value_name = "T", value_parser = time_text::parse)]
+    pub(crate) since: Option<EventTime>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ActiveArgs {
+    /// Only sessions with at least so many clicks.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) min_clicks: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Only boundaries of this user.
+    #[arg(long, value_name = "USER", value_parser = user_id)]
+    pub(crate) user: Option<UserId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    /// The user's id.
+    #[arg(value_name = "USER", value_parser = user_id)]
+    pub(crate) user: UserId,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForgetArgs {
+    /// The user's id.
+    #[arg(value_name = "USER", value_parser = user_id)]
+    pub(crate) user: UserId,
+    /// Also deletes rejected records in which no user id can be read, if their partition key is the user's. Only for
+    /// producers whose partition key is the user's id: anything else may belong to others.
+    #[arg(long)]
+    pub(crate) by_partition_key: bool,
+    /// Shows what would be removed and changes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Skips the confirmation. DANGER: what is removed can be restored from backups only, if at all; and credentials or a
+    /// region left over in the environment may belong to another account. Run with --dry-run first.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -59,4 +136,14 @@ pub(crate) struct RedriveArgs {
     /// rejected record of the wrong account back into its stream and deletes its item. Run with --dry-run first.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) yes: bool,
+}
+
+/// A user's id as the functions take it.
+fn user_id(text: &str) -> Result<UserId, String> {
+    UserId::new(text).map_err(|invalid| match invalid {
+        InvalidUserId::Empty => "it is empty, expected 1 to 256 characters".to_owned(),
+        InvalidUserId::TooLong(text) => {
+            format!("it has {} characters, more than the limit of 256", text.chars().count())
+        }
+    })
 }

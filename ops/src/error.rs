@@ -19,6 +19,26 @@ pub enum OpsError {
         /// What failed.
         source: CallError,
     },
+    /// A call to Kinesis for a stream failed.
+    #[error("stream {stream}: {source}")]
+    Stream {
+        /// The stream's name.
+        stream: String,
+        /// What failed.
+        source: CallError,
+    },
+    /// The log of a user's bucket took no commit in time.
+    #[error(
+        "table {table}: the log of bucket {bucket} took no commit within {seconds} s, because its ring is full, the table is throttled or other writers were always faster"
+    )]
+    LogBusy {
+        /// The table's name.
+        table: String,
+        /// The bucket.
+        bucket: u32,
+        /// How long it was tried, in seconds.
+        seconds: u64,
+    },
     /// An item does not have the format that the functions write.
     #[error("table {table}: {fault}")]
     Item {
@@ -27,6 +47,9 @@ pub enum OpsError {
         /// The item's key and its fault.
         fault: String,
     },
+    /// A session was asked for by something that is not a session's id.
+    #[error("--id: {0:?} is not the id of a session, expected a user's id, _ and a number")]
+    NotASessionId(String),
     /// A redrive was requested for unknown rejection reasons.
     #[error("--reasons: unknown reason {unknown}. Valid reasons:\n  {known}")]
     UnknownReasons {
@@ -37,9 +60,9 @@ pub enum OpsError {
     },
     /// A change needs confirmation, and there is no terminal to ask at.
     #[error(
-        "redrive changes tables and streams and needs confirmation, but standard input and standard error are not a terminal: nothing was changed"
+        "{0} and needs confirmation, but standard input and standard error are not a terminal: nothing was changed"
     )]
-    NoTerminal,
+    NoTerminal(&'static str),
     /// The operator did not confirm.
     #[error("not confirmed: nothing was changed")]
     NotConfirmed,
@@ -58,6 +81,9 @@ pub enum OpsError {
     /// The terminal could not be read or written.
     #[error("cannot read from or write to the terminal: {0}")]
     Terminal(io::Error),
+    /// A result could not be encoded as JSON.
+    #[error("cannot be encoded as JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// Standard output could not be written.
     #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),
@@ -69,10 +95,15 @@ impl OpsError {
         |source| Self::Table { table: table.to_owned(), source }
     }
 
+    /// A failed call about `stream`.
+    pub(crate) fn of_stream(stream: &str) -> impl FnOnce(CallError) -> Self {
+        |source| Self::Stream { stream: stream.to_owned(), source }
+    }
+
     /// Whether the command line caused the error.
     #[must_use]
     pub fn is_usage_error(&self) -> bool {
-        matches!(self, Self::UnknownReasons { .. } | Self::NoTerminal)
+        matches!(self, Self::UnknownReasons { .. } | Self::NotASessionId(_) | Self::NoTerminal(_))
     }
 
     /// What to do next, unless the error itself says so.
@@ -80,14 +111,23 @@ impl OpsError {
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Config(_) => Some(format!("set them, or {CREDENTIALS}")),
-            Self::Table { source, .. } => of_call(source),
-            Self::Undeleted { source, .. } => Some(match of_call(source) {
+            Self::Table { source, .. } => of_call(source, "dynamodb", "table"),
+            Self::Stream { source, .. } => of_call(source, "kinesis", "stream"),
+            Self::LogBusy { .. } => {
+                Some("run the command again; see docs/operations.md, \"It has no room\"".to_owned())
+            }
+            Self::Undeleted { source, .. } => Some(match of_call(source, "dynamodb", "table") {
                 Some(advice) => format!("{advice}; {SECOND_CLICK}"),
                 None => SECOND_CLICK.to_owned(),
             }),
             Self::Item { .. } => Some(FOREIGN_ITEM.to_owned()),
-            Self::NoTerminal => Some(WITHOUT_A_TERMINAL.to_owned()),
-            Self::UnknownReasons { .. } | Self::NotConfirmed | Self::Terminal(_) | Self::Stdout(_) => None,
+            Self::NoTerminal(_) => Some(WITHOUT_A_TERMINAL.to_owned()),
+            Self::UnknownReasons { .. }
+            | Self::NotASessionId(_)
+            | Self::NotConfirmed
+            | Self::Terminal(_)
+            | Self::Json(_)
+            | Self::Stdout(_) => None,
         }
     }
 }
@@ -100,12 +140,14 @@ const WITHOUT_A_TERMINAL: &str =
 const CREDENTIALS: &str = "take them from `aws configure export-credentials --format env` (profiles are not read) or from \
                            the variables that `local serve` prints";
 
-/// What an operator can do about a failed call to DynamoDB. Source of the codes: API reference, "Common errors".
-fn of_call(error: &CallError) -> Option<String> {
+/// What an operator can do about a failed call to `service` for a `resource`. Source of the codes: API reference,
+/// "Common errors".
+fn of_call(error: &CallError, service: &str, resource: &str) -> Option<String> {
     let operation = error.operation();
     Some(match error.code() {
         "AccessDeniedException" => {
-            format!("allow dynamodb:{operation} on the table; docs/operations.md lists each command's permissions")
+            let page = "docs/sessionctl.md lists each command's permissions";
+            format!("allow {service}:{operation} on the {resource}; {page}")
         }
         "ExpiredTokenException"
         | "IncompleteSignatureException"
@@ -113,12 +155,20 @@ fn of_call(error: &CallError) -> Option<String> {
         | "MissingAuthenticationTokenException"
         | "UnrecognizedClientException" => format!("the credentials are not valid here: {CREDENTIALS}"),
         "ResourceNotFoundException" => {
-            "the account, region or table name may be wrong: check the credentials, AWS_REGION, \
-             AWS_ENDPOINT_URL_DYNAMODB, SESSIONS_TABLE, STATE_LOG_TABLE, STATE_TABLE and REJECTED_TABLE"
-                .to_owned()
+            let (endpoint, names) = match service {
+                "dynamodb" => {
+                    ("AWS_ENDPOINT_URL_DYNAMODB", "SESSIONS_TABLE, STATE_LOG_TABLE, STATE_TABLE and REJECTED_TABLE")
+                }
+                _ => ("AWS_ENDPOINT_URL_KINESIS", "SESSION_STREAM and CLICK_STREAM"),
+            };
+            format!(
+                "the account, region or {resource} name may be wrong: check the credentials, AWS_REGION, {endpoint}, \
+                 {names}"
+            )
         }
         "NoConnection" | "TimedOut" => {
-            "check the network, AWS_REGION and, if set, AWS_ENDPOINT_URL_DYNAMODB".to_owned()
+            let endpoint = service.to_uppercase();
+            format!("check the network, AWS_REGION and, if set, AWS_ENDPOINT_URL_{endpoint}")
         }
         _ if error.is_transient() => "the error is transient: run the command again in a minute".to_owned(),
         _ => return None,

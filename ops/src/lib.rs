@@ -1,9 +1,11 @@
-//! Operator commands for a deployed pipeline: show its tables and redrive rejected records.
+//! Operator commands for a deployed pipeline: show what it stores and publishes, redrive rejected records, forget users.
 //!
 //! This is the only crate whose program uses an operator's credentials in an AWS account. [`config`] reads the
-//! variables, [`target`] shows the account and tables before anything is read, and [`confirmation`] asks before
-//! anything is changed. [`stored`] reads the tables and [`users`] users' states, [`text_table`] formats them,
-//! [`tables`] does all of this; [`redrive`] puts rejected records back into their streams.
+//! variables, [`target`] shows the account, tables and streams before anything is read, [`confirmation`] asks before
+//! anything is changed, and [`output`] is what a command writes. [`stored`] reads the tables, [`state_logs`] the logs
+//! and [`users`] users' states, [`text_table`] formats them.
+//!
+//! The commands: [`user_sessions`], [`active`], [`watch`], [`user_state`], [`forget`], [`tables`] and [`redrive`].
 //!
 //! It does not depend on the embedded services: it makes the same calls to `local serve` as to AWS.
 
@@ -11,11 +13,19 @@ pub mod error;
 
 pub mod config;
 pub mod confirmation;
+pub mod output;
 pub mod target;
+pub mod time_text;
 
+pub mod state_logs;
 pub mod stored;
 pub mod tables;
 pub mod text_table;
 pub mod users;
 
+pub mod active;
+pub mod forget;
 pub mod redrive;
+pub mod user_sessions;
+pub mod user_state;
+pub mod watch;

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use kinesis_function::call_error::CallError;
 use kinesis_function::rejected_table::KEY;
 use kinesis_function::statements::Item;
+use serde_json::{Value, json};
 use shared::boundary::Boundary;
 use shared::session::Status;
 use sink_fn::session_item::{ORDINAL, USER_ID};
@@ -93,6 +94,21 @@ pub async fn rejected(
 }
 
 impl StoredRejection {
+    /// As a JSON object, without the bytes.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({
+            "source": self.source,
+            "sequence_number": self.sequence_number,
+            "place": self.place,
+            "partition_key": self.partition_key,
+            "reason": self.reason,
+            "message": self.message,
+            "arrival_time": self.arrival_time,
+            "data_length": self.data_length,
+        })
+    }
+
     /// The record's place in its shard, and its own. A sequence number has no leading zeros, so the longer one is larger.
     fn position(&self) -> (&str, usize, &str, Option<u32>) {
         (&self.source, self.sequence_number.len(), &self.sequence_number, self.place)

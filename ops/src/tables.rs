@@ -1,10 +1,13 @@
 //! Shows some sessions, users and rejected records, and roughly how many more there are.
 
 use std::fmt::Write as _;
+use std::io::Write;
 
 use aws_sdk_dynamodb::Client;
+use serde_json::{Value, json};
 
 use crate::error::OpsError;
+use crate::output::Output;
 use crate::stored::{self, ReadLimit};
 use crate::target::DescribedTable;
 use crate::text_table;
@@ -34,11 +37,11 @@ pub struct Tables<'a> {
     pub width: Option<u16>,
 }
 
-/// All tables as text, up to the limit of each.
+/// Shows all tables, up to the limit of each.
 ///
 /// # Errors
 /// If a table cannot be read or contains items that the functions did not write.
-pub async fn shown(client: &Client, tables: &Tables<'_>) -> Result<String, OpsError> {
+pub async fn show<W: Write>(client: &Client, tables: &Tables<'_>, output: &mut Output<W>) -> Result<(), OpsError> {
     let Tables { sessions, state_log, states, rejected, limit, width } = *tables;
     let limit = ReadLimit::Items(limit);
     let stored_sessions = stored::sessions(client, &sessions.name, limit).await?;
@@ -55,7 +58,15 @@ pub async fn shown(client: &Client, tables: &Tables<'_>) -> Result<String, OpsEr
         title(rejected, stored_rejected.items.len(), stored_rejected.has_more),
         text_table::rejected(&stored_rejected.items, width),
     ];
-    Ok(parts.chunks(2).map(<[String]>::concat).collect::<Vec<_>>().join("\n"))
+    output.text(&parts.chunks(2).map(<[String]>::concat).collect::<Vec<_>>().join("\n"))?;
+    for session in &stored_sessions.items {
+        let session: Value = serde_json::from_slice(&session.encode()?)?;
+        output.object(&json!({ "session": session }))?;
+    }
+    for (user_id, user) in &stored_users.items {
+        output.object(&json!({ "user": user.json(user_id) }))?;
+    }
+    stored_rejected.items.iter().try_for_each(|record| output.object(&json!({ "rejected": record.json() })))
 }
 
 /// `sessions: 3`, and roughly how many items are not shown.

@@ -1,4 +1,4 @@
-//! The account, region, endpoints and tables that a command is about to read or change.
+//! The account, region, endpoints, tables and streams that a command is about to read or change.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::text_table::escaped;
 /// What a command is about to read or change. Shown before the command makes any other call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<const TABLES: usize> {
-    /// The account that owns the tables: twelve digits, from a table's ARN.
+    /// The account that owns them: twelve digits, from the ARN of a table or a stream.
     pub account: String,
     /// The configured region.
     pub region: String,
@@ -22,6 +22,17 @@ pub struct Target<const TABLES: usize> {
     pub endpoints: Vec<(Service, Endpoint)>,
     /// The tables, in the order of the requested names.
     pub tables: [DescribedTable; TABLES],
+    /// The streams, in the order of the requested names.
+    pub streams: Vec<DescribedStream>,
+}
+
+/// A stream that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedStream {
+    /// Its name.
+    pub name: String,
+    /// How long it keeps records, in hours.
+    pub retention_hours: u64,
 }
 
 /// A service that a command calls.
@@ -67,6 +78,7 @@ impl<const TABLES: usize> Target<TABLES> {
             region: sdk.region().map_or(UNKNOWN, Region::as_ref).to_owned(),
             endpoints: services.iter().map(|service| (*service, Endpoint::of(sdk, *service))).collect(),
             tables: names.map(|name| DescribedTable { name: name.to_owned(), items: 0 }),
+            streams: Vec::new(),
         };
         for table in &mut target.tables {
             let answer = dynamodb.describe_table().table_name(&table.name).send().await;
@@ -79,12 +91,30 @@ impl<const TABLES: usize> Target<TABLES> {
         }
         Ok(target)
     }
+
+    /// The same target with the streams called `names`.
+    ///
+    /// # Errors
+    /// If a stream does not exist or cannot be described.
+    pub async fn with_streams(mut self, kinesis: &aws_sdk_kinesis::Client, names: &[&str]) -> Result<Self, OpsError> {
+        for name in names {
+            let answer = kinesis.describe_stream_summary().stream_name(*name).send().await;
+            let failed = |error| OpsError::of_stream(name)(CallError::of("DescribeStreamSummary", &error));
+            let Some(summary) = answer.map_err(failed)?.stream_description_summary else { continue };
+            if let Some(account) = account_of(&summary.stream_arn) {
+                account.clone_into(&mut self.account);
+            }
+            let retention_hours = u64::try_from(summary.retention_period_hours).unwrap_or_default();
+            self.streams.push(DescribedStream { name: (*name).to_owned(), retention_hours });
+        }
+        Ok(self)
+    }
 }
 
 /// Shown for a fact that is neither in the response nor in the configuration.
 const UNKNOWN: &str = "unknown";
 
-/// The account in `arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME`.
+/// The account in `arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME`, or in a stream's ARN.
 fn account_of(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| !account.is_empty())
 }
@@ -117,8 +147,17 @@ impl<const TABLES: usize> fmt::Display for Target<TABLES> {
                 Endpoint::Url(url) => writeln!(f, "{} at {}", service.id(), escaped(url))?,
             }
         }
-        let names: Vec<_> = self.tables.iter().map(|table| escaped(&table.name)).collect();
-        write!(f, "table{} {}", if TABLES == 1 { "" } else { "s" }, names.join(", "))
+        let tables: Vec<_> = self.tables.iter().map(|table| escaped(&table.name)).collect();
+        let streams: Vec<_> = self.streams.iter().map(|stream| escaped(&stream.name)).collect();
+        let mut separator = "";
+        for (kind, names) in [("table", tables), ("stream", streams)] {
+            if !names.is_empty() {
+                let plural = if names.len() == 1 { "" } else { "s" };
+                write!(f, "{separator}{kind}{plural} {}", names.join(", "))?;
+                separator = "\n";
+            }
+        }
+        Ok(())
     }
 }
 
@@ -153,15 +192,25 @@ mod tests {
         let endpoints = [(Service::DynamoDb, Endpoint::OfAws), (Service::Kinesis, url)];
         assert_eq!(target(&endpoints, ["rejected-records"]), format!("{expected}table rejected-records"));
         assert_eq!(target(&endpoints, ["sessions", "s"]), format!("{expected}tables sessions, s"));
+        let stream = |name: &str| DescribedStream { name: name.to_owned(), retention_hours: 24 };
+        let streams = vec![stream("session-stream"), stream("click-stream")];
+        let both = Target { streams: streams.clone(), ..described(&endpoints, ["sessions"]) };
+        assert_eq!(both.to_string(), format!("{expected}table sessions\nstreams session-stream, click-stream"));
+        let alone = Target { streams: streams[..1].to_vec(), ..described(&endpoints, []) };
+        assert_eq!(alone.to_string(), format!("{expected}stream session-stream"));
     }
 
     fn target<const TABLES: usize>(endpoints: &[(Service, Endpoint)], names: [&str; TABLES]) -> String {
-        let target = Target {
+        described(endpoints, names).to_string()
+    }
+
+    fn described<const TABLES: usize>(endpoints: &[(Service, Endpoint)], names: [&str; TABLES]) -> Target<TABLES> {
+        Target {
             account: "123456789012".to_owned(),
             region: "eu-west-1".to_owned(),
             endpoints: endpoints.to_vec(),
             tables: names.map(|name| DescribedTable { name: name.to_owned(), items: 7 }),
-        };
-        target.to_string()
+            streams: Vec::new(),
+        }
     }
 }

@@ -5,33 +5,17 @@
 //! first, so no user is missed on the way.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use kinesis_function::call_error::CallError;
-use kinesis_function::failures::Failures;
+use serde_json::{Value, json};
 use sessionizer_fn::state_log_entry::UserEntry;
-use sessionizer_fn::store::log_store::{LogStore, StoreError};
-use sessionizer_fn::store::log_table::LogTable;
+use sessionizer_fn::store::log_store::StoreError;
 use sessionizer_fn::store::rest_table;
-use sessionizer_fn::store::settings::{FORMAT, Settings};
-use sessionizer_fn::work::error::BucketError;
-use sessionizer_fn::work::reading::Reader;
 use shared::user_id::UserId;
-use tokio::time::timeout;
 
 use crate::error::OpsError;
+use crate::state_logs::StateLogs;
 use crate::stored::{ReadLimit, Stored, not_ours, scan};
-
-/// Longest time to read one bucket's log, retries included. A log has at most 1,024 items of 380 KB, which a throttled
-/// table returns within a minute.
-const MAX_TIME_PER_LOG: Duration = Duration::from_secs(60);
-
-/// Settings outside these bounds were not written by a sessionizer. Source: design, section 7; the slots are bounded so
-/// that a damaged item cannot cause endless reads.
-const MAX_BUCKETS: u64 = 256;
-const SLOTS: RangeInclusive<u64> = 2..=65_536;
 
 /// The names of the tables with users' states.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +44,8 @@ pub enum Phase {
     Closed,
     /// In session-state only.
     AtRest,
+    /// In the log, which keeps that the user was forgotten for about an hour.
+    Forgotten,
 }
 
 impl StoredUser {
@@ -67,10 +53,28 @@ impl StoredUser {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match (self.is_in_log, self.entry.window.told_closed) {
+            _ if self.entry.is_forgotten() => Phase::Forgotten,
             (true, false) => Phase::UnderWay,
             (true, true) => Phase::Closed,
             (false, _) => Phase::AtRest,
         }
+    }
+}
+
+impl StoredUser {
+    /// As a JSON object.
+    #[must_use]
+    pub fn json(&self, user_id: &UserId) -> Value {
+        let window = &self.entry.window;
+        let last = window.last();
+        json!({
+            "user_id": user_id.as_str(),
+            "phase": self.phase().word(),
+            "session_id": window.last_ordinal().map(|ordinal| format!("{user_id}_{ordinal}")),
+            "session_timestamp": last.map(|session| session.start.ms()),
+            "last_click": last.map(|session| session.end.ms()),
+            "event_count": last.map(|session| session.event_count),
+        })
     }
 }
 
@@ -82,6 +86,7 @@ impl Phase {
             Self::UnderWay => "under way",
             Self::Closed => "closed",
             Self::AtRest => "at rest",
+            Self::Forgotten => "forgotten",
         }
     }
 }
@@ -98,15 +103,9 @@ pub async fn users(
     limit: ReadLimit,
 ) -> Result<Stored<BTreeMap<UserId, StoredUser>>, OpsError> {
     let mut users = BTreeMap::new();
-    if let Some(settings) = settings(client, tables.log).await? {
-        let failures = Failures::default();
-        let store = LogTable::new(client.clone(), tables.log, settings.slots);
-        let reader = Reader { store: &store, settings, failures: &failures };
-        for bucket in 0..u32::try_from(settings.buckets).unwrap_or(u32::MAX) {
-            let late = || CallError::of_part("BatchGetItem", "TimedOut", "the log was not read in time");
-            let read = timeout(MAX_TIME_PER_LOG, reader.load(bucket)).await;
-            let memory = read.map_err(|_| OpsError::of_table(tables.log)(late()))?;
-            let memory = memory.map_err(|error| of_bucket(tables.log, error))?;
+    if let Some(logs) = StateLogs::open(client, tables.log).await? {
+        for bucket in logs.buckets() {
+            let memory = logs.load(bucket).await?;
             for (user_id, entry) in memory.users() {
                 if is_reached(limit, users.len()) {
                     return Ok(Stored { items: users, has_more: true });
@@ -152,30 +151,8 @@ async fn add_users_at_rest(
     Ok(Stored { items: users, has_more: read.has_more })
 }
 
-/// The settings item, if there is one.
-async fn settings(client: &Client, table: &str) -> Result<Option<Settings>, OpsError> {
-    let store = LogTable::new(client.clone(), table, *SLOTS.start());
-    let stored = store.settings().await.map_err(|error| of_bucket(table, error.into()))?;
-    let is_known =
-        |it: &Settings| it.format == FORMAT && (1..=MAX_BUCKETS).contains(&it.buckets) && SLOTS.contains(&it.slots);
-    match stored.filter(|settings| !is_known(settings)) {
-        None => Ok(stored),
-        Some(settings) => {
-            let fault = format!("the settings item says {settings}, which this version of sessionctl cannot read");
-            Err(OpsError::Item { table: table.to_owned(), fault })
-        }
-    }
-}
-
-fn of_bucket(table: &str, error: BucketError) -> OpsError {
-    match error {
-        BucketError::Call(source) => OpsError::of_table(table)(source),
-        other => OpsError::Item { table: table.to_owned(), fault: other.to_string() },
-    }
-}
-
 /// Without the table and the key, which the message has anyway.
-fn reason_of(error: &StoreError) -> String {
+pub(crate) fn reason_of(error: &StoreError) -> String {
     match error {
         StoreError::Unreadable { reason, .. } => reason.clone(),
         StoreError::Call(error) => error.to_string(),

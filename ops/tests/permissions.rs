@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use local_aws::faults::{Fault, FaultyHttpClient};
 use local_aws::{LocalAws, LocalAwsOptions, Template};
+use ops::output::{Format, Output};
 use ops::redrive::{Mode, Plan, Reasons};
 use ops::tables::{self, Tables};
 use ops::target::Target;
@@ -56,7 +57,7 @@ async fn tables_needs_exactly_the_permissions_on_the_page() {
     let [sessions, state_log, states, rejected] = Target::of(&sdk, &dynamodb, &[], names).await.unwrap().tables;
     let (sessions, state_log, states, rejected) = (&sessions, &state_log, &states, &rejected);
     let tables = Tables { sessions, state_log, states, rejected, limit: 10, width: None };
-    tables::shown(&dynamodb, &tables).await.unwrap();
+    tables::show(&dynamodb, &tables, &mut Output::new(Vec::new(), Format::Text)).await.unwrap();
     assert_eq!(*calls.lock().unwrap(), listed("tables"));
 }
 

@@ -23,7 +23,7 @@ const EVENT_NAMES_IGNORED: &str = "EVENT_NAMES_IGNORED";
 ///   last, no field is read, so that `EVENT_TIMESTAMP_FIELD` must not be set.
 /// * `EVENT_NAMES` or `EVENT_NAMES_IGNORED`: up to 100 names of events, separated by commas, that alone count as
 ///   activity, or do not.
-pub(crate) fn click_format(variables: &mut Variables) -> ClickFormat {
+pub fn click_format(variables: &mut Variables) -> ClickFormat {
     let contract = ClickFields::default();
     let user_id = parsed(variables, USER_ID_FIELD, FieldPath::parse_list).unwrap_or(contract.user_id);
     let timestamp = parsed(variables, EVENT_TIMESTAMP_FIELD, FieldPath::parse);

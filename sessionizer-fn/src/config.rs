@@ -106,8 +106,9 @@ fn lateness_seconds(variables: &mut Variables, max_clock_skew_seconds: u64) -> u
     lateness
 }
 
-/// An offset without a cut has no effect, which its author cannot have meant.
-fn session_cut(variables: &mut Variables) -> SessionCut {
+/// Reads `SESSION_CUT` and `SESSION_CUT_OFFSET_MINUTES`. An offset without a cut has no effect, which its author cannot
+/// have meant.
+pub fn session_cut(variables: &mut Variables) -> SessionCut {
     let is_daily = variables.choice("SESSION_CUT", [("none", false), ("daily", true)]);
     let minutes = variables.signed_integer("SESSION_CUT_OFFSET_MINUTES", 0, CUT_OFFSET_MINUTES);
     if is_daily {

@@ -5,7 +5,7 @@
 //! ([`work`], with the tables and the stream of [`store`]). [`environment`] keeps buckets between invocations
 //! ([`buckets`]), and [`handler`] connects it to Lambda, with the settings of [`config`].
 
-mod click_format_config;
+pub mod click_format_config;
 pub mod config;
 
 pub mod batch;

@@ -197,7 +197,12 @@ pub fn encode_user(user: &UserEntry) -> Result<Vec<u8>, CodecError> {
 pub fn decode_user(bytes: &[u8]) -> Result<UserEntry, CodecError> {
     let WireRestingUser { attributes, user } = decode(bytes)?;
     let texts = TextsIn::of_attributes(attributes);
-    user.into_user(NO_COMMIT_MS, &texts).map_err(|fault| CodecError::Invalid { place: 0, fault })
+    let user = user.into_user(NO_COMMIT_MS, &texts).map_err(|fault| CodecError::Invalid { place: 0, fault })?;
+    if user.is_forgotten() {
+        // Only a log forgets: an item of a forgotten user is deleted.
+        return Err(CodecError::Invalid { place: 0, fault: Fault::of("number of sessions", 0, "1 or more at rest") });
+    }
+    Ok(user)
 }
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {

@@ -62,7 +62,8 @@ pub enum LogValue {
     Swept(Outbox),
 }
 
-/// A user with a session under way, or one that ended so recently that the log has not let go of it.
+/// A user with a session under way, or one that ended so recently that the log has not let go of it; or a user who was
+/// forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserEntry {
     /// The user's sessions.
@@ -114,6 +115,23 @@ pub struct OutboxEntry {
     pub user_id: UserId,
     /// How the session stood.
     pub session: TouchedSession,
+}
+
+impl UserEntry {
+    /// The entry of a user who was forgotten at `now_ms` (Unix milliseconds). It has no sessions, and supersedes all that
+    /// was known of the user before, an item of session-state included: the next click starts as a new user's.
+    #[must_use]
+    pub fn forgotten(now_ms: u64) -> Self {
+        // Told closed, so that nobody waits for the user to become inactive.
+        let window = SessionWindow { told_closed: true, ..SessionWindow::default() };
+        Self { window, arrival_ms: now_ms, has_item: false }
+    }
+
+    /// Whether the user was forgotten, and has not clicked since.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        self.window.sessions.is_empty()
+    }
 }
 
 impl Outbox {

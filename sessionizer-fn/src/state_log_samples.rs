@@ -80,7 +80,8 @@ pub(crate) fn shard(name: &str) -> LogKey {
 
 /// Any entries of a commit that code of this project can make, with distinct keys.
 pub(crate) fn entries() -> impl Strategy<Value = Vec<(LogKey, LogValue)>> {
-    let users = hash_map(user_id().prop_map(LogKey::User), user_entry().prop_map(LogValue::User), 0..6);
+    let user = prop_oneof![6 => user_entry(), 1 => time().prop_map(UserEntry::forgotten)];
+    let users = hash_map(user_id().prop_map(LogKey::User), user.prop_map(LogValue::User), 0..6);
     let shards = hash_map("[a-z/-]{1,40}".prop_map(|name| shard(&name)), cursor().prop_map(LogValue::Cursor), 0..3);
     let sweep = option::of(outbox().prop_map(LogValue::Swept));
     (users, shards, sweep).prop_map(|(users, shards, sweep)| {

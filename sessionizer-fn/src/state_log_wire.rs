@@ -61,7 +61,7 @@ pub(crate) struct WireUser {
     arrival: i64,
     /// Since the first session's start.
     left_behind_until: Option<i64>,
-    /// The last one first.
+    /// The last one first. None of a user who was forgotten.
     sessions: Vec<WireSession>,
 }
 
@@ -188,6 +188,12 @@ impl WireUser {
             return Err(Fault::of("flags", flags, "0 to 3"));
         }
         let arrival_ms = absolute(made_ms, arrival);
+        if wire.is_empty() {
+            return match (flags, first_ordinal, left_behind_until) {
+                (TOLD_CLOSED, 0, None) => Ok(UserEntry::forgotten(arrival_ms)),
+                _ => Err(Fault::of("number of sessions", 0, "1 or more, unless nothing else is known of the user")),
+            };
+        }
         let mut sessions: Vec<Session> = Vec::with_capacity(wire.len());
         for wire in wire {
             let session = match sessions.last() {
@@ -200,8 +206,7 @@ impl WireUser {
             sessions.push(session);
         }
         sessions.reverse();
-        let Some(first) = sessions.first() else { return Err(Fault::of("number of sessions", 0, "1 or more")) };
-        let first_start_ms = first.start.ms();
+        let first_start_ms = sessions.first().map_or(0, |first| first.start.ms());
         Ok(UserEntry {
             window: SessionWindow {
                 first_ordinal,

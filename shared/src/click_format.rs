@@ -129,6 +129,13 @@ impl ClickFormat {
         self.decode_object(&values, &json, latest)
     }
 
+    /// The user id in `data`, an object, whatever else is wrong with it; `None` if none can be read.
+    #[must_use]
+    pub fn user_id_in(&self, data: &[u8]) -> Option<UserId> {
+        let Object { values, json } = Object::read(data, &self.tree, Wording::ONE_OBJECT).ok()?;
+        self.decode_user_id(&values, &json).ok()
+    }
+
     /// The tree of the fields' paths.
     pub(crate) fn tree(&self) -> &PathTree {
         &self.tree

@@ -241,3 +241,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn user_id_is_found_in_records_that_are_no_clicks() {
+    let user = |data: &str| user_id_in(data.as_bytes()).map(|user_id| user_id.as_str().to_owned());
+    let cases = [
+        (r#"{"user_id":"u1","event_timestamp":"soon"}"#, Some("u1")),
+        (r#"{"user_id":7}"#, Some("7")),
+        (r#"{"user_id":"undefined","event_timestamp":1721390000000}"#, Some("undefined")),
+        (r#"{"user_id":"u1","session_id":"u2_0","status":"odd"}"#, Some("u1")),
+        (r#"{"userId":"u1"}"#, None),
+        (r#"{"user_id":"u1","event_na"#, None),
+        ("u1", None),
+    ];
+    for (data, expected) in cases {
+        assert_eq!(user(data).as_deref(), expected, "{data}");
+    }
+}

@@ -12,6 +12,9 @@ use crate::limits::END_OF_EVENT_TIME_MS;
 pub struct EventTime(u64);
 
 impl EventTime {
+    /// The start of 1970.
+    pub const START: Self = Self(0);
+
     /// The event time `ms` milliseconds after the Unix epoch; `None` at or after the year 10000.
     #[must_use]
     pub fn from_ms(ms: u64) -> Option<Self> {

@@ -33,7 +33,8 @@ impl WindowRule {
     }
 
     /// Until when a click continues a session that ends at `end`: a gap, or the next cut, in Unix milliseconds.
-    fn until_ms(self, end: EventTime) -> u64 {
+    #[must_use]
+    pub fn until_ms(self, end: EventTime) -> u64 {
         let gap_ends_ms = end.ms().saturating_add(self.gap.ms());
         self.cut.next_after(end).map_or(gap_ends_ms, |cut_ms| cut_ms.min(gap_ends_ms))
     }

@@ -8,6 +8,8 @@ use std::path::Path;
 
 use shared::boundary::{Boundary, Version};
 use shared::click::{Click, LatestBelievable};
+use shared::click_format::{ClickFormat, Decoded};
+use shared::record_parts::for_each_part;
 use shared::limits::END_OF_EVENT_TIME_MS;
 use shared::session::{SessionGap, Status};
 use shared::session_cut::SessionCut;
@@ -24,7 +26,15 @@ fn clicks(stream: &str) -> Vec<Click> {
     let any_time = LatestBelievable::after_arrival(END_OF_EVENT_TIME_MS, 0);
     let data = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(stream)).unwrap();
     let lines = data.split(|byte| *byte == b'\n');
-    lines.filter_map(|line| Some(Click::decode(line, any_time).ok()?.click)).collect()
+    let (format, mut clicks) = (ClickFormat::default(), Vec::new());
+    for line in lines {
+        for_each_part(line, &format, any_time, |_, decoded| {
+            if let Ok(Decoded::Click(decoded)) = decoded {
+                clicks.push(decoded.click);
+            }
+        });
+    }
+    clicks
 }
 
 #[derive(Debug, Default, PartialEq)]

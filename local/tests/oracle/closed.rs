@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use shared::click::{Click, LatestBelievable};
+use shared::click_format::{ClickFormat, Decoded};
+use shared::record_parts::for_each_part;
 use shared::limits::END_OF_EVENT_TIME_MS;
 
 const GAP_MS: u64 = 10_000;
@@ -13,10 +15,12 @@ pub(crate) fn closed(rows: &str, clicks: &[u8]) -> String {
     let mut times: HashMap<String, Vec<u64>> = HashMap::new();
     let any_time = LatestBelievable::after_arrival(END_OF_EVENT_TIME_MS, 0);
     for line in clicks.split(|byte| *byte == b'\n') {
-        if let Ok(decoded) = Click::decode(line, any_time) {
-            let Click { user_id, time, .. } = decoded.click;
-            times.entry(user_id.as_str().to_owned()).or_default().push(time.ms());
-        }
+        for_each_part(line, &ClickFormat::default(), any_time, |_, decoded| {
+            if let Ok(Decoded::Click(decoded)) = decoded {
+                let Click { user_id, time, .. } = decoded.click;
+                times.entry(user_id.as_str().to_owned()).or_default().push(time.ms());
+            }
+        });
     }
     let closed_row = |row: &str| {
         let Some(open) = row.strip_suffix(r#""status":"open"}"#) else { return format!("{row}\n") };

@@ -8,19 +8,19 @@ const RETRIES: u32 = 9;
 
 /// The remaining attempts of one call. Create a new value after any progress.
 #[derive(Debug)]
-pub(super) struct Attempts {
+pub(crate) struct Attempts {
     left: u32,
     backoff: Backoff,
 }
 
 impl Attempts {
     /// All attempts.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { left: RETRIES, backoff: Backoff::new() }
     }
 
     /// Whether one more attempt is allowed; if so, pauses first.
-    pub(super) async fn again(&mut self) -> bool {
+    pub(crate) async fn again(&mut self) -> bool {
         if self.left == 0 {
             return false;
         }

@@ -14,9 +14,9 @@ use crate::error::OpsError;
 
 /// The table.
 #[derive(Clone, Copy)]
-pub(super) struct Items<'a> {
-    pub(super) dynamodb: &'a aws_sdk_dynamodb::Client,
-    pub(super) table: &'a str,
+pub(crate) struct Items<'a> {
+    pub(crate) dynamodb: &'a aws_sdk_dynamodb::Client,
+    pub(crate) table: &'a str,
 }
 
 /// The key of a listed item.
@@ -137,7 +137,8 @@ impl Items<'_> {
     /// Deletes the items of `records`, which are back in their stream.
     pub(super) async fn delete(&self, records: &[&Kept]) -> Result<(), OpsError> {
         for (place, chunk) in records.chunks(MAX_PUTS_PER_REQUEST).enumerate() {
-            self.delete_chunk(chunk).await.map_err(|source| OpsError::Undeleted {
+            let positions: Vec<&str> = chunk.iter().map(|record| record.position.as_str()).collect();
+            self.delete_chunk(&positions).await.map_err(|source| OpsError::Undeleted {
                 table: self.table.to_owned(),
                 records: records.len() - place * MAX_PUTS_PER_REQUEST,
                 source,
@@ -146,15 +147,16 @@ impl Items<'_> {
         Ok(())
     }
 
-    async fn delete_chunk(&self, records: &[&Kept]) -> Result<(), CallError> {
+    /// Deletes the items with these keys, as many as fit into a request.
+    pub(crate) async fn delete_chunk(&self, positions: &[&str]) -> Result<(), CallError> {
         const OPERATION: &str = "BatchWriteItem";
 
-        let request = |record: &&Kept| {
-            let request = DeleteRequest::builder().set_key(Some(key_item(&record.position))).build();
+        let request = |position: &&str| {
+            let request = DeleteRequest::builder().set_key(Some(key_item(position))).build();
             let request = request.map_err(|error| CallError::unbuildable(OPERATION, error))?;
             Ok::<_, CallError>(WriteRequest::builder().delete_request(request).build())
         };
-        let mut waiting = records.iter().map(request).collect::<Result<Vec<_>, _>>()?;
+        let mut waiting = positions.iter().map(request).collect::<Result<Vec<_>, _>>()?;
         let mut attempts = Attempts::new();
         loop {
             let answer = self.dynamodb.batch_write_item().request_items(self.table, waiting.clone()).send().await;

@@ -8,8 +8,8 @@
 //! [`Reasons`] selects the records, a [`Plan`] lists them and carries out the redrive, [`Redriven`] is the outcome.
 //! `items` lists, reads and deletes items, `put` puts records, `attempts` bounds the attempts per call.
 
-mod attempts;
-mod items;
+pub(crate) mod attempts;
+pub(crate) mod items;
 mod put;
 mod reasons;
 mod redriven;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde_json::{Value, json};
+
 /// What a redrive did or, in a dry run, would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redriven {
@@ -23,6 +25,23 @@ impl Redriven {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.left.is_empty() && self.unanswered.is_empty()
+    }
+
+    /// As a JSON object.
+    #[must_use]
+    pub fn json(&self, is_dry_run: bool) -> Value {
+        let with_code = |counts: &BTreeMap<(String, String), u64>| {
+            let row = |((reason, code), records): (&(String, String), &u64)| json!({ "reason": reason, "code": code, "records": records });
+            counts.iter().map(row).collect::<Vec<_>>()
+        };
+        json!({
+            "dry_run": is_dry_run,
+            "put": self.put,
+            "left": with_code(&self.left),
+            "unanswered": with_code(&self.unanswered),
+            "truncated": self.cut,
+            "foreign": self.foreign,
+        })
     }
 
     pub(super) fn count_put(&mut self, reason: &str) {

@@ -124,6 +124,11 @@ impl BucketMemory {
         })
     }
 
+    /// The cursors and the sweep's outbox, by what they belong to.
+    pub fn origins(&self) -> impl Iterator<Item = (&Origin, &LogValue)> {
+        self.origins.iter().filter_map(|origin| Some((origin, self.log.get(&LogKey::Origin(origin.clone()))?)))
+    }
+
     /// The outbox of `origin`'s last commit.
     #[must_use]
     pub fn outbox(&self, origin: &Origin) -> Option<&Outbox> {

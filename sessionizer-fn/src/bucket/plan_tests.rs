@@ -9,6 +9,7 @@ use shared::session_cut::SessionCut;
 
 use super::*;
 use crate::bucket::bounds::{LONGEST_MEMORY_MS, Packing};
+use crate::bucket::forgetting::{Step, next_step};
 use crate::state_log_codec;
 use crate::state_log_entry::ShardKey;
 
@@ -284,6 +285,47 @@ fn user_told_closed_leaves_as_an_item_when_the_tail_comes() {
     assert!(item.window.told_closed);
     // A click brings the user back: the same session goes on.
     assert_eq!(outbox(&bucket.tick("a", 9)), [("a".to_owned(), 0, "open")]);
+}
+
+/// Takes in the commit that forgets `user`.
+fn forget(bucket: &mut Bucket, user: &str) {
+    match next_step(&bucket.memory, bucket.rules.ring, &id(user), true, bucket.now_ms) {
+        Step::Commit(commit) => bucket.memory.take_in(commit).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn user_who_was_forgotten_starts_again_whatever_an_item_says() {
+    let mut bucket = Bucket::of_slots(8);
+    bucket.tick("a", 0);
+    bucket.tick("a", 20);
+    bucket.at_rest.insert(id("a"), bucket.memory.user(&id("a")).cloned());
+    forget(&mut bucket, "a");
+    assert!(bucket.memory.inactive_since(u64::MAX).all(|(user_id, _)| *user_id != id("a")));
+    let first = bucket.tick("a", 5);
+    assert_eq!(outbox(&first), [("a".to_owned(), 0, "open")]);
+    assert_eq!((first.report.started, first.report.late, first.report.closed, first.report.reopened), (1, 0, 0, 0));
+    let window = &bucket.memory.user(&id("a")).unwrap().window;
+    assert_eq!((window.first_ordinal, window.sessions.len(), window.told_closed), (0, 1, false));
+}
+
+#[test]
+fn user_who_was_forgotten_stays_in_the_log_for_an_hour_and_leaves_without_an_item() {
+    let mut bucket = Bucket::of_slots(8);
+    bucket.tick("a", 0);
+    bucket.tick("b", 1);
+    forget(&mut bucket, "a");
+    for second in 2..60 {
+        assert_eq!(bucket.tick("b", second).report.users_at_rest, 0);
+    }
+    assert!(bucket.memory.user(&id("a")).unwrap().is_forgotten());
+    let an_hour_later = 1 + LONGEST_MEMORY_MS / 1_000;
+    for second in an_hour_later..an_hour_later + 2 {
+        assert_eq!(bucket.tick("b", second).report.users_at_rest, 0);
+    }
+    assert_eq!(bucket.memory.user(&id("a")), None);
+    assert!(bucket.at_rest[&id("a")].is_none(), "no item was written");
 }
 
 #[test]

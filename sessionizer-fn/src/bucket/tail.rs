@@ -2,7 +2,7 @@
 //!
 //! Once the log fills half of its ring, or remembers more than an hour, each commit repeats what must stay, and lets go
 //! of users whose end was reported: they get an item each. Where what is live exceeds its bounds, users under way are told
-//! closed ahead of time and leave, too; the next click reopens their sessions.
+//! closed ahead of time and leave, too; the next click reopens their sessions. A user who was forgotten gets no item.
 
 use std::collections::HashSet;
 
@@ -52,6 +52,15 @@ struct Sorted {
     closed_early: Vec<UserId>,
     boundary_bytes: usize,
     let_go: Vec<LogKey>,
+}
+
+/// The commit in the making.
+#[derive(Clone, Copy, Debug)]
+struct Making {
+    number: u64,
+    now_ms: u64,
+    /// When the last record that it applies arrived, if it applies any.
+    arrival_ms: Option<u64>,
 }
 
 impl Tail {
@@ -113,6 +122,7 @@ pub(super) fn empty_oldest(
     mut room: usize,
 ) -> Tail {
     let bounds = &rules.bounds;
+    let making = Making { number, now_ms, arrival_ms };
     let mut tail = Tail::default();
     let (mut live_bytes, mut memory_bytes) = (memory.log().encoded_bytes(), memory.memory_bytes());
     for oldest in memory.log().oldest_first() {
@@ -123,7 +133,7 @@ pub(super) fn empty_oldest(
         if !is_due && oldest.live().any(|(key, _)| !changed.contains(key)) {
             break;
         }
-        let mut sorted = sort(&oldest, memory, rules, number, arrival_ms, changed, is_over.then_some(room));
+        let mut sorted = sort(&oldest, memory, rules, making, changed, is_over.then_some(room));
         let is_first = tail.leaving.is_empty();
         let fits = tail.repeated_bytes + sorted.repeated_bytes <= bounds.repeated_bytes
             && (is_first || tail.leaving.len() + sorted.leaving.len() <= bounds.leaving);
@@ -157,14 +167,23 @@ fn sort(
     oldest: &Oldest<'_, LogKey, LogValue>,
     memory: &BucketMemory,
     rules: &Rules,
-    number: u64,
-    arrival_ms: Option<u64>,
+    making: Making,
     changed: &HashSet<LogKey>,
     early_room: Option<usize>,
 ) -> Sorted {
+    let Making { number, now_ms, arrival_ms } = making;
     let mut sorted = Sorted::default();
     for (key, value) in oldest.live().filter(|(key, _)| !changed.contains(key)) {
         match (key, value) {
+            (LogKey::User(_), LogValue::User(entry)) if entry.is_forgotten() => {
+                // Until then, the entry supersedes an item that was on its way to session-state when the user was
+                // forgotten, and is not yet deleted.
+                if entry.arrival_ms.saturating_add(rules.bounds.longest_memory_ms) <= now_ms {
+                    sorted.let_go.push(key.clone());
+                } else {
+                    sorted.repeat(key.clone(), value.clone());
+                }
+            }
             (LogKey::User(user_id), LogValue::User(entry)) => {
                 let bytes = entry_bytes(key, value);
                 let closes_early =

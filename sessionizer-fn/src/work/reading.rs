@@ -119,6 +119,21 @@ impl<S: LogStore> Reader<'_, S> {
         }
     }
 
+    /// Reads on after another writer was faster. If there is nothing new, the table is not what it was: what is known
+    /// must not be written into it.
+    ///
+    /// # Errors
+    /// As [`Self::catch_up`], and if there is nothing new.
+    pub async fn read_on_after_losing(&self, bucket: u32, memory: &mut BucketMemory) -> Result<(), BucketError> {
+        let known = memory.log().head();
+        self.catch_up(bucket, memory).await?;
+        if memory.log().head() == known {
+            let found = "another commit in the place of the next one, but none after the last one".to_owned();
+            return Err(BucketError::LogLost { bucket, known: known.unwrap_or_default(), found });
+        }
+        Ok(())
+    }
+
     /// Reads the log from tail to head; `None` if other writers have overtaken the reading.
     async fn try_load(&self, bucket: u32) -> Result<Option<BucketMemory>, BucketError> {
         let ring = self.ring();

@@ -293,7 +293,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
         let (Planned { commit, report }, left) = match completed {
             Completed::Ready(planned, left) => (*planned, left),
             Completed::LogHasMovedOn => {
-                self.read_on_after_losing(memory).await?;
+                self.reader.read_on_after_losing(self.bucket, memory).await?;
                 return Ok(Attempt::DecideAgain);
             }
             Completed::LogIsFull => {
@@ -316,7 +316,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
             WriteResult::LostRace => {
                 memory.set_committing(false);
                 self.ledger.count(Report { lost_races: 1, ..Report::default() });
-                self.read_on_after_losing(memory).await?;
+                self.reader.read_on_after_losing(self.bucket, memory).await?;
                 Attempt::DecideAgain
             }
             WriteResult::Failed(error) if error.is_transient() => {
@@ -339,18 +339,6 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
             Packing::Tight => Ok(Packing::Loose),
             Packing::Loose => Err(BucketError::TooLarge { bucket: self.bucket }),
         }
-    }
-
-    /// Reads on after another writer was faster. If there is nothing new, the table is not what it was: what is known
-    /// must not be written into it.
-    async fn read_on_after_losing(&self, memory: &mut BucketMemory) -> Result<(), BucketError> {
-        let known = memory.log().head();
-        self.reader.catch_up(self.bucket, memory).await?;
-        if memory.log().head() == known {
-            let found = "another commit in the place of the next one, but none after the last one".to_owned();
-            return Err(BucketError::LogLost { bucket: self.bucket, known: known.unwrap_or_default(), found });
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,145 @@
+//! A user's items of the sessions table: counted, and emptied.
+//!
+//! A deleted item would come back with the next old boundary that the sink reads: one that is still in session-stream, or
+//! published again by an invocation that was under way. So each item is replaced by a tombstone, like that of a retracted
+//! session: user id, ordinal and version, and nothing of the session. It is gone by TTL once no old boundary can come; a
+//! boundary of new clicks has a higher version and replaces it.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_function::call_error::CallError;
+use kinesis_function::concurrency::run_concurrently;
+use kinesis_function::statements::Item;
+use shared::attributes::Attributes;
+use shared::boundary::{Boundary, Version};
+use shared::event_time::EventTime;
+use shared::session::{Status, TouchedSession};
+use shared::user_id::UserId;
+use sink_fn::session_item::{self, ORDINAL, Retention, USER_ID, VERSION};
+
+use super::Removed;
+use crate::error::OpsError;
+use crate::redrive::attempts::Attempts;
+use crate::time_text::now_ms;
+use crate::user_sessions::Pages;
+
+/// Concurrent writes. All items of a user share a partition, which takes 1,000 a second.
+const CONCURRENT_WRITES: usize = 8;
+
+/// Missing ordinals whose tombstones are written together.
+const ORDINALS_PER_ROUND: u64 = 1_000;
+
+/// A user's items.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sessions<'a> {
+    pub(super) client: &'a Client,
+    pub(super) table: &'a str,
+    pub(super) user_id: &'a UserId,
+    pub(super) stream_hours: u64,
+}
+
+/// What became of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Emptied,
+    /// It is of a later version: of clicks that came after the user was forgotten.
+    Newer,
+}
+
+impl Sessions<'_> {
+    /// How many items there are, without tombstones.
+    pub(super) async fn count(&self) -> Result<u64, OpsError> {
+        let (mut count, mut pages) = (0, self.pages());
+        while let Some(items) = pages.next().await? {
+            count += items.iter().filter(|item| !is_tombstone(item)).count() as u64;
+        }
+        Ok(count)
+    }
+
+    /// Replaces every item that is not later than `version` by a tombstone, and puts one for each ordinal above them up
+    /// to `last_ordinal`: those sessions may be on their way to the table.
+    pub(super) async fn empty(
+        &self,
+        version: Version,
+        last_ordinal: Option<u64>,
+        removed: &mut Removed,
+    ) -> Result<(), OpsError> {
+        // First those on their way, before a boundary that the sink is about to read.
+        let (mut pages, mut next) = (self.pages(), 0);
+        while let Some(items) = pages.next().await? {
+            next = items.iter().filter_map(ordinal).map(|ordinal| ordinal + 1).max().unwrap_or(next).max(next);
+        }
+        let mut missing = next..last_ordinal.map_or(next, |last| last + 1);
+        while !missing.is_empty() {
+            let round: Vec<u64> = missing.by_ref().take(ORDINALS_PER_ROUND as usize).collect();
+            let outcomes = self.put_all(&round, version).await?;
+            removed.tombstones += count(&outcomes, Outcome::Emptied);
+            removed.newer_sessions += count(&outcomes, Outcome::Newer);
+        }
+        let mut pages = self.pages();
+        while let Some(items) = pages.next().await? {
+            let ordinals: Vec<u64> = items.iter().filter(|item| !is_tombstone(item)).filter_map(ordinal).collect();
+            let outcomes = self.put_all(&ordinals, version).await?;
+            removed.sessions += count(&outcomes, Outcome::Emptied);
+            removed.tombstones += count(&outcomes, Outcome::Emptied);
+            removed.newer_sessions += count(&outcomes, Outcome::Newer);
+        }
+        Ok(())
+    }
+
+    fn pages(&self) -> Pages<'_> {
+        Pages::new(self.client, self.table, self.user_id, None)
+    }
+
+    async fn put_all(&self, ordinals: &[u64], version: Version) -> Result<Vec<Outcome>, OpsError> {
+        let puts = ordinals.iter().map(|ordinal| async move { vec![self.put(*ordinal, version).await] }).collect();
+        run_concurrently(puts, CONCURRENT_WRITES).await.into_iter().collect()
+    }
+
+    /// Puts a tombstone unless there is an item of a later version.
+    async fn put(&self, ordinal: u64, version: Version) -> Result<Outcome, OpsError> {
+        let mut attempts = Attempts::new();
+        loop {
+            let put = self.client.put_item().table_name(self.table).set_item(Some(self.tombstone(ordinal, version)));
+            let put = put.condition_expression("attribute_not_exists(#version) OR #version <= :version");
+            let put = put.expression_attribute_names("#version", VERSION);
+            let put = put.expression_attribute_values(":version", AttributeValue::N(version.number().to_string()));
+            match put.send().await {
+                Ok(_) => return Ok(Outcome::Emptied),
+                Err(error) if error.as_service_error().is_some_and(|it| it.is_conditional_check_failed_exception()) => {
+                    return Ok(Outcome::Newer);
+                }
+                Err(error) => {
+                    let error = CallError::of("PutItem", &error);
+                    if !(error.is_transient() && attempts.again().await) {
+                        return Err(OpsError::of_table(self.table)(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// As the sink writes that of a retracted session, with the beginning of 1970 as its start.
+    fn tombstone(&self, ordinal: u64, version: Version) -> Item {
+        let start = EventTime::START;
+        let session = TouchedSession { ordinal, start, attributes: Attributes::default(), status: Status::Retracted };
+        let boundary = Boundary::of(self.user_id, session, version);
+        let retention = Retention { session_days: 0, stream_hours: self.stream_hours };
+        let key = [USER_ID, ORDINAL].into_iter().zip(session_item::key(&boundary));
+        let attributes = session_item::encode(&boundary, now_ms(), retention);
+        let attributes = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        key.chain(attributes).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+fn is_tombstone(item: &Item) -> bool {
+    item.get("status").and_then(|status| status.as_s().ok()).is_some_and(|status| status == Status::Retracted.word())
+}
+
+fn ordinal(item: &Item) -> Option<u64> {
+    item.get(ORDINAL)?.as_n().ok()?.parse().ok()
+}
+
+fn count(outcomes: &[Outcome], outcome: Outcome) -> u64 {
+    outcomes.iter().filter(|it| **it == outcome).count() as u64
+}

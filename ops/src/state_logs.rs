@@ -1,0 +1,103 @@
+//! The logs of all buckets, as the sessionizer reads them.
+
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use kinesis_function::call_error::CallError;
+use kinesis_function::failures::Failures;
+use sessionizer_fn::bucket::id::bucket_of;
+use sessionizer_fn::bucket::memory::BucketMemory;
+use sessionizer_fn::store::log_store::LogStore;
+use sessionizer_fn::store::log_table::LogTable;
+use sessionizer_fn::store::settings::{FORMAT, Settings};
+use sessionizer_fn::work::error::BucketError;
+use sessionizer_fn::work::reading::Reader;
+use shared::user_id::UserId;
+use tokio::time::timeout;
+
+use crate::error::OpsError;
+
+/// Longest time to read one bucket's log, or to write a commit to it, retries included. A log has at most 1,024 items
+/// of 380 KB, which a throttled table returns within a minute.
+pub(crate) const MAX_TIME_PER_LOG: Duration = Duration::from_secs(60);
+
+/// Settings outside these bounds were not written by a sessionizer. Source: design, section 7; the slots are bounded so
+/// that a damaged item cannot cause endless reads.
+const MAX_BUCKETS: u64 = 256;
+const SLOTS: RangeInclusive<u64> = 2..=65_536;
+
+/// The table of state logs, which has settings.
+#[derive(Debug)]
+pub struct StateLogs<'a> {
+    table: &'a str,
+    store: LogTable,
+    settings: Settings,
+    failures: Failures,
+}
+
+impl<'a> StateLogs<'a> {
+    /// The table called `table`; `None` if nothing was ever committed to it.
+    ///
+    /// # Errors
+    /// If the settings cannot be read, or are none that a sessionizer of this version makes.
+    pub async fn open(client: &Client, table: &'a str) -> Result<Option<Self>, OpsError> {
+        let Some(settings) = settings(client, table).await? else { return Ok(None) };
+        let store = LogTable::new(client.clone(), table, settings.slots);
+        Ok(Some(Self { table, store, settings, failures: Failures::default() }))
+    }
+
+    /// The buckets.
+    #[must_use]
+    pub fn buckets(&self) -> Range<u32> {
+        0..u32::try_from(self.settings.buckets).unwrap_or(u32::MAX)
+    }
+
+    /// The slots of each bucket's ring.
+    #[must_use]
+    pub fn slots(&self) -> u64 {
+        self.settings.slots
+    }
+
+    /// The bucket of a user.
+    #[must_use]
+    pub fn bucket_of(&self, user_id: &UserId) -> u32 {
+        bucket_of(user_id, self.buckets().end)
+    }
+
+    /// Reads the log of a bucket from tail to head. Takes the memory of one log, up to 1,024 commits.
+    ///
+    /// # Errors
+    /// If it cannot be read, or not in time.
+    pub async fn load(&self, bucket: u32) -> Result<BucketMemory, OpsError> {
+        let late = || CallError::of_part("BatchGetItem", "TimedOut", "the log was not read in time");
+        let read = timeout(MAX_TIME_PER_LOG, self.reader().load(bucket)).await;
+        read.map_err(|_| OpsError::of_table(self.table)(late()))?.map_err(|error| of_bucket(self.table, error))
+    }
+
+    pub(crate) fn reader(&self) -> Reader<'_, LogTable> {
+        Reader { store: &self.store, settings: self.settings, failures: &self.failures }
+    }
+}
+
+/// The settings item, if there is one.
+async fn settings(client: &Client, table: &str) -> Result<Option<Settings>, OpsError> {
+    let store = LogTable::new(client.clone(), table, *SLOTS.start());
+    let stored = store.settings().await.map_err(|error| of_bucket(table, error.into()))?;
+    let is_known =
+        |it: &Settings| it.format == FORMAT && (1..=MAX_BUCKETS).contains(&it.buckets) && SLOTS.contains(&it.slots);
+    match stored.filter(|settings| !is_known(settings)) {
+        None => Ok(stored),
+        Some(settings) => {
+            let fault = format!("the settings item says {settings}, which this version of sessionctl cannot read");
+            Err(OpsError::Item { table: table.to_owned(), fault })
+        }
+    }
+}
+
+pub(crate) fn of_bucket(table: &str, error: BucketError) -> OpsError {
+    match error {
+        BucketError::Call(source) => OpsError::of_table(table)(source),
+        other => OpsError::Item { table: table.to_owned(), fault: other.to_string() },
+    }
+}
