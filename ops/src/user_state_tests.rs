@@ -53,7 +53,7 @@ fn what_is_said_of_late_clicks_is_what_the_rule_does() {
 fn cut_ends_a_session_before_its_gap_is_over() {
     let entry = user(&[100], false);
     let end_ms = BEGIN_MS + 100_000;
-    // By a clock that is 5 minutes ahead of UTC, 11:55:00 is midday; by one that is 12:05 ahead, midnight.
+    // 11:55:00 UTC is midnight by a clock that is 12:05 ahead.
     let cut = SessionCut::daily(725);
     let timing = Timing { rule: WindowRule { cut, ..RULE }, ..TIMING };
     assert_eq!(cut.next_after(EventTime::from_ms(end_ms - 1).unwrap()), Some(end_ms));

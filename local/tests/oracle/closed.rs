@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use shared::click::{Click, LatestBelievable};
 use shared::click_format::{ClickFormat, Decoded};
-use shared::record_parts::for_each_part;
 use shared::limits::END_OF_EVENT_TIME_MS;
+use shared::record_parts::for_each_part;
 
 const GAP_MS: u64 = 10_000;
 

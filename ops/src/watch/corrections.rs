@@ -53,7 +53,7 @@ impl Mark {
     }
 }
 
-/// What was told of sessions: the newest version of each.
+/// The newest version published of each session.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     sessions: HashMap<(UserId, u64), Last>,

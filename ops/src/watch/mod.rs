@@ -26,7 +26,7 @@ pub struct Watched {
     pub boundaries: u64,
     /// Those that corrected what was published before.
     pub corrections: u64,
-    /// Records that are no boundaries.
+    /// Records that are not boundaries.
     pub unreadable: u64,
 }
 

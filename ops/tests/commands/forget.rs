@@ -1,5 +1,6 @@
 //! `sessionctl forget`: what it removes, what it leaves alone, and what it says.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,6 +10,7 @@ use ops::forget::{Forget, Found, Matched, Removed, remains};
 use ops::target::DescribedStream;
 use ops::time_text::now_ms;
 use ops::users::{Phase, StateTables, users};
+use shared::click_format::ClickFormat;
 use shared::user_id::UserId;
 
 use crate::world::{World, digits, text};
