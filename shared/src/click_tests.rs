@@ -244,7 +244,7 @@ proptest! {
 
 #[test]
 fn user_id_is_found_in_records_that_are_no_clicks() {
-    let user = |data: &str| user_id_in(data.as_bytes()).map(|user_id| user_id.as_str().to_owned());
+    let user = |data: &str| DEFAULT_FORMAT.user_id_in(data.as_bytes()).map(|user_id| user_id.as_str().to_owned());
     let cases = [
         (r#"{"user_id":"u1","event_timestamp":"soon"}"#, Some("u1")),
         (r#"{"user_id":7}"#, Some("7")),
