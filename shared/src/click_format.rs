@@ -133,7 +133,7 @@ impl ClickFormat {
     #[must_use]
     pub fn user_id_in(&self, data: &[u8]) -> Option<UserId> {
         let Object { values, json } = Object::read(data, &self.tree, Wording::ONE_OBJECT).ok()?;
-        self.decode_user_id(&values, &json).ok()
+        self.found_user_id(&values, &json).ok().map(|(_, user_id)| user_id)
     }
 
     /// The tree of the fields' paths.
@@ -175,8 +175,18 @@ impl ClickFormat {
         Ok(DecodedClick { click: Click { user_id, time, attributes }, adjusted_attributes })
     }
 
-    /// The first user id that is there, not null and not an empty string, as some trackers write one that they lack.
     fn decode_user_id(&self, values: &Values<'_, SLOTS>, json: &ObjectJson<'_>) -> Result<UserId, Rejection> {
+        let (name, user_id) = self.found_user_id(values, json)?;
+        no_placeholder(name, user_id)
+    }
+
+    /// The first user id that is there, not null and not an empty string, as some trackers write one that they lack; and
+    /// where it is.
+    fn found_user_id(
+        &self,
+        values: &Values<'_, SLOTS>,
+        json: &ObjectJson<'_>,
+    ) -> Result<(FieldName<'_>, UserId), Rejection> {
         let found = || self.fields.user_id.iter().zip(&values[USER_SLOT..]);
         let first = found().find_map(|(path, raw)| Some((path, raw.filter(|raw| !ABSENT_USERS.contains(raw))?)));
         let (path, raw) = match first {
@@ -187,7 +197,7 @@ impl ClickFormat {
             }
         };
         let name = FieldName { name: USER_ID, path };
-        no_placeholder(name, decode_user_id(name, Field::of(raw), json)?)
+        Ok((name, decode_user_id(name, Field::of(raw), json)?))
     }
 }
 
