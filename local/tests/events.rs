@@ -87,6 +87,16 @@ async fn click_events_have_the_effects_that_their_names_say() {
             of(7, 6),
             Report { users: 1, applied: 1, started: 1, published: 1, ..Report::default() },
         ),
+        (
+            "clicks-several.json",
+            of(3, 1),
+            Report { users: 2, applied: 6, started: 3, closed: 1, published: 3, ..Report::default() },
+        ),
+        (
+            "clicks-aggregated.json",
+            of(2, 1),
+            Report { users: 2, applied: 4, started: 3, closed: 1, published: 3, ..Report::default() },
+        ),
     ];
     for (name, records, report) in expected {
         let answer = handle(&sessionizer, event(name), ten_seconds()).await.unwrap();
