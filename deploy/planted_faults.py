@@ -47,6 +47,11 @@ FAULTS = {
         "has two policies"),
     "a target with the other dimension's floor": (
         "MinCapacity: !Ref TableReadFloor", "MinCapacity: !Ref TableWriteFloor", "its floor is not that of its table"),
+    "a pipe with a batch that its target does not take": (
+        "BatchSize: 10 # PutEvents", "BatchSize: 0 # PutEvents", "BatchSize"),
+    "a pipe that may put events on any bus": (
+        "Action: events:PutEvents\n                Resource: !Ref SessionEndsBus",
+        'Action: events:PutEvents\n                Resource: "*"', "every resource"),
     "a dashboard that is not JSON": (
         '"widgets": [', '"widgets": [,', "cannot parse its body"),
     "a dashboard with an undefined reference": (

@@ -37,6 +37,7 @@ OTHERWISE = {
     "AlarmEmail": "on-call@example.com",
     "NoClicksAlarmMinutes": "0",
     "SweepState": "DISABLED",
+    "SessionEndsBus": "arn:aws:events:us-east-1:000000000000:event-bus/shop",
     "LogLevel": "DEBUG",
 }
 

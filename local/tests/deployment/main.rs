@@ -4,5 +4,6 @@
 
 mod metrics;
 mod permissions;
+mod session_ends;
 mod template;
 mod variables;
