@@ -1,5 +1,7 @@
 //! The command line: the commands and their options.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use ops::tables::{DEFAULT_LIMIT, MAX_LIMIT};
 use ops::time_text;
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Says what is stored of a user, and what may still change.
     #[command(after_help = AFTER_HELP)]
     State(StateArgs),
+    /// Draws sessions as a picture (SVG): a lane for each user, a bar for each session.
+    #[command(after_help = AFTER_HELP)]
+    Timeline(TimelineArgs),
     /// Removes a user from all tables, after asking for confirmation.
     #[command(after_help = AFTER_HELP)]
     Forget(ForgetArgs),
@@ -75,6 +80,17 @@ pub(crate) struct SessionsArgs {
     /// such as 90s, 30m, 12h or 7d.
     #[arg(long, value_name = "T", value_parser = time_text::parse)]
     pub(crate) since: Option<EventTime>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TimelineArgs {
+    /// A file of sessions, one JSON object a line, as `sessions --json`, `watch --json` and `local run --sessions` write
+    /// them; or, if there is no such file, a user's id.
+    #[arg(value_name = "USER|FILE")]
+    pub(crate) source: String,
+    /// The picture to write.
+    #[arg(long, short, value_name = "FILE.svg")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -139,7 +155,7 @@ pub(crate) struct RedriveArgs {
 }
 
 /// A user's id as the functions take it.
-fn user_id(text: &str) -> Result<UserId, String> {
+pub(crate) fn user_id(text: &str) -> Result<UserId, String> {
     UserId::new(text).map_err(|invalid| match invalid {
         InvalidUserId::Empty => "it is empty, expected 1 to 256 characters".to_owned(),
         InvalidUserId::TooLong(text) => {

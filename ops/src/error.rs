@@ -47,6 +47,44 @@ pub enum OpsError {
         /// The item's key and its fault.
         fault: String,
     },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What to draw is neither a file nor a user's id.
+    #[error("{source_text:?} is not a file, and as a user's id {fault}")]
+    NeitherFileNorUser {
+        /// As given.
+        source_text: String,
+        /// Why it is not a user's id.
+        fault: String,
+    },
+    /// A line of a file is not a session.
+    #[error("{path}, line {number}: {fault}")]
+    Line {
+        /// The file's path.
+        path: String,
+        /// The line, from 1.
+        number: u64,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A picture would have too many sessions.
+    #[error("there are more than {limit} sessions, the limit of a picture: choose some of them")]
+    TooManySessions {
+        /// The limit.
+        limit: usize,
+    },
+    /// A picture would have too many users.
+    #[error("there are more than {limit} users, the limit of a picture: choose some of them")]
+    TooManyUsers {
+        /// The limit.
+        limit: usize,
+    },
     /// A session was asked for by something that is not a session's id.
     #[error("--id: {0:?} is not the id of a session, expected a user's id, _ and a number")]
     NotASessionId(String),
@@ -103,7 +141,13 @@ impl OpsError {
     /// Whether the command line caused the error.
     #[must_use]
     pub fn is_usage_error(&self) -> bool {
-        matches!(self, Self::UnknownReasons { .. } | Self::NotASessionId(_) | Self::NoTerminal(_))
+        matches!(
+            self,
+            Self::UnknownReasons { .. }
+                | Self::NotASessionId(_)
+                | Self::NeitherFileNorUser { .. }
+                | Self::NoTerminal(_)
+        )
     }
 
     /// What to do next, unless the error itself says so.
@@ -124,6 +168,11 @@ impl OpsError {
             Self::NoTerminal(_) => Some(WITHOUT_A_TERMINAL.to_owned()),
             Self::UnknownReasons { .. }
             | Self::NotASessionId(_)
+            | Self::File { .. }
+            | Self::Line { .. }
+            | Self::NeitherFileNorUser { .. }
+            | Self::TooManySessions { .. }
+            | Self::TooManyUsers { .. }
             | Self::NotConfirmed
             | Self::Terminal(_)
             | Self::Json(_)

@@ -5,7 +5,8 @@
 //! anything is changed, and [`output`] is what a command writes. [`stored`] reads the tables, [`state_logs`] the logs
 //! and [`users`] users' states, [`text_table`] formats them.
 //!
-//! The commands: [`user_sessions`], [`active`], [`watch`], [`user_state`], [`forget`], [`tables`] and [`redrive`].
+//! The commands: [`user_sessions`], [`active`], [`watch`], [`user_state`], [`timeline`], [`forget`],
+//! [`tables`] and [`redrive`].
 //!
 //! It does not depend on the embedded services: it makes the same calls to `local serve` as to AWS.
 
@@ -26,6 +27,7 @@ pub mod users;
 pub mod active;
 pub mod forget;
 pub mod redrive;
+pub mod timeline;
 pub mod user_sessions;
 pub mod user_state;
 pub mod watch;

@@ -24,6 +24,7 @@ async fn main() -> ExitCode {
         Command::Active(args) => reads::active(&args, &mut output).await,
         Command::Watch(args) => reads::watch(args, &mut output).await,
         Command::State(args) => reads::state(args, &mut output).await,
+        Command::Timeline(args) => reads::timeline(args, &mut output).await,
         Command::Tables(args) => reads::tables(&args, &mut output).await,
         Command::Forget(args) => changes::forget(&args, &mut output).await,
         Command::Redrive(args) => changes::redrive(args, &mut output).await,

@@ -1,5 +1,6 @@
 //! The commands that change nothing.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use ops::active;
@@ -9,12 +10,14 @@ use ops::state_logs::StateLogs;
 use ops::tables::Tables;
 use ops::target::{Service, Target};
 use ops::text_table::escaped;
+use ops::timeline::Timeline;
 use ops::user_sessions::{self, Asked};
 use ops::user_state::UserState;
 use ops::users::StateTables;
 use ops::watch::Watch;
+use serde_json::json;
 
-use crate::cli::{ActiveArgs, SessionsArgs, StateArgs, TablesArgs, WatchArgs};
+use crate::cli::{ActiveArgs, SessionsArgs, StateArgs, TablesArgs, TimelineArgs, WatchArgs, user_id};
 use crate::{Out, dynamodb, kinesis, spinner, width};
 
 pub(crate) async fn sessions(args: SessionsArgs, output: &mut Out) -> Result<ExitCode, OpsError> {
@@ -29,6 +32,30 @@ pub(crate) async fn sessions(args: SessionsArgs, output: &mut Out) -> Result<Exi
         let since = since.map(|since| format!(" from {} UTC on", since.to_utc_text())).unwrap_or_default();
         eprintln!("no sessions of {}{since}", escaped(user.as_str()));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn timeline(args: TimelineArgs, output: &mut Out) -> Result<ExitCode, OpsError> {
+    let TimelineArgs { source, output: path } = args;
+    let timeline = if Path::new(&source).is_file() {
+        Timeline::of_file(Path::new(&source))?
+    } else {
+        let user =
+            user_id(&source).map_err(|fault| OpsError::NeitherFileNorUser { source_text: source.clone(), fault })?;
+        let Config { sdk, tables, .. } = Config::from_variables(std::env::vars())?;
+        let dynamodb = dynamodb(&sdk);
+        let target = Target::of(&sdk, &dynamodb, &[Service::DynamoDb], [tables.sessions.as_str()]).await?;
+        eprintln!("{target}\n");
+        Timeline::of_user(&dynamodb, &tables.sessions, &user).await?
+    };
+    if timeline.is_empty() {
+        eprintln!("no sessions of {}: no picture was written", escaped(&source));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let unwritable = |source| OpsError::File { path: path.display().to_string(), source };
+    std::fs::write(&path, timeline.svg()).map_err(unwritable)?;
+    output.text(&format!("{}\n", path.display()))?;
+    output.object(&json!({ "picture": path.display().to_string() }))?;
     Ok(ExitCode::SUCCESS)
 }
 

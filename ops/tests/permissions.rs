@@ -21,6 +21,7 @@ use ops::redrive::{Mode, Plan, Reasons};
 use ops::state_logs::StateLogs;
 use ops::tables::{self, Tables};
 use ops::target::Target;
+use ops::timeline::Timeline;
 use ops::user_sessions::{self, Asked};
 use ops::user_state::UserState;
 use ops::users::StateTables;
@@ -129,6 +130,10 @@ async fn sessions_active_and_state_need_exactly_the_permissions_on_the_page() {
     Target::of(&sdk, &dynamodb, &[], ["sessions"]).await.unwrap();
     user_sessions::show(&dynamodb, "sessions", &asked, None, None, &mut output()).await.unwrap();
     assert_eq!(std::mem::take(&mut *calls.lock().unwrap()), listed("sessions"));
+
+    Target::of(&sdk, &dynamodb, &[], ["sessions"]).await.unwrap();
+    Timeline::of_user(&dynamodb, "sessions", &user_id).await.unwrap();
+    assert_eq!(std::mem::take(&mut *calls.lock().unwrap()), listed("timeline"));
 
     Target::of(&sdk, &dynamodb, &[], ["state-log"]).await.unwrap();
     let logs = StateLogs::open(&dynamodb, "state-log").await.unwrap().unwrap();

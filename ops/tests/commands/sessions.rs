@@ -53,6 +53,24 @@ async fn sessions_of_a_user_are_in_order_and_one_is_found_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn timeline_draws_a_users_sessions_but_no_tombstones() {
+    let world = World::start().await;
+    put(&world, "u", 0, "open").await;
+    put(&world, "u", 1, "retracted").await;
+    put(&world, "v", 0, "open").await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let picture = folder.path().join("u.svg");
+    let (status, stdout, stderr) = world.run(&["timeline", "u", "-o", picture.to_str().unwrap()]);
+    assert_eq!((status, stdout), (Some(0), format!("{}\n", picture.display())), "{stderr}");
+    let svg = std::fs::read_to_string(&picture).unwrap();
+    assert_eq!((svg.matches("<rect").count(), svg.matches("u_0: open").count()), (1, 1), "{svg}");
+    let nothing = folder.path().join("nothing.svg");
+    let (status, _, stderr) = world.run(&["timeline", "nobody", "-o", nothing.to_str().unwrap()]);
+    assert_eq!((status, nothing.exists()), (Some(0), false));
+    assert!(stderr.ends_with("no sessions of nobody: no picture was written\n"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_shown_as_the_functions_have_made_them() {
     let world = World::start().await;
     let sessionizer = world.sessionizer();
