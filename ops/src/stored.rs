@@ -13,7 +13,7 @@ use kinesis_function::statements::Item;
 use serde_json::{Value, json};
 use shared::boundary::Boundary;
 use shared::session::Status;
-use sink_fn::session_item::{ORDINAL, USER_ID};
+use sink_fn::session_item::{self, ORDINAL, USER_ID};
 
 use crate::error::OpsError;
 
@@ -66,14 +66,15 @@ pub struct StoredRejection {
 /// If the table cannot be read or contains other items.
 pub async fn sessions(client: &Client, table: &str, limit: ReadLimit) -> Result<Stored<Vec<Boundary>>, OpsError> {
     let read = scan(client, table, limit).await?;
-    let decode = |item: &Item| {
-        sink_fn::session_item::decode(item)
-            .map_err(|error| not_ours(table, &[USER_ID, ORDINAL], item, &error.to_string()))
-    };
-    let mut sessions = read.items.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    let mut sessions = read.items.iter().map(|item| session(table, item)).collect::<Result<Vec<_>, _>>()?;
     sessions.retain(|session| session.status != Some(Status::Retracted));
     sessions.sort_by_cached_key(Boundary::session_id);
     Ok(Stored { items: sessions, has_more: read.has_more })
+}
+
+/// The session in an `item` of the table called `table`; a tombstone is a retracted one.
+pub(crate) fn session(table: &str, item: &Item) -> Result<Boundary, OpsError> {
+    session_item::decode(item).map_err(|error| not_ours(table, &[USER_ID, ORDINAL], item, &error.to_string()))
 }
 
 /// The rejected records in the table called `table`, sorted by their position.

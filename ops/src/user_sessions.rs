@@ -10,11 +10,11 @@ use shared::boundary::Boundary;
 use shared::event_time::EventTime;
 use shared::session::Status;
 use shared::user_id::UserId;
-use sink_fn::session_item::{self, ORDINAL, USER_ID};
+use sink_fn::session_item::{ORDINAL, USER_ID};
 
 use crate::error::OpsError;
 use crate::output::Output;
-use crate::stored::not_ours;
+use crate::stored::session;
 use crate::text_table;
 
 /// Whose sessions to show.
@@ -48,7 +48,7 @@ fn session_of(text: &str) -> Option<(UserId, u64)> {
 /// Holds one page, 1 MB of items, at a time.
 ///
 /// # Errors
-/// If the table cannot be read or contains an item of the user that is no session.
+/// If the table cannot be read or contains an item of the user that is not a session.
 pub async fn show<W: Write>(
     client: &Client,
     table: &str,
@@ -65,11 +65,7 @@ pub async fn show<W: Write>(
     let mut seen = false;
     let mut pages = Pages::new(client, table, user_id, only);
     while let Some(items) = pages.next().await? {
-        let mut sessions = Vec::with_capacity(items.len());
-        for item in &items {
-            let session = session_item::decode(item);
-            sessions.push(session.map_err(|fault| not_ours(table, &[USER_ID, ORDINAL], item, &fault.to_string()))?);
-        }
+        let mut sessions = items.iter().map(|item| session(table, item)).collect::<Result<Vec<_>, _>>()?;
         sessions.retain(|session| session.status != Some(Status::Retracted));
         seen |= !sessions.is_empty();
         sessions.retain(|session| since.is_none_or(|since| session.session_timestamp >= since));

@@ -1,6 +1,5 @@
 //! A user's rejected records: found by a Scan, because their keys are positions, and deleted.
 
-use kinesis_function::call_error::CallError;
 use kinesis_function::limits::MAX_PUTS_PER_REQUEST;
 use kinesis_function::rejected_table::KEY;
 use kinesis_function::statements::Item;
@@ -9,7 +8,6 @@ use shared::user_id::UserId;
 
 use super::Forget;
 use crate::error::OpsError;
-use crate::redrive::attempts::Attempts;
 use crate::redrive::items::Items;
 
 /// The rejected records of a user, and those that may be.
@@ -35,43 +33,27 @@ enum Owner {
 
 /// Reads all rejected records, and calls `on_page` with how many were read.
 pub(super) async fn matching(forget: &Forget<'_>, mut on_page: impl FnMut(u64)) -> Result<Matched, OpsError> {
-    let table = &forget.tables.rejected;
+    let items = Items { dynamodb: forget.dynamodb, table: &forget.tables.rejected };
     let (mut matched, mut read) = (Matched::default(), 0);
-    let (mut from, mut attempts) = (None, Attempts::new());
-    loop {
-        let scan = forget.dynamodb.scan().table_name(table).consistent_read(true);
-        let scan = scan.projection_expression("#position, #data, #partition_key");
-        let scan = scan.expression_attribute_names("#position", KEY);
-        let scan = scan.expression_attribute_names("#data", "data");
-        let scan = scan.expression_attribute_names("#partition_key", "partition_key");
-        let page = match scan.set_exclusive_start_key(from.clone()).send().await {
-            Ok(page) => page,
-            Err(error) => {
-                let error = CallError::of("Scan", &error);
-                if error.is_transient() && attempts.again().await {
-                    continue;
+    items
+        .for_each_page(&[KEY, "data", "partition_key"], |page| {
+            for item in page {
+                let position = item.get(KEY).and_then(|value| value.as_s().ok());
+                match (owner(item, forget.user_id, forget.format), position) {
+                    (Owner::User, Some(position)) => matched.positions.push(position.clone()),
+                    (Owner::Perhaps, Some(position)) if forget.by_partition_key => {
+                        matched.positions.push(position.clone());
+                    }
+                    (Owner::Perhaps, _) => matched.perhaps += 1,
+                    (Owner::Unknown, _) => matched.unreadable += 1,
+                    (Owner::User | Owner::Other, _) => {}
                 }
-                return Err(OpsError::of_table(table)(error));
             }
-        };
-        attempts = Attempts::new();
-        for item in page.items() {
-            let position = item.get(KEY).and_then(|value| value.as_s().ok());
-            match (owner(item, forget.user_id, forget.format), position) {
-                (Owner::User, Some(position)) => matched.positions.push(position.clone()),
-                (Owner::Perhaps, Some(position)) if forget.by_partition_key => matched.positions.push(position.clone()),
-                (Owner::Perhaps, _) => matched.perhaps += 1,
-                (Owner::Unknown, _) => matched.unreadable += 1,
-                (Owner::User | Owner::Other, _) => {}
-            }
-        }
-        read += page.items().len() as u64;
-        on_page(read);
-        from = page.last_evaluated_key;
-        if from.is_none() {
-            return Ok(matched);
-        }
-    }
+            read += page.len() as u64;
+            on_page(read);
+        })
+        .await?;
+    Ok(matched)
 }
 
 /// Deletes what was found, and calls `on_deleted` with how many after each request.

@@ -55,13 +55,34 @@ impl Items<'_> {
     /// Lists the items with one of `reasons`.
     pub(super) async fn list(&self, reasons: &Reasons) -> Result<Listed, OpsError> {
         let mut listed = Listed { keys: Vec::new(), foreign: 0 };
+        self.for_each_page(&[KEY, "reason", "arrival_time"], |items| {
+            for item in items {
+                match Key::of(item) {
+                    None => listed.foreign += 1,
+                    Some((key, reason)) if reasons.include(reason) => listed.keys.push(key),
+                    Some(_) => {}
+                }
+            }
+        })
+        .await?;
+        listed.keys.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        Ok(listed)
+    }
+
+    /// Passes these `attributes` of all items to `take`, page by page.
+    pub(crate) async fn for_each_page(
+        &self,
+        attributes: &[&str],
+        mut take: impl FnMut(&[Item]),
+    ) -> Result<(), OpsError> {
+        // Placeholders, because a name may be a reserved word.
+        let names: HashMap<String, String> =
+            attributes.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect();
+        let projection = names.keys().cloned().collect::<Vec<_>>().join(", ");
         let (mut from, mut attempts) = (None, Attempts::new());
         loop {
             let scan = self.dynamodb.scan().table_name(self.table).consistent_read(true);
-            let scan = scan.projection_expression("#position, #reason, #arrival_time");
-            let scan = scan.expression_attribute_names("#position", KEY);
-            let scan = scan.expression_attribute_names("#reason", "reason");
-            let scan = scan.expression_attribute_names("#arrival_time", "arrival_time");
+            let scan = scan.projection_expression(&projection).set_expression_attribute_names(Some(names.clone()));
             let page = match scan.set_exclusive_start_key(from.clone()).send().await {
                 Ok(page) => page,
                 Err(error) => {
@@ -73,20 +94,12 @@ impl Items<'_> {
                 }
             };
             attempts = Attempts::new();
-            for item in page.items() {
-                match Key::of(item) {
-                    None => listed.foreign += 1,
-                    Some((key, reason)) if reasons.include(reason) => listed.keys.push(key),
-                    Some(_) => {}
-                }
-            }
+            take(page.items());
             from = page.last_evaluated_key;
             if from.is_none() {
-                break;
+                return Ok(());
             }
         }
-        listed.keys.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
-        Ok(listed)
     }
 
     /// Reads the items with `keys`, which must fit one request. Leaves out items deleted since they were listed.
