@@ -12,10 +12,9 @@ use serde_json::{Map, Value};
 use shared::boundary::Boundary;
 use shared::session::Status;
 use shared::user_id::UserId;
-use sink_fn::session_item::{self, ORDINAL, USER_ID};
 
 use crate::error::OpsError;
-use crate::stored::not_ours;
+use crate::stored::session;
 use crate::user_sessions::Pages;
 
 /// Most sessions of a picture: more would not be told apart on a screen.
@@ -27,28 +26,26 @@ pub const MAX_USERS: usize = 100;
 /// Largest file of sessions, in bytes: what a hundred users may have several times over.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// The sessions to draw: the newest version of each, by user and ordinal.
+/// The sessions to draw.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
-    sessions: BTreeMap<(UserId, u64), Boundary>,
+    /// The newest version of each, by user and ordinal. Retracted ones are kept, because an older version may follow.
+    users: BTreeMap<UserId, BTreeMap<u64, Boundary>>,
 }
 
 impl Timeline {
     /// The sessions of `user_id` in the table called `table`, without tombstones.
     ///
     /// # Errors
-    /// If the table cannot be read or contains an item of the user that is no session, or there are more than
+    /// If the table cannot be read or contains an item of the user that is not a session, or there are more than
     /// [`MAX_SESSIONS`].
     pub async fn of_user(client: &Client, table: &str, user_id: &UserId) -> Result<Self, OpsError> {
         let mut timeline = Self::default();
         let mut pages = Pages::new(client, table, user_id, None);
         while let Some(items) = pages.next().await? {
             for item in &items {
-                let session = session_item::decode(item);
-                let fault = |fault: &dyn ToString| not_ours(table, &[USER_ID, ORDINAL], item, &fault.to_string());
-                timeline.add(session.map_err(|error| fault(&error))?);
+                timeline.add(session(table, item)?)?;
             }
-            timeline.check_bounds()?;
         }
         Ok(timeline)
     }
@@ -77,8 +74,7 @@ impl Timeline {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            timeline.add(session_of(line.trim_ascii()).map_err(fault)?);
-            timeline.check_bounds()?;
+            timeline.add(session_of(line.trim_ascii()).map_err(fault)?)?;
         }
         Ok(timeline)
     }
@@ -86,38 +82,39 @@ impl Timeline {
     /// Whether there is nothing to draw.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.drawn().next().is_none()
+        self.lanes().next().is_none()
     }
 
     /// The picture, which needs no viewer but a browser.
     #[must_use]
     pub fn svg(&self) -> String {
-        svg::of(&self.drawn().collect::<Vec<_>>())
+        svg::of(&self.lanes().collect::<Vec<_>>())
     }
 
-    /// Retracted sessions are kept too, because an older version may follow.
-    fn drawn(&self) -> impl Iterator<Item = &Boundary> {
-        self.sessions.values().filter(|session| session.status != Some(Status::Retracted))
+    /// The users with sessions to draw.
+    fn lanes(&self) -> impl Iterator<Item = Lane<'_>> {
+        let is_drawn = |session: &&Boundary| session.status != Some(Status::Retracted);
+        let lanes = self.users.iter().map(move |(user_id, sessions)| {
+            let sessions: Vec<_> = sessions.values().filter(is_drawn).collect();
+            (user_id, sessions)
+        });
+        lanes.filter(|(_, sessions)| !sessions.is_empty())
     }
 
-    fn add(&mut self, session: Boundary) {
-        let key = (session.user_id.clone(), session.ordinal);
-        let known = self.sessions.get(&key);
-        if known.is_none_or(|known| known.version <= session.version) {
-            self.sessions.insert(key, session);
+    fn add(&mut self, session: Boundary) -> Result<(), OpsError> {
+        let of_user = self.users.entry(session.user_id.clone()).or_default();
+        if of_user.get(&session.ordinal).is_none_or(|known| known.version <= session.version) {
+            of_user.insert(session.ordinal, session);
         }
-    }
-
-    fn check_bounds(&self) -> Result<(), OpsError> {
-        if self.sessions.len() > MAX_SESSIONS {
+        if self.users.values().map(BTreeMap::len).sum::<usize>() > MAX_SESSIONS {
             return Err(OpsError::TooManySessions { limit: MAX_SESSIONS });
         }
-        let users = self.sessions.keys().fold((0, None), |(users, last), (user_id, _)| {
-            if last == Some(user_id) { (users, last) } else { (users + 1, Some(user_id)) }
-        });
-        if users.0 > MAX_USERS { Err(OpsError::TooManyUsers { limit: MAX_USERS }) } else { Ok(()) }
+        if self.users.len() > MAX_USERS { Err(OpsError::TooManyUsers { limit: MAX_USERS }) } else { Ok(()) }
     }
 }
+
+/// A user and the sessions of the user's lane, in order.
+type Lane<'t> = (&'t UserId, Vec<&'t Boundary>);
 
 /// The session in a line. Exports of a table have no versions, and each session once.
 fn session_of(line: &[u8]) -> Result<Boundary, String> {

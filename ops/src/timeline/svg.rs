@@ -6,6 +6,7 @@ use shared::boundary::Boundary;
 use shared::event_time::EventTime;
 use shared::session::Status;
 
+use super::Lane;
 use crate::text_table::escaped;
 
 const NAMES_WIDTH: f64 = 160.0;
@@ -28,21 +29,15 @@ const STEPS_SECONDS: [u64; 14] =
 const MAX_STEPS: u64 = 8;
 
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1b2432}.grid{stroke:#d5dbe3}.closed{fill:#667388}\
-    .open{fill:#1d4ed8}.count{fill:#fff;font-weight:600}\
+    .open{fill:#1d4ed8}\
     @media(prefers-color-scheme:dark){svg{background:#131920}text{fill:#e6ebf2}.grid{stroke:#333d4a}}";
 
-/// The picture of `sessions`, sorted by user.
-pub(super) fn of(sessions: &[&Boundary]) -> String {
-    let begin = sessions.iter().map(|session| session.session_timestamp.ms()).min().unwrap_or_default();
-    let end = sessions.iter().map(|session| end_ms(session)).max().unwrap_or_default().max(begin + 1);
+/// The picture of these `lanes`.
+pub(super) fn of(lanes: &[Lane<'_>]) -> String {
+    let sessions = || lanes.iter().flat_map(|(_, sessions)| sessions);
+    let begin = sessions().map(|session| session.session_timestamp.ms()).min().unwrap_or_default();
+    let end = sessions().map(|session| end_ms(session)).max().unwrap_or_default().max(begin + 1);
     let scale = Scale { begin, end };
-    let mut lanes: Vec<(&str, Vec<&Boundary>)> = Vec::new();
-    for session in sessions {
-        match lanes.last_mut() {
-            Some((user, bars)) if *user == session.user_id.as_str() => bars.push(session),
-            _ => lanes.push((session.user_id.as_str(), vec![session])),
-        }
-    }
     let (width, height) = (NAMES_WIDTH + TIMES_WIDTH + 20.0, AXIS_HEIGHT + lanes.len() * LANE_HEIGHT + 10);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
@@ -50,16 +45,16 @@ pub(super) fn of(sessions: &[&Boundary]) -> String {
         lanes.len()
     );
     axis(&mut svg, scale, height);
-    for (lane, (user, bars)) in lanes.into_iter().enumerate() {
+    for (lane, (user_id, sessions)) in lanes.iter().enumerate() {
         let top = AXIS_HEIGHT + lane * LANE_HEIGHT;
-        let name = escaped(user).to_string();
+        let name = escaped(user_id.as_str()).to_string();
         let short: String = name.chars().take(MAX_NAME_CHARS).collect();
         let short = if short.len() < name.len() { short + "…" } else { short };
         push(
             &mut svg,
             format_args!("<text x=\"8\" y=\"{}\">{}<title>{}</title></text>\n", top + 18, xml(&short), xml(&name)),
         );
-        bars.into_iter().for_each(|session| bar(&mut svg, scale, top + 5, session));
+        sessions.iter().for_each(|session| bar(&mut svg, scale, top + 5, session));
     }
     svg + "</svg>\n"
 }
@@ -109,7 +104,7 @@ fn axis(svg: &mut String, scale: Scale, height: usize) {
     }
 }
 
-/// A closed session from its start to its end; of an open one only the start is known, so its bar fades out.
+/// A closed session from its start to its end; of an open one only the start is known, so its bar is short.
 fn bar(svg: &mut String, scale: Scale, top: usize, session: &Boundary) {
     let x = scale.x(session.session_timestamp.ms());
     let (class, width, text) = match session.status {
