@@ -114,12 +114,9 @@ impl Parts {
         for (place, (key, value)) in entries.iter().enumerate() {
             wire.push(WireEntry::of(key, value, made_ms, &mut texts).ok_or(CodecError::Mismatched(place))?);
         }
-        let (user_ids, attributes) = texts.into_stored();
-        let commit = WireCommit { attributes, entries: wire };
-        Ok(Self {
-            user_ids: to_allocvec(&user_ids).map_err(CodecError::Unencodable)?,
-            commit: to_allocvec(&commit).map_err(CodecError::Unencodable)?,
-        })
+        let user_ids = to_allocvec(&texts.user_ids()).map_err(CodecError::Unencodable)?;
+        let commit = WireCommit { attributes: texts.into_attributes(), entries: wire };
+        Ok(Self { user_ids, commit: to_allocvec(&commit).map_err(CodecError::Unencodable)? })
     }
 
     /// The entries of a commit that was made at `made_ms`.
@@ -129,7 +126,7 @@ impl Parts {
     pub fn into_entries(self, made_ms: u64) -> Result<Vec<(LogKey, LogValue)>, CodecError> {
         let user_ids: WireUserIds<'_> = whole(&self.user_ids)?;
         let commit: WireCommit<'_> = whole(&self.commit)?;
-        let mut texts = TextsIn::of(&user_ids, commit.attributes);
+        let mut texts = TextsIn::of(user_ids, commit.attributes);
         let mut entries = Vec::with_capacity(commit.entries.len());
         for (place, wire) in commit.entries.into_iter().enumerate() {
             let entry = wire.into_entry(made_ms, &mut texts);
@@ -186,7 +183,7 @@ pub fn decode_entries(bytes: &[u8], made_ms: u64) -> Result<Vec<(LogKey, LogValu
 pub fn encode_user(user: &UserEntry) -> Result<Vec<u8>, CodecError> {
     let mut texts = TextsOut::default();
     let user = WireUser::of(user, NO_COMMIT_MS, &mut texts);
-    let (_, attributes) = texts.into_stored();
+    let attributes = texts.into_attributes();
     to_extend(&WireRestingUser { attributes, user }, vec![FORMAT]).map_err(CodecError::Unencodable)
 }
 
@@ -196,7 +193,7 @@ pub fn encode_user(user: &UserEntry) -> Result<Vec<u8>, CodecError> {
 /// If these are not the bytes of [`encode_user`], as far as can be told.
 pub fn decode_user(bytes: &[u8]) -> Result<UserEntry, CodecError> {
     let WireRestingUser { attributes, user } = decode(bytes)?;
-    let texts = TextsIn::of_attributes(attributes);
+    let texts = TextsIn::of(WireUserIds::default(), attributes);
     let user = user.into_user(NO_COMMIT_MS, &texts).map_err(|fault| CodecError::Invalid { place: 0, fault })?;
     if user.is_forgotten() {
         // Only a log forgets: an item of a forgotten user is deleted.

@@ -4,9 +4,8 @@
 //! UUID of 36 characters has 16 random bytes, and is stored as these, since compression would leave 19. A commit has each
 //! combination of attributes once, and its sessions refer to it by its place.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::{slice, vec};
+use std::{mem, slice, vec};
 
 use serde::{Deserialize, Serialize};
 use shared::attributes::Attributes;
@@ -21,14 +20,13 @@ use crate::state_log_codec::Fault;
 const UUID_BYTES: usize = 16;
 
 /// User ids as they are stored.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct WireUserIds<'a> {
     /// In the order of their users; empty in place of a UUID.
     #[serde(borrow)]
     texts: Vec<&'a str>,
     /// The bytes of the UUIDs, one after the other.
-    #[serde(borrow)]
-    uuids: Cow<'a, [u8]>,
+    uuids: &'a [u8],
 }
 
 /// Attributes as they are stored.
@@ -73,26 +71,22 @@ impl<'a> TextsOut<'a> {
         })
     }
 
-    /// The user ids and the attributes to store.
-    pub(crate) fn into_stored(self) -> (WireUserIds<'a>, Vec<WireAttributes<'a>>) {
-        (WireUserIds { texts: self.user_ids, uuids: self.uuids.into() }, self.attributes)
+    /// The user ids to store.
+    pub(crate) fn user_ids(&mut self) -> WireUserIds<'_> {
+        WireUserIds { texts: mem::take(&mut self.user_ids), uuids: &self.uuids }
+    }
+
+    /// The attributes to store.
+    pub(crate) fn into_attributes(self) -> Vec<WireAttributes<'a>> {
+        self.attributes
     }
 }
 
 impl<'a> TextsIn<'a> {
     /// The texts as stored.
-    pub(crate) fn of(user_ids: &'a WireUserIds<'a>, attributes: Vec<WireAttributes<'_>>) -> Self {
-        Self {
-            user_ids: user_ids.texts.clone().into_iter(),
-            uuids: user_ids.uuids.chunks(UUID_BYTES),
-            ..Self::of_attributes(attributes)
-        }
-    }
-
-    /// The attributes of a user whose id is stored elsewhere.
-    pub(crate) fn of_attributes(attributes: Vec<WireAttributes<'_>>) -> Self {
+    pub(crate) fn of(user_ids: WireUserIds<'a>, attributes: Vec<WireAttributes<'_>>) -> Self {
         let attributes = attributes.into_iter().map(WireAttributes::into_attributes).collect();
-        Self { user_ids: Vec::new().into_iter(), uuids: [].chunks(UUID_BYTES), attributes }
+        Self { user_ids: user_ids.texts.into_iter(), uuids: user_ids.uuids.chunks(UUID_BYTES), attributes }
     }
 
     /// The next user id.

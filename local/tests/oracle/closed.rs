@@ -13,9 +13,9 @@ const GAP_MS: u64 = 10_000;
 /// the user's clicks from the session's start on, all of which belong to it.
 pub(crate) fn closed(rows: &str, clicks: &[u8]) -> String {
     let mut times: HashMap<String, Vec<u64>> = HashMap::new();
-    let any_time = LatestBelievable::after_arrival(END_OF_EVENT_TIME_MS, 0);
+    let (format, any_time) = (ClickFormat::default(), LatestBelievable::after_arrival(END_OF_EVENT_TIME_MS, 0));
     for line in clicks.split(|byte| *byte == b'\n') {
-        for_each_part(line, &ClickFormat::default(), any_time, |_, decoded| {
+        for_each_part(line, &format, any_time, |_, decoded| {
             if let Ok(Decoded::Click(decoded)) = decoded {
                 let Click { user_id, time, .. } = decoded.click;
                 times.entry(user_id.as_str().to_owned()).or_default().push(time.ms());

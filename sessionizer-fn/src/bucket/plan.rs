@@ -329,8 +329,8 @@ impl<'m> Plan<'m> {
     /// How many bytes the boundaries of users who are told closed ahead of time may take.
     fn room_for_early_ends(&self) -> usize {
         let sure = self.rules.bounds.changed_bytes;
-        let room = Room { all: self.room.all.max(sure), boundaries: sure };
-        room.all.saturating_sub(self.changed.all()).min(room.boundaries.saturating_sub(self.changed.boundaries))
+        let all = self.room.all.max(sure);
+        all.saturating_sub(self.changed.all()).min(sure.saturating_sub(self.changed.boundaries))
     }
 
     /// Replaces bounds by what the users take by now.
