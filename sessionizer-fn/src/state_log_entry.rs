@@ -122,7 +122,7 @@ impl UserEntry {
     /// was known of the user before, an item of session-state included: the next click starts as a new user's.
     #[must_use]
     pub fn forgotten(now_ms: u64) -> Self {
-        // Told closed, so that nobody waits for the user to become inactive.
+        // Told closed, so that no sweep waits for the user to become inactive.
         let window = SessionWindow { told_closed: true, ..SessionWindow::default() };
         Self { window, arrival_ms: now_ms, has_item: false }
     }

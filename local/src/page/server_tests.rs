@@ -18,7 +18,7 @@ const A_MOMENT: Duration = Duration::from_millis(300);
 
 const STREAM: &str = "click-stream";
 
-/// A served page, whose clicks reach a stream that nobody reads.
+/// A served page, whose clicks reach a stream without readers.
 struct Site {
     aws: LocalAws,
     feed: Arc<Feed>,

@@ -28,7 +28,7 @@ pub(crate) async fn click(clicks: &Clicks, feed: &Feed, gap_ms: u64) -> Infallib
     let mut is_open = feed.is_shop_open.subscribe();
     let mut backoff = Backoff::new();
     loop {
-        // The sender lives as long as the feed, so this fails never; if it did, nobody could open the shop.
+        // The sender lives as long as the feed, so this never fails; if it did, the shop could not be opened.
         if is_open.wait_for(|open| *open).await.is_err() {
             return std::future::pending().await;
         }

@@ -159,7 +159,7 @@ impl fmt::Display for Removed {
 }
 
 impl Forget<'_> {
-    /// Looks at what is stored of the user, and changes nothing. `on_progress` is told what it looks at.
+    /// Looks at what is stored of the user, and changes nothing. `on_progress` receives what it looks at.
     ///
     /// Holds the keys of the user's rejected records in memory, roughly 200 bytes each.
     ///

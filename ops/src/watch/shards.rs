@@ -133,7 +133,7 @@ impl Shards {
                 Ok(()) => Event::Ended(reader.shard),
                 Err(error) => Event::Failed(error),
             };
-            let _ = sender.send(end).await; // fails only if nobody watches any more
+            let _ = sender.send(end).await; // fails only if the watch has ended
         });
         Ok(())
     }
@@ -221,7 +221,7 @@ impl Reader {
             let is_behind = page.millis_behind_latest.is_some_and(|behind_ms| behind_ms > 0);
             let records: Vec<_> = page.records.into_iter().map(|record| record.data.into_inner()).collect();
             if !records.is_empty() && sender.send(Event::Records(records)).await.is_err() {
-                return Ok(()); // nobody watches any more
+                return Ok(()); // the watch has ended
             }
             iterator = page.next_shard_iterator;
             if iterator.is_some() {
