@@ -6,6 +6,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ops::shop::click;
 use ops::stored::{self, ReadLimit};
 use ops::text_table;
 use shared::boundary::Boundary;
@@ -16,7 +17,6 @@ use crate::error::LocalError;
 use crate::page::counters::Counters;
 use crate::pipeline::{Options, Pipeline};
 use crate::producer::Producer;
-use crate::shop::click;
 
 const USERS: [&str; 3] = ["user1", "user2", "user3"];
 
@@ -63,17 +63,18 @@ async fn click_and_show(pipeline: &Pipeline) -> Result<(), LocalError> {
     let mut counters = Counters::default();
     let mut producer = Producer::new(pipeline.kinesis(), &pipeline.click_stream).await?;
     let bar = progress_bar();
+    let mut rng = fastrand::Rng::new();
 
     // Event time runs faster than the clock. It starts early enough that no click is in the future.
     let mut event_ms = unix_ms() - CLICKS * MAX_QUIET_SECONDS * 1_000;
     for number in 0..CLICKS {
-        let user = USERS[fastrand::usize(..USERS.len())];
-        producer.take(user.to_owned(), click(user, event_ms)).await?;
+        let user = USERS[rng.usize(..USERS.len())];
+        producer.take(user.to_owned(), click(&mut rng, user, event_ms)).await?;
         producer.flush().await?;
         bar.set_position(number + 1);
         bar.set_message(EventTime::from_ms(event_ms).map(EventTime::to_utc_text).unwrap_or_default());
-        let quiet = fastrand::u32(..10) == 0;
-        event_ms += 1_000 * fastrand::u64(0..=if quiet { MAX_QUIET_SECONDS } else { MAX_PAUSE_SECONDS });
+        let quiet = rng.u32(..10) == 0;
+        event_ms += 1_000 * rng.u64(0..=if quiet { MAX_QUIET_SECONDS } else { MAX_PAUSE_SECONDS });
         let deadline = tokio::time::Instant::now() + PAUSE;
         while let Ok(Some(batch)) = tokio::time::timeout_at(deadline, batches.recv()).await {
             show(&bar, &batch, &mut counters);

@@ -24,6 +24,8 @@ pub mod tables;
 pub mod text_table;
 pub mod users;
 
+pub mod shop;
+
 pub mod active;
 pub mod forget;
 pub mod redrive;

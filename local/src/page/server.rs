@@ -20,13 +20,14 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use kinesis_function::call_error::CallError;
+use ops::shop::Fault;
 use serde::{Deserialize, Serialize};
 use shared::user_id::{InvalidUserId, UserId};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::page::clicks::{Clicks, Fault, MAX_LATE_MS};
+use crate::page::clicks::{Clicks, MAX_LATE_MS};
 use crate::page::guard::guard;
 use crate::page::stream::{MAX_VIEWERS, events};
 use crate::page::{Feed, unix_ms};

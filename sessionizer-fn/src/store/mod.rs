@@ -7,6 +7,7 @@ pub mod settings;
 
 mod attributes;
 pub mod log_table;
+pub mod put_records;
 pub mod rest_table;
 pub mod session_stream;
 

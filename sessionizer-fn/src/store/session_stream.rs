@@ -1,18 +1,14 @@
 //! Session-stream: Kinesis as a [`Publisher`], up to 500 boundaries per request.
 //!
-//! A successful request may still contain refused records; that is how Kinesis usually throttles. The caller decides
-//! when to retry them.
+//! A successful request may still contain refused messages. The caller decides when to retry them.
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use kinesis_function::call_error::CallError;
 use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::put_requests::requests;
 
 use crate::store::publisher::{Message, Publisher};
-
-const OPERATION: &str = "PutRecords";
+use crate::store::put_records::put_records;
 
 /// Concurrent requests of one outbox. They may overtake each other, because the order in which boundaries arrive does
 /// not matter. An outbox rarely fills more than a few requests.
@@ -39,21 +35,11 @@ impl SessionStream {
     }
 
     async fn put_request(&self, messages: &[Message]) -> Vec<Result<(), CallError>> {
-        match self.try_put(messages).await {
+        let records = messages.iter().map(|message| (message.partition_key(), message.data()));
+        match put_records(&self.client, &self.stream, records).await {
             Ok(results) => results,
             Err(error) => vec![Err(error); messages.len()],
         }
-    }
-
-    async fn try_put(&self, messages: &[Message]) -> Result<Vec<Result<(), CallError>>, CallError> {
-        let entries = messages.iter().map(entry).collect::<Result<_, _>>()?;
-        let request = self.client.put_records().stream_name(&self.stream).set_records(Some(entries));
-        let answer = request.send().await.map_err(|error| CallError::of(OPERATION, &error))?;
-        if answer.records.len() != messages.len() {
-            let what = format!("{} results for {} records", answer.records.len(), messages.len());
-            return Err(CallError::incomplete_answer(OPERATION, what));
-        }
-        Ok(answer.records.iter().map(result).collect())
     }
 }
 
@@ -61,24 +47,6 @@ impl Publisher for SessionStream {
     async fn put(&self, messages: &[Message]) -> Vec<Result<(), CallError>> {
         let calls = requests(messages, bytes_of).map(|request| self.put_request(request)).collect();
         run_concurrently(calls, CONCURRENT_REQUESTS).await
-    }
-}
-
-fn entry(message: &Message) -> Result<PutRecordsRequestEntry, CallError> {
-    PutRecordsRequestEntry::builder()
-        .partition_key(message.partition_key())
-        .data(Blob::new(message.data()))
-        .build()
-        .map_err(|error| CallError::unbuildable(OPERATION, error))
-}
-
-fn result(entry: &PutRecordsResultEntry) -> Result<(), CallError> {
-    match (&entry.error_code, &entry.sequence_number) {
-        (None, Some(_)) => Ok(()),
-        (code, _) => {
-            let message = entry.error_message.as_deref().unwrap_or("no message");
-            Err(CallError::of_part(OPERATION, code.as_deref().unwrap_or("no code"), message))
-        }
     }
 }
 
