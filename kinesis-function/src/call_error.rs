@@ -24,6 +24,9 @@ const MORE_TRANSIENT_CODES: [&str; 9] = [
     "TransactionConflictException",     // the same for a whole call
 ];
 
+/// Those of [`MORE_TRANSIENT_CODES`] that are throttles.
+const MORE_THROTTLING_CODES: [&str; 3] = ["KMSThrottlingException", "ProvisionedThroughputExceeded", "ThrottlingError"];
+
 /// Longest reason, in bytes. Each kind of failure puts one into a log line, and CloudWatch bills by the byte.
 const MAX_REASON_BYTES: usize = 1_024;
 
@@ -108,6 +111,12 @@ impl CallError {
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {
         matches!(self.code.as_str(), "TimedOut" | "NoConnection" | UNREADABLE_ANSWER | "IncompleteAnswer")
+    }
+
+    /// Whether the service has refused it because there were too many.
+    #[must_use]
+    pub fn is_throttle(&self) -> bool {
+        THROTTLING_ERRORS.contains(&self.code.as_str()) || MORE_THROTTLING_CODES.contains(&self.code.as_str())
     }
 
     /// Whether the same call may succeed later, as after a throttle, an internal error or a lost connection.

@@ -101,7 +101,7 @@ pub(crate) async fn redrive(args: RedriveArgs, output: &mut Out) -> Result<ExitC
 }
 
 /// Whether to ask for confirmation of what a command `does`.
-fn must_ask(dry_run: bool, yes: bool, does: &'static str) -> Result<bool, OpsError> {
+pub(crate) fn must_ask(dry_run: bool, yes: bool, does: &'static str) -> Result<bool, OpsError> {
     let must_ask = !dry_run && !yes;
     if must_ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(OpsError::NoTerminal(does));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use ops::produce::{MAX_RATE, MAX_SECONDS, MAX_USERS, MIN_USERS, Share};
 use ops::tables::{DEFAULT_LIMIT, MAX_LIMIT};
 use ops::time_text;
 use shared::event_time::EventTime;
@@ -21,11 +22,12 @@ Environment variables (profiles are not read; `aws configure export-credentials 
 
 Exit status:
   0  success
-  1  the command failed or was not confirmed, or Kinesis did not accept every record of a `redrive`
-  2  the command line has an unknown option or an invalid value, or `redrive` or `forget` had neither a terminal to ask
-     for confirmation nor --yes";
+  1  the command failed or was not confirmed, or Kinesis did not accept every record of a `redrive` or `produce`
+  2  the command line has an unknown option or an invalid value, or `redrive`, `forget` or `produce` had neither a
+     terminal to ask for confirmation nor --yes";
 
-/// Shows what a deployed sessionizer stores and publishes, redrives rejected records and forgets users.
+/// Shows what a deployed sessionizer stores and publishes, redrives rejected records, forgets users, and puts a load of
+/// clicks into a stream.
 ///
 /// Each command first prints the account, region, endpoints, tables and streams it is about to read or change, on
 /// standard error.
@@ -66,6 +68,11 @@ pub(crate) enum Command {
     /// confirmation.
     #[command(after_help = AFTER_HELP)]
     Redrive(RedriveArgs),
+    /// Puts click sessions of many users into a stream at a steady rate, after asking for confirmation, and shows what
+    /// was accepted and throttled. Ctrl-C ends it early. Every record is billed as one PUT payload unit, and takes its way
+    /// through everything that reads the stream.
+    #[command(after_help = AFTER_HELP)]
+    Produce(ProduceArgs),
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +159,53 @@ pub(crate) struct RedriveArgs {
     /// rejected record of the wrong account back into its stream and deletes its item. Run with --dry-run first.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProduceArgs {
+    /// The stream's name.
+    #[arg(long, value_name = "STREAM")]
+    pub(crate) stream: String,
+    /// Records a second, 1 to 100000. Late ones, duplicates and broken ones are among them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RATE)))]
+    pub(crate) rate: u32,
+    /// Users, load-1 to load-N: 2 to 1000000. A quarter of the rate times the gap in seconds is enough for sessions of 20
+    /// clicks on average; with fewer users, sessions are longer, because others have to click while a user pauses.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(MIN_USERS)..=i64::from(MAX_USERS)))]
+    pub(crate) users: u32,
+    /// The session gap that sessions are made for: a user's clicks are nearer than it, and pauses between sessions are
+    /// longer. 1s to 24h; a number without a unit is seconds.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = seconds)]
+    pub(crate) gap: u64,
+    /// Late clicks, as a percentage of all records: 0 to 90, and together with --duplicate and --broken at most 90.
+    #[arg(long, value_name = "PERCENT", default_value = "0")]
+    pub(crate) late: Share,
+    /// How late these are at most, and at least half of it: 1s to 24h.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+    pub(crate) late_by: u64,
+    /// Clicks that are put a second time, each one of the last 100: a percentage like --late.
+    #[arg(long, value_name = "PERCENT", default_value = "0")]
+    pub(crate) duplicate: Share,
+    /// Records that the sessionizer has to reject, for five reasons in turn: a percentage like --late.
+    #[arg(long, value_name = "PERCENT", default_value = "0")]
+    pub(crate) broken: Share,
+    /// For how long, 1s to 24h. This times the rate is the number of records: a stream that throttles makes it take
+    /// longer.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+    pub(crate) duration: u64,
+    /// Repeats an earlier load: the same users, events, kinds and order, at the present time. Default: at random. The
+    /// command shows it.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Skips the confirmation. DANGER: with credentials or a region left over in the environment, this puts the load into
+    /// a stream of the wrong account.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// A time in seconds, up to a day.
+fn seconds(text: &str) -> Result<u64, String> {
+    time_text::seconds(text, 1..=MAX_SECONDS)
 }
 
 /// A user's id as the functions take it.

@@ -88,6 +88,9 @@ pub enum OpsError {
     /// A session was asked for by something that is not a session's id.
     #[error("--id: {0:?} is not the id of a session, expected a user's id, _ and a number")]
     NotASessionId(String),
+    /// The options of a load do not fit together.
+    #[error("{0}")]
+    Load(String),
     /// A redrive was requested for unknown rejection reasons.
     #[error("--reasons: unknown reason {unknown}. Valid reasons:\n  {known}")]
     UnknownReasons {
@@ -144,6 +147,7 @@ impl OpsError {
         matches!(
             self,
             Self::UnknownReasons { .. }
+                | Self::Load(_)
                 | Self::NotASessionId(_)
                 | Self::NeitherFileNorUser { .. }
                 | Self::NoTerminal(_)
@@ -167,6 +171,7 @@ impl OpsError {
             Self::Item { .. } => Some(FOREIGN_ITEM.to_owned()),
             Self::NoTerminal(_) => Some(WITHOUT_A_TERMINAL.to_owned()),
             Self::UnknownReasons { .. }
+            | Self::Load(_)
             | Self::NotASessionId(_)
             | Self::File { .. }
             | Self::Line { .. }

@@ -1,4 +1,5 @@
-//! Operator commands for a deployed pipeline: show what it stores and publishes, redrive rejected records, forget users.
+//! Operator commands for a deployed pipeline: show what it stores and publishes, redrive rejected records, forget users,
+//! put a load of clicks.
 //!
 //! This is the only crate whose program uses an operator's credentials in an AWS account. [`config`] reads the
 //! variables, [`target`] shows the account, tables and streams before anything is read, [`confirmation`] asks before
@@ -6,7 +7,7 @@
 //! and [`users`] users' states, [`text_table`] formats them.
 //!
 //! The commands: [`user_sessions`], [`active`], [`watch`], [`user_state`], [`timeline`], [`forget`],
-//! [`tables`] and [`redrive`].
+//! [`tables`], [`redrive`] and [`produce`], which puts clicks of a [`shop`].
 //!
 //! It does not depend on the embedded services: it makes the same calls to `local serve` as to AWS.
 
@@ -28,6 +29,7 @@ pub mod shop;
 
 pub mod active;
 pub mod forget;
+pub mod produce;
 pub mod redrive;
 pub mod timeline;
 pub mod user_sessions;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod cli;
+mod load;
 mod reads;
 
 use std::io::{self, Stdout};
@@ -28,6 +29,7 @@ async fn main() -> ExitCode {
         Command::Tables(args) => reads::tables(&args, &mut output).await,
         Command::Forget(args) => changes::forget(&args, &mut output).await,
         Command::Redrive(args) => changes::redrive(args, &mut output).await,
+        Command::Produce(args) => load::produce(args, &mut output).await,
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");
@@ -51,6 +53,14 @@ fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
+}
+
+/// Resolves when Ctrl-C is pressed for the first time from now on.
+async fn ctrl_c() {
+    // Without a handler, which needs no more than memory, Ctrl-C ends the program as usual.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// A client of DynamoDB with the SDK's retries, for calls that the library does not retry itself.

@@ -18,7 +18,7 @@ use ops::watch::Watch;
 use serde_json::json;
 
 use crate::cli::{ActiveArgs, SessionsArgs, StateArgs, TablesArgs, TimelineArgs, WatchArgs, user_id};
-use crate::{Out, dynamodb, kinesis, spinner, width};
+use crate::{Out, ctrl_c, dynamodb, kinesis, spinner, width};
 
 pub(crate) async fn sessions(args: SessionsArgs, output: &mut Out) -> Result<ExitCode, OpsError> {
     let SessionsArgs { user, id, since } = args;
@@ -87,13 +87,7 @@ pub(crate) async fn watch(args: WatchArgs, output: &mut Out) -> Result<ExitCode,
     eprintln!("{}", target.with_streams(&kinesis, &[stream]).await?);
     let watch = Watch::start(&kinesis, stream, args.user).await?;
     eprintln!("shards read from now on: {}; press Ctrl-C to stop\n", watch.shards());
-    let stop = async {
-        // Without a handler, which needs no more than memory, Ctrl-C ends the program as usual.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let watched = watch.show(output, stop).await?;
+    let watched = watch.show(output, ctrl_c()).await?;
     eprintln!("\nboundaries: {}, corrections among them: {}", watched.boundaries, watched.corrections);
     if watched.unreadable > 0 {
         eprintln!("records that are not boundaries: {}", watched.unreadable);

@@ -33,6 +33,8 @@ pub struct DescribedStream {
     pub name: String,
     /// How long it keeps records, in hours.
     pub retention_hours: u64,
+    /// How many shards take records.
+    pub open_shards: u64,
 }
 
 /// A service that a command calls.
@@ -105,7 +107,8 @@ impl<const TABLES: usize> Target<TABLES> {
                 account.clone_into(&mut self.account);
             }
             let retention_hours = u64::try_from(summary.retention_period_hours).unwrap_or_default();
-            self.streams.push(DescribedStream { name: (*name).to_owned(), retention_hours });
+            let open_shards = u64::try_from(summary.open_shard_count).unwrap_or_default();
+            self.streams.push(DescribedStream { name: (*name).to_owned(), retention_hours, open_shards });
         }
         Ok(self)
     }
@@ -192,7 +195,7 @@ mod tests {
         let endpoints = [(Service::DynamoDb, Endpoint::OfAws), (Service::Kinesis, url)];
         assert_eq!(target(&endpoints, ["rejected-records"]), format!("{expected}table rejected-records"));
         assert_eq!(target(&endpoints, ["sessions", "s"]), format!("{expected}tables sessions, s"));
-        let stream = |name: &str| DescribedStream { name: name.to_owned(), retention_hours: 24 };
+        let stream = |name: &str| DescribedStream { name: name.to_owned(), retention_hours: 24, open_shards: 4 };
         let streams = vec![stream("session-stream"), stream("click-stream")];
         let both = Target { streams: streams.clone(), ..described(&endpoints, ["sessions"]) };
         assert_eq!(both.to_string(), format!("{expected}table sessions\nstreams session-stream, click-stream"));

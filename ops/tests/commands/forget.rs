@@ -268,7 +268,8 @@ async fn what_remains_is_named_with_its_end() {
     let forget = forget(&dynamodb, &tables, &user_id);
     let found = forget.find(|_| ()).await.unwrap();
     let removed = Removed { head: Some(1_000), tombstones: 3, newer_sessions: 1, ..Removed::default() };
-    let stream = |name: &str, retention_hours| DescribedStream { name: name.to_owned(), retention_hours };
+    let stream =
+        |name: &str, retention_hours| DescribedStream { name: name.to_owned(), retention_hours, open_shards: 1 };
     let streams = [stream("session-stream", 24), stream("click-stream", 48)];
     let remains = remains(&forget, &found, &removed, Some(512), &streams, 1_721_390_000_000);
     let lines: Vec<_> = remains.iter().map(ToString::to_string).collect();

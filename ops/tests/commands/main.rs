@@ -5,8 +5,10 @@
 mod active;
 mod forget;
 mod forget_races;
+mod produce;
 mod sessions;
 mod state;
+mod stub;
 mod tables;
 mod watch;
 mod world;

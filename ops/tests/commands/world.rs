@@ -39,8 +39,13 @@ pub type Second<'a> = (&'a str, u64, &'a str);
 
 impl World {
     pub async fn start() -> Self {
+        Self::with_shards(1).await
+    }
+
+    /// The same with so many shards in each stream.
+    pub async fn with_shards(shards: u32) -> Self {
         let embedded = LocalAws::start(LocalAwsOptions::default()).await.unwrap();
-        embedded.create_resources(&Template::of_this_project().unwrap(), Some(1)).await.unwrap();
+        embedded.create_resources(&Template::of_this_project().unwrap(), Some(shards)).await.unwrap();
         Self { embedded, begin_ms: (now_ms() - 3_600_000) / 1_000 * 1_000, next_record: AtomicU64::new(1) }
     }
 
