@@ -17,6 +17,7 @@ use ops::active;
 use ops::config::TableNames;
 use ops::forget::Forget;
 use ops::output::{Format, Output};
+use ops::produce::{Load, Options, Share, produce};
 use ops::redrive::{Mode, Plan, Reasons};
 use ops::state_logs::StateLogs;
 use ops::tables::{self, Tables};
@@ -159,6 +160,30 @@ async fn watch_needs_exactly_the_permissions_on_the_page() {
     };
     watch.show(&mut output(), has_read).await.unwrap();
     assert_eq!(*calls.lock().unwrap(), listed("watch"));
+}
+
+#[tokio::test]
+async fn produce_needs_exactly_the_permissions_on_the_page() {
+    let (_services, sdk, calls) = recorded().await;
+    let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
+    let target = Target::of(&sdk, &dynamodb, &[], []).await.unwrap();
+    target.with_streams(&kinesis, &["click-stream"]).await.unwrap();
+    let none = Share::default();
+    let load = Load::new(Options {
+        rate: 10,
+        users: 2,
+        gap_seconds: 10,
+        late: none,
+        late_by_seconds: 60,
+        duplicate: none,
+        broken: none,
+        duration_seconds: 1,
+        seed: 1,
+    });
+    let never = std::future::pending;
+    let produced = produce(&kinesis, "click-stream", &load.unwrap(), never(), never(), |_| ()).await;
+    assert_eq!(produced.accepted, 10);
+    assert_eq!(*calls.lock().unwrap(), listed("produce"));
 }
 
 #[tokio::test]

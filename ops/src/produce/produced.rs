@@ -30,13 +30,13 @@ pub struct Produced {
     pub sessions: u64,
     /// Records that the stream has accepted.
     pub accepted: u64,
-    /// How many times a record was throttled.
+    /// Attempts to put a record that were throttled.
     pub throttled: u64,
-    /// How many times a record failed for another reason, such as an internal error or a lost connection.
+    /// Attempts to put a record that failed for another reason, such as an internal error or a lost connection.
     pub failed: u64,
-    /// How many times a record was put again.
+    /// Attempts to put a record after the first.
     pub retried: u64,
-    /// Those of `retried` whose earlier put got no answer: they may be in the stream twice.
+    /// Those of `retried` that followed an attempt without an answer: the record may be in the stream twice.
     pub unanswered: u64,
     /// Records that the stream has not accepted in the end, by error code.
     pub given_up: BTreeMap<String, u64>,
@@ -131,12 +131,15 @@ impl fmt::Display for Produced {
         writeln!(f, "           {:>9} duplicates", self.duplicates)?;
         writeln!(f, "           {:>9} broken records", self.broken)?;
         writeln!(f, "stream     {:>9} accepted", self.accepted)?;
-        writeln!(f, "           {:>9} times a record was throttled", self.throttled)?;
-        writeln!(f, "           {:>9} times a record failed otherwise", self.failed)?;
-        writeln!(f, "           {:>9} times a record was put again", self.retried)?;
+        writeln!(f, "           {:>9} throttled attempts", self.throttled)?;
+        writeln!(f, "           {:>9} attempts that failed otherwise", self.failed)?;
+        writeln!(f, "           {:>9} retries", self.retried)?;
         if self.unanswered > 0 {
             let unanswered = self.unanswered;
-            writeln!(f, "                     {unanswered:>9} without an answer before: may be in the stream twice")?;
+            writeln!(
+                f,
+                "                     {unanswered:>9} after no answer: these records may be in the stream twice"
+            )?;
         }
         write!(f, "           {:>9} given up", self.given_up())?;
         for (code, count) in &self.given_up {
@@ -207,10 +210,10 @@ made             100 records in 2.0 s
                    3 duplicates
                    2 broken records
 stream            97 accepted
-                  20 times a record was throttled
-                   4 times a record failed otherwise
-                  21 times a record was put again
-                             1 without an answer before: may be in the stream twice
+                  20 throttled attempts
+                   4 attempts that failed otherwise
+                  21 retries
+                             1 after no answer: these records may be in the stream twice
                    3 given up
                              1 Interrupted
                              2 ProvisionedThroughputExceededException";

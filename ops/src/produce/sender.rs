@@ -1,4 +1,5 @@
-//! Puts records into a stream: several requests at once, and in each only what was refused again.
+//! Puts records into a stream: several requests at once. Of a request that is partly refused, only what was refused is
+//! retried.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,7 @@ use crate::produce::clicks::Record;
 use crate::produce::produced::Produced;
 use crate::redrive::attempts::Attempts;
 
-/// Most requests at once. With 500 records each, they carry 100,000 records a second even if a request takes 150 ms.
+/// Most requests at once. With 500 records each, they carry 100,000 records a second even if a request takes 100 ms.
 /// Those that wait before a retry count, so a stream that throttles slows the load down.
 const MAX_REQUESTS: usize = 32;
 
@@ -66,8 +67,8 @@ struct Request {
 }
 
 impl Request {
-    /// Puts `records` until all are accepted, given up, or refused with an error that no retry can help. A record whose
-    /// put got no answer is put again, as producers do: it may be in the stream twice.
+    /// Puts `records` until all are accepted, given up, or refused with an error that no retry can help. A put without
+    /// an answer is retried, as producers do, so its records may be in the stream twice.
     async fn put(self, mut records: Vec<Record>) {
         let mut attempts = Attempts::new();
         while !records.is_empty() {

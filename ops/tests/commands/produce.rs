@@ -88,7 +88,7 @@ async fn three_thousand_records_a_second_arrive_in_four_shards_as_the_summary_co
     let names = ["records", "on_time", "late", "duplicates", "broken", "accepted", "unanswered"];
     assert_eq!(names.map(counted), [9_000, 8_235, 450, 180, 135, 9_000, 0], "{summary}");
     assert_eq!((&summary["stream"], &summary["seed"], &summary["given_up"]), (&json!(STREAM), &json!(17), &json!({})));
-    assert_eq!(counted("throttled") + counted("failed"), counted("retried"), "what is refused is put again");
+    assert_eq!(counted("throttled") + counted("failed"), counted("retried"), "every refusal is retried");
 
     let shards = shards(&world).await;
     for records in &shards {
@@ -129,7 +129,7 @@ async fn three_thousand_records_a_second_arrive_in_four_shards_as_the_summary_co
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_is_refused_is_put_again_and_every_refusal_is_counted() {
+async fn only_what_is_refused_is_retried_and_every_refusal_is_counted() {
     let world = World::start().await;
     let counts: Arc<Mutex<[u64; 3]>> = Arc::default();
     let counting = Arc::clone(&counts);
