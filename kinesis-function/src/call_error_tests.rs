@@ -123,3 +123,14 @@ fn text_quotes_no_value_of_the_request_and_is_bounded() {
     let long = CallError::of_part("PutRecords", "X", &"é".repeat(10_000));
     assert!(long.to_string().len() < MAX_REASON_BYTES + 64, "{}", long.to_string().len());
 }
+
+#[test]
+fn throttles_are_transient_and_other_transient_failures_are_not_throttles() {
+    let of_part = |code: &str| CallError::of_part("PutRecords", code, "no message");
+    for code in THROTTLING_ERRORS.iter().chain(&MORE_THROTTLING_CODES) {
+        assert!(of_part(code).is_throttle() && of_part(code).is_transient(), "{code}");
+    }
+    for code in ["InternalFailure", "ServiceUnavailable", "RequestTimeout", "AccessDeniedException"] {
+        assert!(!of_part(code).is_throttle(), "{code}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use ops::produce::{MAX_RATE, MAX_SECONDS, MAX_USERS, MIN_USERS, Share};
+use ops::produce::Share;
 use ops::tables::{DEFAULT_LIMIT, MAX_LIMIT};
 use ops::time_text;
 use shared::event_time::EventTime;
@@ -167,21 +167,21 @@ pub(crate) struct ProduceArgs {
     #[arg(long, value_name = "STREAM")]
     pub(crate) stream: String,
     /// Records a second, 1 to 100000. Late ones, duplicates and broken ones are among them.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RATE)))]
+    #[arg(long, value_name = "N")]
     pub(crate) rate: u32,
     /// Users, load-1 to load-N: 2 to 1000000. A quarter of the rate times the gap in seconds is enough for sessions of 20
     /// clicks on average; with fewer users, sessions are longer, because others have to click while a user pauses.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(MIN_USERS)..=i64::from(MAX_USERS)))]
+    #[arg(long, value_name = "N")]
     pub(crate) users: u32,
     /// The session gap that sessions are made for: a user's clicks are nearer than it, and pauses between sessions are
     /// longer. 1s to 24h; a number without a unit is seconds.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_text::seconds)]
     pub(crate) gap: u64,
     /// Late clicks, as a percentage of all records: 0 to 90, and together with --duplicate and --broken at most 90.
     #[arg(long, value_name = "PERCENT", default_value = "0")]
     pub(crate) late: Share,
     /// How late these are at most, and at least half of it: 1s to 24h.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time_text::seconds)]
     pub(crate) late_by: u64,
     /// Clicks that are put a second time, each one of the last 100: a percentage like --late.
     #[arg(long, value_name = "PERCENT", default_value = "0")]
@@ -191,7 +191,7 @@ pub(crate) struct ProduceArgs {
     pub(crate) broken: Share,
     /// For how long, 1s to 24h. This times the rate is the number of records: a stream that throttles makes it take
     /// longer.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time_text::seconds)]
     pub(crate) duration: u64,
     /// Repeats an earlier load: the same users, events, kinds and order, at the present time. Default: at random. The
     /// command shows it.
@@ -201,11 +201,6 @@ pub(crate) struct ProduceArgs {
     /// a stream of the wrong account.
     #[arg(long)]
     pub(crate) yes: bool,
-}
-
-/// A time in seconds, up to a day.
-fn seconds(text: &str) -> Result<u64, String> {
-    time_text::seconds(text, 1..=MAX_SECONDS)
 }
 
 /// A user's id as the functions take it.

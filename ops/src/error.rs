@@ -213,7 +213,7 @@ fn of_call(error: &CallError, service: &str, resource: &str) -> Option<String> {
                 "dynamodb" => {
                     ("AWS_ENDPOINT_URL_DYNAMODB", "SESSIONS_TABLE, STATE_LOG_TABLE, STATE_TABLE and REJECTED_TABLE")
                 }
-                _ => ("AWS_ENDPOINT_URL_KINESIS", "SESSION_STREAM and CLICK_STREAM"),
+                _ => ("AWS_ENDPOINT_URL_KINESIS", "SESSION_STREAM, CLICK_STREAM and --stream"),
             };
             format!(
                 "the account, region or {resource} name may be wrong: check the credentials, AWS_REGION, {endpoint}, \

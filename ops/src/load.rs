@@ -33,7 +33,8 @@ pub(crate) async fn produce(args: ProduceArgs, output: &mut Out) -> Result<ExitC
         duplicate: args.duplicate,
         broken: args.broken,
         duration_seconds: args.duration,
-        seed: args.seed.unwrap_or_else(|| fastrand::u64(..)),
+        // 32 bits, so that readers of JSON with floating point do not round it.
+        seed: args.seed.unwrap_or_else(|| fastrand::u32(..).into()),
     })?;
     let must_ask = must_ask(false, args.yes, "produce puts records into a stream")?;
     let Config { sdk, .. } = Config::from_variables(std::env::vars())?;
@@ -53,11 +54,12 @@ pub(crate) async fn produce(args: ProduceArgs, output: &mut Out) -> Result<ExitC
 
     // This client makes a single attempt: a load retries records itself, and counts that.
     let client = aws_sdk_kinesis::Client::new(&sdk);
+    let mut shown = Shown { bar: spinner(), records: load.records(), next_line: LINE_EVERY };
+    let bar = shown.bar.clone();
     let stop = async {
         ctrl_c().await;
-        eprintln!("ending: press Ctrl-C again to give up what is under way");
+        bar.suspend(|| eprintln!("ending: press Ctrl-C again to give up what is under way"));
     };
-    let mut shown = Shown { bar: spinner(), records: load.records(), next_line: LINE_EVERY };
     let produced = put(&client, stream, &load, stop, ctrl_c(), |so_far| shown.show(so_far)).await;
     shown.bar.finish_and_clear();
     output.text(&format!("{produced}\n"))?;

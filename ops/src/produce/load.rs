@@ -11,7 +11,7 @@ pub const MAX_RATE: u32 = 100_000;
 /// Fewest users: with a single one, nobody could click while that user pauses.
 pub const MIN_USERS: u32 = 2;
 
-/// Most users: each takes about 20 bytes of memory.
+/// Most users: each takes up to 50 bytes of memory.
 pub const MAX_USERS: u32 = 1_000_000;
 
 /// The longest gap, lateness and duration, in seconds: a day, which is also the sessionizer's limit of the first two.
@@ -55,14 +55,28 @@ pub struct Load {
 }
 
 impl Load {
-    /// Checks what the options mean together; each is within its own limits already.
+    /// Checks each option, and what they mean together.
     ///
     /// # Errors
-    /// [`OpsError::Load`] if too few records would be clicks on time, or if a user's clicks could not be nearer than the
-    /// gap.
+    /// [`OpsError::Load`] if an option is outside its limits, too few records would be clicks on time, or a user's clicks
+    /// could not be nearer than the gap.
     pub fn new(options: Options) -> Result<Self, OpsError> {
         let load = Self { options };
-        let Options { rate, gap_seconds, late, duplicate, broken, .. } = options;
+        let Options { rate, users, gap_seconds, late, late_by_seconds, duplicate, broken, duration_seconds, .. } =
+            options;
+        for (option, number, limits) in [("--rate", rate, 1..=MAX_RATE), ("--users", users, MIN_USERS..=MAX_USERS)] {
+            if !limits.contains(&number) {
+                let (least, most) = limits.into_inner();
+                return Err(OpsError::Load(format!("{option} is {number}, expected {least} to {most}")));
+            }
+        }
+        for (option, seconds) in
+            [("--gap", gap_seconds), ("--late-by", late_by_seconds), ("--duration", duration_seconds)]
+        {
+            if !(1..=MAX_SECONDS).contains(&seconds) {
+                return Err(OpsError::Load(format!("{option} is {seconds}s, expected 1s to {MAX_SECONDS}s (24h)")));
+            }
+        }
         let together = load.other_hundredths();
         if together > MAX_SHARE {
             let percent = format!("{}.{:02}", together / 100, together % 100);
@@ -71,7 +85,7 @@ impl Load {
                  limit of 90 %"
             )));
         }
-        // Thousandths of clicks, so that no share is rounded.
+        // In hundredths of a percent of a click, so that no share is rounded.
         let clicks_per_gap = u128::from(rate) * u128::from(WHOLE - together) * u128::from(gap_seconds);
         if clicks_per_gap < u128::from(CLICKS_PER_GAP * WHOLE) {
             return Err(OpsError::Load(format!(
@@ -143,6 +157,22 @@ pub(super) mod tests {
 
     fn share(text: &str) -> Share {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn option_outside_its_limits_is_an_error_that_names_it_and_them() {
+        let cases = [
+            (Options { rate: 0, ..options() }, "--rate is 0, expected 1 to 100000"),
+            (Options { rate: 100_001, ..options() }, "--rate is 100001, expected 1 to 100000"),
+            (Options { users: 1, ..options() }, "--users is 1, expected 2 to 1000000"),
+            (Options { users: 1_000_001, ..options() }, "--users is 1000001, expected 2 to 1000000"),
+            (Options { gap_seconds: 0, ..options() }, "--gap is 0s, expected 1s to 86400s (24h)"),
+            (Options { late_by_seconds: 0, ..options() }, "--late-by is 0s, expected 1s to 86400s (24h)"),
+            (Options { duration_seconds: 86_401, ..options() }, "--duration is 86401s, expected 1s to 86400s (24h)"),
+        ];
+        for (options, expected) in cases {
+            assert_eq!(Load::new(options).unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]

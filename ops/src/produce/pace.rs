@@ -11,7 +11,7 @@ pub(super) const TICK: Duration = Duration::from_millis(50);
 /// time over which a shard counts what it takes.
 const MAX_BEHIND: Duration = Duration::from_secs(1);
 
-/// While it catches up, a load makes at most this many times its rate.
+/// While it catches up, a load makes at most this many times its rate; or as many records in a tick, if that is more.
 const MAX_SPEED: u64 = 2;
 
 /// A schedule: a record every 1 / `rate` seconds.
@@ -35,7 +35,7 @@ impl Pace {
             self.begin += behind;
         }
         let tick_ms = u64::try_from(TICK.as_millis()).unwrap_or(u64::MAX);
-        let most = (self.rate * MAX_SPEED * tick_ms / 1_000).max(1);
+        let most = (self.rate * MAX_SPEED * tick_ms / 1_000).max(MAX_SPEED);
         self.passed(now).saturating_sub(self.made).min(most)
     }
 

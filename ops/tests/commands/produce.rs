@@ -187,7 +187,8 @@ async fn records_that_stay_throttled_are_given_up_and_the_command_fails() {
 async fn error_that_no_retry_can_help_ends_the_load_and_no_record_is_uncounted() {
     let world = World::start().await;
     let plan = |call: &Call| if call.number < 2 { Fault::None } else { Fault::AccessDenied };
-    let produced = produced(&world, Options { duration_seconds: 86_400, ..options() }, plan, never(), never()).await;
+    let produced = produced(&world, Options { duration_seconds: 4, ..options() }, plan, never(), never()).await;
+    assert!(produced.made() < 200, "the rest was not made");
     assert_eq!(produced.error.as_ref().map(|error| error.code()), Some("AccessDeniedException"));
     assert_eq!(produced.given_up.keys().collect::<Vec<_>>(), ["AccessDeniedException"]);
     assert_eq!(produced.accepted + produced.given_up(), produced.made());
@@ -269,14 +270,12 @@ async fn target_and_volume_are_shown_before_anything_is_put() {
 #[test]
 fn options_outside_their_limits_are_errors_that_name_option_value_and_limit() {
     let cases = [
-        ("--rate 0", "invalid value '0' for '--rate <N>': 0 is not in 1..=100000"),
-        ("--rate 100001", "100001 is not in 1..=100000"),
-        ("--users 1", "invalid value '1' for '--users <N>': 1 is not in 2..=1000000"),
-        ("--users 1000001", "1000001 is not in 2..=1000000"),
-        ("--gap 0", "invalid value '0' for '--gap <TIME>': expected a time from 1s to 86400s, such as 90s, 30m or 12h"),
-        ("--gap 25h", "invalid value '25h' for '--gap <TIME>': expected a time from 1s"),
-        ("--late-by soon", "invalid value 'soon' for '--late-by <TIME>': expected a time from 1s"),
-        ("--duration 2d", "invalid value '2d' for '--duration <TIME>': expected a time from 1s"),
+        ("--rate 0", "error: --rate is 0, expected 1 to 100000"),
+        ("--rate 5000000000", "invalid value '5000000000' for '--rate <N>': 5000000000 is not in 0..=4294967295"),
+        ("--users 1", "error: --users is 1, expected 2 to 1000000"),
+        ("--gap 0", "error: --gap is 0s, expected 1s to 86400s (24h)"),
+        ("--late-by soon", "invalid value 'soon' for '--late-by <TIME>': expected a time such as 90s, 30m or 12h"),
+        ("--duration 2d", "error: --duration is 172800s, expected 1s to 86400s (24h)"),
         ("--late 91", "invalid value '91' for '--late <PERCENT>': expected a percentage from 0 to 90 with at most two"),
         ("--duplicate 0.005", "invalid value '0.005' for '--duplicate <PERCENT>': expected a percentage"),
         ("--broken=-1", "invalid value '-1' for '--broken <PERCENT>': expected a percentage"),
