@@ -35,8 +35,8 @@ pub use share::{InvalidShare, MAX_SHARE, Share};
 /// seconds together. Then it is given up and counted. An error that no retry can help ends the load:
 /// [`Produced::error`].
 ///
-/// No record is made once `stop` resolves; those under way are still put. `abandon` gives them up as well, and is first
-/// polled then.
+/// No record is made once `stop` resolves; those under way are still put. `abandon`, which is first polled then, gives
+/// them up as well.
 pub async fn produce(
     client: &Client,
     stream: &str,
@@ -51,18 +51,26 @@ pub async fn produce(
         pace: Pace::new(load.options().rate, begin),
         sender: Sender::new(client, stream),
     };
-    let mut stop = pin!(stop);
+    let (mut stop, mut stopped) = (pin!(stop), false);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while producer.is_under_way() {
         tokio::select! {
             biased;
-            () = &mut stop => break,
+            () = &mut stop => {
+                stopped = true;
+                break;
+            }
             _ = ticks.tick() => producer.put_what_is_due(),
         }
         producer.update(begin, &mut on_progress);
     }
-    let mut abandon = pin!(abandon);
+    let mut abandon = pin!(async {
+        if !stopped {
+            stop.await;
+        }
+        abandon.await;
+    });
     loop {
         tokio::select! {
             biased;
@@ -125,6 +133,8 @@ impl Producer {
         produced.elapsed = begin.elapsed();
         produced.sessions = self.clicks.seats().sessions();
         produced.users = self.clicks.seats().clicked();
-        on_progress(&produced);
+        let so_far = produced.clone();
+        drop(produced); // requests do not wait for what shows progress
+        on_progress(&so_far);
     }
 }

@@ -40,7 +40,7 @@ pub struct Produced {
     pub unanswered: u64,
     /// Records that the stream has not accepted in the end, by error code.
     pub given_up: BTreeMap<String, u64>,
-    /// The time since the first record was due.
+    /// The time since the load began.
     pub elapsed: Duration,
     /// The error that no retry can help, which ended the load.
     pub error: Option<CallError>,

@@ -120,7 +120,7 @@ async fn three_thousand_records_a_second_arrive_in_four_shards_as_the_summary_co
         match draft.apply(&click, rule) {
             Placement::Started => sessions += 1,
             Placement::Continued { merged, .. } => sessions -= merged as u64,
-            Placement::Late => panic!("the stream keeps order within an hour"),
+            Placement::Late => panic!("no click on time arrives an hour late"),
         }
     }
     assert_eq!([on_time, late, duplicates, broken], [8_235, 450, 180, 135]);
