@@ -15,6 +15,7 @@ use sessionizer_fn::store::log_store::{LogCommit, LogStore, StoreError, WriteRes
 use sessionizer_fn::store::publisher::{Message, Publisher};
 use sessionizer_fn::store::rest_store::{RestResult, RestStore, RestingUser};
 use sessionizer_fn::store::settings::Settings;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
 use crate::stored::known_before;
@@ -182,7 +183,8 @@ impl LogStore for CountingTables {
         consumed.commits += 1;
         consumed.commit_bytes += bytes;
         consumed.user_entries += users.len() as u64;
-        consumed.user_bytes += encode_entries(&users, commit.made_ms).map_or(0, |bytes| bytes.len() as u64);
+        consumed.user_bytes +=
+            encode_entries(&users, commit.made_ms, &SessionColumns::default()).map_or(0, |bytes| bytes.len() as u64);
         log.insert((bucket, slot), Stored { value: commit.clone(), bytes });
         WriteResult::Written
     }
@@ -270,7 +272,7 @@ fn log_item_bytes(bucket: u32, slot: u64, commit: &LogCommit) -> Result<u64, Cod
     let names = ["slot", "commit", "tail", "version", "made", "entries"].map(str::len).iter().sum::<usize>();
     let numbers = [commit.number, commit.tail, commit.version.number(), commit.made_ms].map(number_bytes);
     let key = format!("{bucket}/{slot}").len();
-    let entries = encode_entries(&commit.entries, commit.made_ms)?.len();
+    let entries = encode_entries(&commit.entries, commit.made_ms, &SessionColumns::default())?.len();
     Ok((names + key + entries) as u64 + numbers.iter().sum::<u64>())
 }
 
@@ -279,7 +281,7 @@ fn rest_item_bytes(user: &RestingUser) -> Result<u64, CodecError> {
     let window = &user.entry.window;
     let last_seen_ms = window.last().map_or(0, |last| last.end.ms());
     let numbers = [last_seen_ms, window.last_ordinal().unwrap_or(0), user.commit].map(number_bytes);
-    let rest = encode_user(&user.entry)?.len();
+    let rest = encode_user(&user.entry, &SessionColumns::default())?.len();
     Ok((names + user.user_id.as_str().len() + rest) as u64 + numbers.iter().sum::<u64>())
 }
 

@@ -16,6 +16,8 @@ use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
+use shared::columns::declaration::SessionColumns;
+use shared::columns::published::PublishedColumns;
 use shared::event_time::EventTime;
 use shared::session::{Status, TouchedSession};
 use shared::user_id::UserId;
@@ -235,8 +237,14 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
         let mut tell = |ordinal: u64, status| -> Result<(), BenchError> {
             let [name, kind, device] = attributes(user, ordinal).map(|text| Some(text.into()));
             let attributes = Attributes { event_name: name, event_type: kind, device_type: device };
-            let session = TouchedSession { ordinal, start: at(begin_ms(ordinal))?, attributes, status };
-            boundaries.push(Boundary::of(&user_id, session, version));
+            let session = TouchedSession {
+                ordinal,
+                start: at(begin_ms(ordinal))?,
+                attributes,
+                columns: PublishedColumns::default(),
+                status,
+            };
+            boundaries.push(Boundary::of(&user_id, session, &SessionColumns::default(), version));
             Ok(())
         };
         if let Some(before) = ordinal.checked_sub(1) {

@@ -21,6 +21,7 @@ use sessionizer_fn::store::log_table::LogTable;
 use sessionizer_fn::store::rest_store::{RestResult, RestStore};
 use sessionizer_fn::store::rest_table::RestTable;
 use sessionizer_fn::store::settings::Settings;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 use tokio::process::Command;
 
@@ -108,7 +109,7 @@ async fn store_log(
     tables: &CountingTables,
 ) -> Result<(), BenchError> {
     let simulated = tables.settings().ok_or_else(|| BenchError::failed("no batch was simulated"))?;
-    let log = LogTable::new(dynamodb.clone(), &config.state_log_table, SLOTS);
+    let log = LogTable::new(dynamodb.clone(), &config.state_log_table, SLOTS, SessionColumns::default());
     log.make_settings(Settings { buckets: config.state_buckets.into(), ..simulated })
         .await
         .map_err(BenchError::failed)?;
@@ -142,7 +143,7 @@ async fn store_users(
         user.entry.has_item = false; // as long as it is not stored
         users.push(user);
     }
-    let results = RestTable::new(dynamodb.clone(), &config.state_table).write(&users).await;
+    let results = RestTable::new(dynamodb.clone(), &config.state_table, SessionColumns::default()).write(&users).await;
     match results.into_iter().find(|result| !matches!(result, RestResult::Written)) {
         None => Ok(()),
         Some(other) => Err(BenchError::failed(format!("a user was not stored: {other:?}"))),
@@ -165,7 +166,7 @@ async fn store_others(dynamodb: &aws_sdk_dynamodb::Client, config: &Config, coun
     let first = UserId::new("other").map_err(|_| BenchError::failed("an invalid user id"))?;
     let mut user = known_before(&first).ok_or_else(|| BenchError::failed("a user without an item"))?;
     user.entry.has_item = false;
-    RestTable::new(dynamodb.clone(), table).write(&[user]).await;
+    RestTable::new(dynamodb.clone(), table, SessionColumns::default()).write(&[user]).await;
     let id = AttributeValue::S(first.as_str().to_owned());
     let read = dynamodb.get_item().table_name(table).key(key, id).send().await.map_err(BenchError::failed)?;
     let item = &read.item.ok_or_else(|| BenchError::failed("a user was not stored"))?;

@@ -15,6 +15,7 @@ use sessionizer_fn::state_log_codec::encode_entries;
 use sessionizer_fn::state_log_entry::{Origin, ShardKey};
 use sessionizer_fn::store::log_store::LogCommit;
 use shared::click_format::ClickFormat;
+use shared::columns::declaration::SessionColumns;
 use shared::session::SessionGap;
 use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
@@ -103,14 +104,17 @@ impl Input {
         between(2);
         for commit in &commits {
             for outbox in commit.entries.iter().filter_map(|(_, value)| value.outbox()) {
-                for boundary in outbox.boundaries() {
+                for boundary in outbox.boundaries(&SessionColumns::default()) {
                     std::hint::black_box(boundary.encode()?);
                 }
             }
         }
         between(3);
         for commit in &commits {
-            std::hint::black_box(encode_entries(&commit.entries, commit.made_ms).map_err(BenchError::failed)?);
+            std::hint::black_box(
+                encode_entries(&commit.entries, commit.made_ms, &SessionColumns::default())
+                    .map_err(BenchError::failed)?,
+            );
         }
         between(4);
         if applied == self.clicks as u64 { Ok(()) } else { Err(BenchError::failed("clicks were not applied")) }

@@ -23,6 +23,8 @@ use sessionizer_fn::store::publisher::Publisher;
 use sessionizer_fn::store::rest_store::RestStore;
 use shared::attributes::Attributes;
 use shared::click::Click;
+use shared::columns::declaration::SessionColumns;
+use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
@@ -198,7 +200,9 @@ where
     /// A run of `load` with these stores, which are empty.
     #[must_use]
     pub fn new(load: Load, log: &S, rest: &R, publisher: &P) -> Self {
-        let environment = || Environment::new(load.options(), log.clone(), rest.clone(), publisher.clone());
+        let columns = SessionColumns::default();
+        let environment =
+            || Environment::new(load.options(), columns.clone(), log.clone(), rest.clone(), publisher.clone());
         let population = Population::new(load.workload, load.clicks_per_second, load.returns, 17);
         let shard = |number| Shard {
             key: ShardKey::new(format!("click-stream/shardId-{number:012}")),
@@ -326,6 +330,7 @@ where
                 user_id,
                 time: EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"))?,
                 attributes: Attributes { event_name, event_type, device_type },
+                columns: ColumnValues::default(),
             },
         })
     }

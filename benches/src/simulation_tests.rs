@@ -12,6 +12,7 @@ use sessionizer_fn::store::settings::Settings;
 use super::*;
 use crate::counting_tables::CountingTables;
 use crate::meter::Meter;
+use shared::columns::declaration::SessionColumns;
 
 /// Sixty clicks a second, whose commits take one to three units each, and a ring that is half full after eight commits, before users become inactive.
 fn busy() -> Load {
@@ -90,8 +91,8 @@ async fn units_counted_are_those_that_dynamodb_reports() {
     let dynamodb = aws_sdk_dynamodb::Client::from_conf(config);
     let counting = CountingTables::default();
     let both = Both {
-        log: LogTable::new(dynamodb.clone(), &variables["STATE_LOG_TABLE"], load.slots),
-        rest: RestTable::new(dynamodb, &variables["STATE_TABLE"]),
+        log: LogTable::new(dynamodb.clone(), &variables["STATE_LOG_TABLE"], load.slots, SessionColumns::default()),
+        rest: RestTable::new(dynamodb, &variables["STATE_TABLE"], SessionColumns::default()),
         counting: counting.clone(),
     };
 

@@ -6,6 +6,7 @@ use sessionizer_fn::store::log_store::LogCommit;
 use sessionizer_fn::store::rest_store::RestingUser;
 use shared::attributes::Attributes;
 use shared::boundary::Version;
+use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::session::Session;
 use shared::session_window::SessionWindow;
@@ -73,6 +74,7 @@ pub fn known_before(user_id: &UserId) -> Option<RestingUser> {
         end: EventTime::from_ms(start_ms + 600_000)?,
         event_count: CLICKS_PER_SESSION.into(),
         attributes: Attributes { event_name, event_type, device_type },
+        columns: ColumnValues::default(),
     };
     let entry = UserEntry {
         window: SessionWindow {
@@ -97,6 +99,7 @@ fn entry(workload: Workload, user: usize, before: Before) -> Result<UserEntry, B
         end: at(before.last_ms)?,
         event_count: before.clicks.into(),
         attributes: Attributes { event_name, event_type, device_type },
+        columns: ColumnValues::default(),
     };
     Ok(UserEntry {
         window: SessionWindow {

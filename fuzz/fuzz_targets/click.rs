@@ -6,8 +6,8 @@ use libfuzzer_sys::fuzz_target;
 use shared::click::{Click, LatestBelievable};
 use shared::limits::{MAX_ATTRIBUTE_BYTES, MAX_WINDOW_SESSIONS, MIN_CLICK_TIME_MS};
 use shared::rejection::Reason;
-use shared::session_cut::SessionCut;
 use shared::session::SessionGap;
+use shared::session_cut::SessionCut;
 use shared::session_window::{Placement, SessionWindow, WindowDraft, WindowRule};
 
 const ARRIVAL_MS: u64 = 1_721_390_400_000;

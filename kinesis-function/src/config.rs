@@ -8,6 +8,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use shared::columns::declaration::SessionColumns;
+
 /// A function's settings, read once from its environment variables.
 pub trait Settings: Sized {
     /// Reads each setting from `variables`, which collects faults.
@@ -118,6 +120,17 @@ impl Variables {
     /// what they need to recognize redelivered records as long as that.
     pub fn stream_retention_hours(&mut self) -> u64 {
         self.integer("STREAM_RETENTION_HOURS", 24, 24..=8_760)
+    }
+
+    /// `SESSION_COLUMNS`: up to 16 columns of sessions, `name = aggregate`, separated by commas or new lines; none by
+    /// default. Every fault of the declaration is reported. `docs/columns.md` has the grammar.
+    pub fn session_columns(&mut self) -> SessionColumns {
+        const NAME: &str = "SESSION_COLUMNS";
+        let declaration = self.take(NAME).unwrap_or_default();
+        SessionColumns::parse(&declaration).unwrap_or_else(|faults| {
+            self.faults.extend(faults.iter().map(|fault| format!("{NAME}: {fault}")));
+            SessionColumns::default()
+        })
     }
 
     fn number<T>(&mut self, name: &str, value: Option<String>, default: T, range: RangeInclusive<T>) -> T

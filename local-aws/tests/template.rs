@@ -67,6 +67,7 @@ fn the_sessionizer_has_its_variables_mapping_and_schedule() {
             ("REJECTED_TABLE", "rejected-records"),
             ("SESSION_STREAM", "session-stream"),
             ("SESSION_GAP_SECONDS", "10"),
+            ("SESSION_COLUMNS", ""),
             ("SESSION_CUT", "none"),
             ("SESSION_CUT_OFFSET_MINUTES", "0"),
             ("USER_ID_FIELD", "user_id"),
@@ -107,6 +108,7 @@ fn the_sink_has_its_variables_and_mapping() {
         environment: map([
             ("SESSIONS_TABLE", "sessions"),
             ("REJECTED_TABLE", "rejected-records"),
+            ("SESSION_COLUMNS", ""),
             ("SESSION_RETENTION_DAYS", "0"),
             ("STREAM_RETENTION_HOURS", "24"),
             ("REJECTED_RETENTION_DAYS", "30"),

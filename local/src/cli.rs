@@ -76,6 +76,9 @@ pub(crate) struct PipelineArgs {
     /// Whether a user's first session is published [default: emit, as in template.yaml].
     #[arg(long)]
     first_session: Option<FirstSession>,
+    /// What sessions carry besides, such as "entry = first(/page)"; see docs/columns.md [default: nothing].
+    #[arg(long, value_name = "DECLARATION")]
+    columns: Option<String>,
     /// Shards of each stream, 1 to 64 [default: 4, like a new on-demand stream].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     shards: Option<u32>,
@@ -131,7 +134,7 @@ impl PipelineArgs {
         let mut parameters: BTreeMap<_, _> =
             of_source.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         parameters.extend(self.parameters);
-        parameters.extend(run::parameters(self.gap_seconds, first_session));
+        parameters.extend(run::parameters(self.gap_seconds, first_session, self.columns));
         Options {
             parameters,
             shards: self.shards,

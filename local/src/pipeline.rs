@@ -242,7 +242,7 @@ impl Pipeline {
     /// If a call fails or a table contains items that the functions did not write.
     pub async fn users(&self) -> Result<BTreeMap<UserId, StoredUser>, LocalError> {
         let tables = StateTables { log: &self.state_log_table, rest: &self.state_table };
-        Ok(users::users(&self.dynamodb(), tables, ReadLimit::WholeTable).await?.items)
+        Ok(users::users(&self.dynamodb(), tables, self.click_format.columns(), ReadLimit::WholeTable).await?.items)
     }
 
     /// The content of all tables, together with `published`.

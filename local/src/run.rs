@@ -173,10 +173,15 @@ async fn failure_of(writer: &mut Option<BoundaryWriter>) -> LocalError {
 
 /// The template parameters that correspond to command line options.
 #[must_use]
-pub fn parameters(gap_seconds: Option<u64>, first_session: Option<&str>) -> BTreeMap<String, String> {
+pub fn parameters(
+    gap_seconds: Option<u64>,
+    first_session: Option<&str>,
+    columns: Option<String>,
+) -> BTreeMap<String, String> {
     let named = [
         ("SessionGapSeconds", gap_seconds.map(|value| value.to_string())),
         ("FirstSession", first_session.map(str::to_owned)),
+        ("SessionColumns", columns),
     ];
     named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

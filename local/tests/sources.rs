@@ -1,4 +1,5 @@
-//! docs/sources.md: its parameters are those of the recipes, and its commands give the sessions that it lists.
+//! docs/sources.md: its parameters are those of the recipes, and its commands give the sessions that it lists. The same
+//! holds for the examples of columns, there and in docs/columns.md.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -40,14 +41,17 @@ struct Section {
 
 fn sections() -> Vec<Section> {
     let page = fs::read_to_string(root().join(PAGE)).unwrap();
-    let mut sections = vec![Section::default()];
+    let (mut sections, mut in_columns) = (vec![Section::default()], false);
     for line in page.lines() {
         let section = sections.last_mut().unwrap();
         if let Some(heading) = line.strip_prefix("## ") {
             sections.push(Section { heading: heading.to_owned(), ..Section::default() });
-        } else if line.starts_with("cargo run -p local -- run ") {
+            in_columns = false;
+        } else if line == "### Columns" {
+            in_columns = true; // another test's
+        } else if line.starts_with("cargo run -p local -- run ") && !in_columns {
             section.commands.push((line.to_owned(), Vec::new()));
-        } else if let (true, Some((_, rows))) = (line.starts_with("| `"), section.commands.last_mut()) {
+        } else if let (true, Some((_, rows))) = (line.starts_with("| `") && !in_columns, section.commands.last_mut()) {
             rows.push(line.to_owned());
         } else if let Some((name, value)) = parameter(line) {
             assert_eq!(section.parameters.insert(name, value), None, "{PAGE}: {line}");
@@ -68,7 +72,8 @@ fn parameter(line: &str) -> Option<(String, String)> {
 }
 
 fn run_args(command: &str) -> cli::RunArgs {
-    let words = command.strip_prefix("cargo run -p ").unwrap().split_whitespace().filter(|word| *word != "--");
+    let words = shlex::split(command.strip_prefix("cargo run -p ").unwrap()).unwrap();
+    let words = words.iter().filter(|word| *word != "--");
     match cli::Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}")).command {
         Some(cli::Command::Run(args)) => args,
         other => panic!("{command}: {other:?}"),
@@ -104,7 +109,8 @@ fn row(session: &str) -> String {
     format!("| `{id}` | {start} | {seconds} s | {count} | {first} |")
 }
 
-async fn rows(command: &str) -> Vec<String> {
+/// The sessions that a command writes, as JSON.
+async fn sessions(command: &str) -> Vec<String> {
     let folder = TempDir::new().unwrap();
     let sessions = folder.path().join("sessions.ndjson");
     let args = run_args(command);
@@ -119,20 +125,64 @@ async fn rows(command: &str) -> Vec<String> {
     let summary = timeout(TIMEOUT, run).await.unwrap_or_else(|_| panic!("{command}: not done after {TIMEOUT:?}"));
     let summary = summary.unwrap_or_else(|error| panic!("{command}: {error}"));
     assert!(summary.is_everything_accounted_for() && summary.rejected.is_empty(), "{command}: {summary}");
-    fs::read_to_string(sessions).unwrap().lines().map(row).collect()
+    fs::read_to_string(sessions).unwrap().lines().map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_sample_gives_the_sessions_on_the_page() {
     let mut samples = BTreeSet::new();
     for (command, expected) in sections().into_iter().flat_map(|section| section.commands) {
-        let actual = rows(&command).await;
+        let actual: Vec<_> = sessions(&command).await.iter().map(|session| row(session)).collect();
         assert!(actual == expected, "{command}\n{}", actual.join("\n"));
         samples.insert(run_args(&command).input);
     }
     let folder = fs::read_dir(root().join("events/sources")).unwrap();
     let files: BTreeSet<_> = folder.map(|file| Path::new("events/sources").join(file.unwrap().file_name())).collect();
     assert_eq!(samples, files);
+}
+
+/// An example of columns: a command over several lines, and the rows of the table below it, the first of which has the
+/// columns' names.
+fn examples_of_columns(page: &str) -> Vec<(String, Vec<Vec<String>>)> {
+    let page = fs::read_to_string(root().join(page)).unwrap().replace("\\\n", "");
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let (mut examples, mut is_example) = (Vec::<(String, Vec<Vec<String>>)>::new(), false);
+    for line in page.lines() {
+        if line.starts_with("cargo run -p local -- run ") {
+            is_example = line.contains(" --columns ");
+            examples.extend(is_example.then(|| (line.to_owned(), Vec::new())));
+        } else if let (true, Some((_, rows))) = (is_example && line.starts_with("| "), examples.last_mut()) {
+            rows.push(cells(line));
+        } else if line.starts_with("## ") {
+            is_example = false;
+        }
+    }
+    examples
+}
+
+/// A session's columns `names` as a row of the page.
+fn columns_row(session: &str, names: &[String]) -> Vec<String> {
+    let session: Value = serde_json::from_str(session).unwrap();
+    let text = |name: &String| match &session[name.as_str()] {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    std::iter::once(format!("`{}`", session["session_id"].as_str().unwrap())).chain(names.iter().map(text)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_example_of_columns_gives_the_values_on_the_page() {
+    for (page, count) in [("docs/columns.md", 1), (PAGE, 1)] {
+        let examples = examples_of_columns(page);
+        assert_eq!(examples.len(), count, "{page}");
+        for (command, table) in examples {
+            let (names, expected) = table.split_first().unwrap();
+            let actual: Vec<_> =
+                sessions(&command).await.iter().map(|session| columns_row(session, &names[1..])).collect();
+            assert_eq!(actual, expected, "{command}");
+        }
+    }
 }
 
 #[test]
@@ -148,6 +198,7 @@ fn explicit_options_override_those_of_the_source() {
     };
     assert_eq!(options(""), of(Source::Ga4));
     assert_eq!(options("--gap-seconds 60"), with("SessionGapSeconds", "60"));
+    assert_eq!(options("--columns \"n = count()\""), with("SessionColumns", "n = count()"));
     assert_eq!(options("--parameter EventNames=a,b=c"), with("EventNames", "a,b=c"));
     assert_eq!(options("--parameter EventNamesIgnored="), with("EventNamesIgnored", ""));
 }

@@ -13,6 +13,7 @@ use sessionizer_fn::store::log_table::LogTable;
 use sessionizer_fn::store::settings::{FORMAT, Settings};
 use sessionizer_fn::work::error::BucketError;
 use sessionizer_fn::work::reading::Reader;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 use tokio::time::timeout;
 
@@ -37,14 +38,32 @@ pub struct StateLogs<'a> {
 }
 
 impl<'a> StateLogs<'a> {
-    /// The table called `table`; `None` if nothing was ever committed to it.
+    /// The table called `table`, whose sessions are read with these `columns`; `None` if nothing was ever committed to it.
+    /// Without columns, what is read must not be written again.
     ///
     /// # Errors
     /// If the settings cannot be read, or are none that a sessionizer of this version makes.
-    pub async fn open(client: &Client, table: &'a str) -> Result<Option<Self>, OpsError> {
+    pub async fn open(client: &Client, table: &'a str, columns: &SessionColumns) -> Result<Option<Self>, OpsError> {
         let Some(settings) = settings(client, table).await? else { return Ok(None) };
-        let store = LogTable::new(client.clone(), table, settings.slots);
+        let store = LogTable::new(client.clone(), table, settings.slots, columns.clone());
         Ok(Some(Self { table, store, settings, failures: Failures::default() }))
+    }
+
+    /// The same with the columns that the newest commit of `bucket` has, whose names are not stored.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn with_columns_of(self, client: &Client, bucket: u32) -> Result<Self, OpsError> {
+        let columns = self.columns_of(bucket).await.map_err(|error| of_bucket(self.table, error))?;
+        let store = LogTable::new(client.clone(), self.table, self.settings.slots, columns);
+        Ok(Self { store, ..self })
+    }
+
+    async fn columns_of(&self, bucket: u32) -> Result<SessionColumns, BucketError> {
+        let reader = self.reader();
+        let Some(head) = reader.find_head(bucket).await? else { return Ok(SessionColumns::default()) };
+        let columns = self.store.columns_in(bucket, reader.ring().slot_of(head)).await?;
+        Ok(columns.unwrap_or_default())
     }
 
     /// The buckets.
@@ -82,7 +101,7 @@ impl<'a> StateLogs<'a> {
 
 /// The settings item, if there is one.
 async fn settings(client: &Client, table: &str) -> Result<Option<Settings>, OpsError> {
-    let store = LogTable::new(client.clone(), table, *SLOTS.start());
+    let store = LogTable::new(client.clone(), table, *SLOTS.start(), SessionColumns::default());
     let stored = store.settings().await.map_err(|error| of_bucket(table, error.into()))?;
     let is_known =
         |it: &Settings| it.format == FORMAT && (1..=MAX_BUCKETS).contains(&it.buckets) && SLOTS.contains(&it.slots);

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use aws_sdk_dynamodb::Client;
 use serde_json::{Value, json};
+use shared::columns::declaration::SessionColumns;
 
 use crate::error::OpsError;
 use crate::output::Output;
@@ -46,7 +47,7 @@ pub async fn show<W: Write>(client: &Client, tables: &Tables<'_>, output: &mut O
     let limit = ReadLimit::Items(limit);
     let stored_sessions = stored::sessions(client, &sessions.name, limit).await?;
     let state_tables = StateTables { log: &state_log.name, rest: &states.name };
-    let stored_users = users::users(client, state_tables, limit).await?;
+    let stored_users = users::users(client, state_tables, &SessionColumns::default(), limit).await?;
     let stored_rejected = stored::rejected(client, &rejected.name, limit).await?;
     // Users in the log are not counted anywhere, and most of them have an item of session-state, too.
     let both = DescribedTable { name: format!("{} and {}", state_log.name, states.name), items: states.items };

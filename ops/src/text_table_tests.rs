@@ -1,5 +1,6 @@
 use sessionizer_fn::state_log_entry::UserEntry;
 use shared::attributes::Attributes;
+use shared::columns::values::ColumnValues;
 use shared::session::Session;
 use shared::session_window::SessionWindow;
 
@@ -50,7 +51,8 @@ fn control_characters_are_escaped_in_every_cell() {
 
 fn user_with(user: &str, is_in_log: bool, told_closed: bool) -> (UserId, StoredUser) {
     let [start, end] = [1_721_390_000_000, 1_721_390_004_000].map(|ms| EventTime::from_ms(ms).unwrap());
-    let session = Session { start, end, event_count: 2, attributes: Attributes::default() };
+    let session =
+        Session { start, end, event_count: 2, attributes: Attributes::default(), columns: ColumnValues::default() };
     let window = SessionWindow { first_ordinal: 3, sessions: vec![session], left_behind_until_ms: None, told_closed };
     let entry = UserEntry { window, arrival_ms: 0, has_item: false };
     (UserId::new(user).unwrap(), StoredUser { entry, is_in_log })

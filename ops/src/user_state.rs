@@ -12,6 +12,8 @@ use sessionizer_fn::state_log_entry::{LogKey, UserEntry};
 use sessionizer_fn::store::rest_table;
 use shared::attributes::Attributes;
 use shared::click::Click;
+use shared::columns::declaration::SessionColumns;
+use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::session::Session;
 use shared::session_cut::SessionCut;
@@ -63,7 +65,7 @@ impl UserState {
     /// If they cannot be read.
     pub async fn read(client: &Client, tables: StateTables<'_>, user_id: UserId) -> Result<Self, OpsError> {
         let (mut bucket, mut in_log) = (None, None);
-        if let Some(logs) = StateLogs::open(client, tables.log).await? {
+        if let Some(logs) = StateLogs::open(client, tables.log, &SessionColumns::default()).await? {
             let number = logs.bucket_of(&user_id);
             bucket = Some((number, logs.buckets().end));
             in_log = InLog::of(&logs.load(number).await?, &user_id);
@@ -225,7 +227,8 @@ impl AtRest {
         let answer = client.get_item().table_name(table).key(KEY, key).consistent_read(true).send().await;
         let answer = answer.map_err(|error| OpsError::of_table(table)(CallError::of("GetItem", &error)))?;
         let Some(item) = answer.item else { return Ok(None) };
-        let entry = rest_table::decode(&item).map_err(|error| not_ours(table, &[KEY], &item, &reason_of(&error)))?;
+        let entry = rest_table::decode(&item, &SessionColumns::default())
+            .map_err(|error| not_ours(table, &[KEY], &item, &reason_of(&error)))?;
         let commit = item.get("commit").and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default(); // decoded
         Ok(Some(Self { entry, commit }))
     }
@@ -248,7 +251,12 @@ fn fixed_from_ms(session: &Session, timing: Timing) -> u64 {
 fn counts_from_ms(user_id: &UserId, entry: &UserEntry, timing: Timing) -> Option<u64> {
     let is_late = |ms| {
         let Some(time) = EventTime::from_ms(ms) else { return false };
-        let click = Click { user_id: user_id.clone(), time, attributes: Attributes::default() };
+        let click = Click {
+            user_id: user_id.clone(),
+            time,
+            attributes: Attributes::default(),
+            columns: ColumnValues::default(),
+        };
         WindowDraft::on(entry.window.clone()).apply(&click, timing.rule) == Placement::Late
     };
     let (mut late, mut on_time) = (0, entry.window.sessions.first()?.start.ms());

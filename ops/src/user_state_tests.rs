@@ -12,7 +12,12 @@ const RULE: WindowRule = TIMING.rule;
 
 fn click(ms: u64) -> Click {
     let time = EventTime::from_ms(ms).unwrap();
-    Click { user_id: UserId::new("u").unwrap(), time, attributes: Attributes::default() }
+    Click {
+        user_id: UserId::new("u").unwrap(),
+        time,
+        attributes: Attributes::default(),
+        columns: ColumnValues::default(),
+    }
 }
 
 /// A user who clicked at these seconds, in this order.

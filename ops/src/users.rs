@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sessionizer_fn::state_log_entry::UserEntry;
 use sessionizer_fn::store::log_store::StoreError;
 use sessionizer_fn::store::rest_table;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
 use crate::error::OpsError;
@@ -93,17 +94,18 @@ impl Phase {
 
 /// The state of each user, those in logs first.
 ///
-/// A limit bounds the users, and which logs are read: whole logs, one after the other, until there are enough users.
+/// Sessions are read with these `columns`. A limit bounds the users, and which logs are read: whole logs, one after the other, until there are enough users.
 ///
 /// # Errors
 /// If a table cannot be read or contains something that the functions did not write.
 pub async fn users(
     client: &Client,
     tables: StateTables<'_>,
+    columns: &SessionColumns,
     limit: ReadLimit,
 ) -> Result<Stored<BTreeMap<UserId, StoredUser>>, OpsError> {
     let mut users = BTreeMap::new();
-    if let Some(logs) = StateLogs::open(client, tables.log).await? {
+    if let Some(logs) = StateLogs::open(client, tables.log, columns).await? {
         for bucket in logs.buckets() {
             let memory = logs.load(bucket).await?;
             for (user_id, entry) in memory.users() {
@@ -114,7 +116,7 @@ pub async fn users(
             }
         }
     }
-    add_users_at_rest(client, tables.rest, limit, users).await
+    add_users_at_rest(client, tables.rest, columns, limit, users).await
 }
 
 fn is_reached(limit: ReadLimit, users: usize) -> bool {
@@ -124,6 +126,7 @@ fn is_reached(limit: ReadLimit, users: usize) -> bool {
 async fn add_users_at_rest(
     client: &Client,
     table: &str,
+    columns: &SessionColumns,
     limit: ReadLimit,
     mut users: BTreeMap<UserId, StoredUser>,
 ) -> Result<Stored<BTreeMap<UserId, StoredUser>>, OpsError> {
@@ -144,8 +147,8 @@ async fn add_users_at_rest(
         if is_reached(limit, users.len()) {
             return Ok(Stored { items: users, has_more: true });
         }
-        let entry =
-            rest_table::decode(item).map_err(|error| not_ours(table, &["user_id"], item, &reason_of(&error)))?;
+        let entry = rest_table::decode(item, columns)
+            .map_err(|error| not_ours(table, &["user_id"], item, &reason_of(&error)))?;
         users.insert(user_id, StoredUser { entry, is_in_log: false });
     }
     Ok(Stored { items: users, has_more: read.has_more })

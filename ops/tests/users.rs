@@ -18,6 +18,8 @@ use sessionizer_fn::store::rest_table::RestTable;
 use sessionizer_fn::store::settings::{FORMAT, Settings};
 use shared::attributes::Attributes;
 use shared::boundary::Version;
+use shared::columns::declaration::SessionColumns;
+use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::session::Session;
 use shared::session_window::SessionWindow;
@@ -39,7 +41,7 @@ impl World {
 
     /// Starts the log of `bucket` with one commit.
     async fn commit(&self, bucket: u32, users: &[(&str, UserEntry)]) {
-        let log = LogTable::new(self.services.dynamodb(), TABLES.log, SETTINGS.slots);
+        let log = LogTable::new(self.services.dynamodb(), TABLES.log, SETTINGS.slots, SessionColumns::default());
         log.make_settings(SETTINGS).await.unwrap();
         let number = SETTINGS.first_commit;
         let entry = |(user, entry): &(&str, UserEntry)| (LogKey::User(id(user)), LogValue::User(entry.clone()));
@@ -50,7 +52,7 @@ impl World {
     }
 
     async fn put_to_rest(&self, user: &str, entry: UserEntry) {
-        let rest = RestTable::new(self.services.dynamodb(), TABLES.rest);
+        let rest = RestTable::new(self.services.dynamodb(), TABLES.rest, SessionColumns::default());
         let written = rest.write(&[RestingUser { user_id: id(user), entry, commit: 1 }]).await;
         assert!(matches!(written[..], [RestResult::Written]), "{written:?}");
     }
@@ -63,7 +65,7 @@ impl World {
     }
 
     async fn users(&self, limit: ReadLimit) -> Result<Stored<Vec<(String, Phase, u64)>>, OpsError> {
-        let read = users(&self.services.dynamodb(), TABLES, limit).await?;
+        let read = users(&self.services.dynamodb(), TABLES, &SessionColumns::default(), limit).await?;
         let row = |(user, stored): (UserId, StoredUser)| {
             (user.as_str().to_owned(), stored.phase(), stored.entry.window.last_ordinal().unwrap())
         };
@@ -82,7 +84,13 @@ fn id(user: &str) -> UserId {
 /// A user whose only session has this ordinal.
 fn entry(first_ordinal: u64, told_closed: bool) -> UserEntry {
     let time = EventTime::from_ms(1_721_390_000_000).unwrap();
-    let session = Session { start: time, end: time, event_count: 1, attributes: Attributes::default() };
+    let session = Session {
+        start: time,
+        end: time,
+        event_count: 1,
+        attributes: Attributes::default(),
+        columns: ColumnValues::default(),
+    };
     let window = SessionWindow { first_ordinal, sessions: vec![session], left_behind_until_ms: None, told_closed };
     UserEntry { window, arrival_ms: 1_000, has_item: false }
 }

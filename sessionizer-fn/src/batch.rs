@@ -47,6 +47,8 @@ pub struct Batch<'r> {
     pub filtered: u64,
     /// How many attributes of clicks were adjusted.
     pub adjusted_attributes: u64,
+    /// How many values for columns were adjusted or left out.
+    pub adjusted_columns: u64,
 }
 
 impl<'r> Batch<'r> {
@@ -86,9 +88,10 @@ impl<'r> Batch<'r> {
             match content {
                 Err(rejection) => rejected.add(&part, rejection),
                 Ok(Decoded::Filtered) => self.filtered += 1,
-                Ok(Decoded::Click(DecodedClick { click, adjusted_attributes })) => {
+                Ok(Decoded::Click(DecodedClick { click, adjusted_attributes, adjusted_columns })) => {
                     clicks += 1;
                     self.adjusted_attributes += adjusted_attributes;
+                    self.adjusted_columns += adjusted_columns;
                     let shard = ShardKey::new(Arc::clone(record.shard.text()));
                     let of_bucket = self.buckets.entry(bucket_of(&click.user_id)).or_default();
                     let position = Position { sequence_number: sequence_number.clone(), place: part.place };

@@ -21,6 +21,7 @@ const EVENT_NAMES_IGNORED: &str = "EVENT_NAMES_IGNORED";
 ///   Pointer or the name of a top-level key.
 /// * `EVENT_TIMESTAMP_FORMAT`: `milliseconds` (default), `seconds`, `microseconds`, `iso8601` or `arrival`. With the
 ///   last, no field is read, so that `EVENT_TIMESTAMP_FIELD` must not be set.
+/// * `SESSION_COLUMNS`: up to 16 columns, `name = aggregate`, separated by commas or new lines; see `docs/columns.md`.
 /// * `EVENT_NAMES` or `EVENT_NAMES_IGNORED`: up to 100 names of events, separated by commas, that alone count as
 ///   activity, or do not.
 pub fn click_format(variables: &mut Variables) -> ClickFormat {
@@ -42,10 +43,12 @@ pub fn click_format(variables: &mut Variables) -> ClickFormat {
         device_type: parsed(variables, "DEVICE_TYPE_FIELD", FieldPath::parse).unwrap_or(contract.device_type),
     };
     let filter = event_filter(variables);
-    ClickFormat::new(fields, timestamp_format, filter).unwrap_or_else(|error| {
+    let columns = variables.session_columns();
+    let format = ClickFormat::new(fields, timestamp_format, filter).unwrap_or_else(|error| {
         variables.fault(format!("{USER_ID_FIELD}: {error}"));
         ClickFormat::default()
-    })
+    });
+    format.with_columns(columns)
 }
 
 fn event_filter(variables: &mut Variables) -> EventFilter {

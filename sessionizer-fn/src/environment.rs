@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
 use kinesis_function::done_records::DoneRecords;
+use shared::columns::declaration::SessionColumns;
 use shared::session_window::WindowRule;
 use tokio::sync::Semaphore;
 
@@ -37,6 +38,7 @@ pub struct Environment<S, R, P> {
     log: S,
     rest: R,
     publisher: P,
+    columns: SessionColumns,
     options: Options,
     /// The settings of the tables, once they were read.
     settings: Arc<Mutex<Option<Settings>>>,
@@ -108,12 +110,12 @@ impl Environment<LogTable, RestTable, SessionStream> {
 }
 
 impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
-    /// An environment that knows nothing yet.
+    /// An environment that knows nothing yet. Boundaries have the names of `columns`, which the stores must know, too.
     #[must_use]
-    pub fn new(options: Options, log: S, rest: R, publisher: P) -> Self {
+    pub fn new(options: Options, columns: SessionColumns, log: S, rest: R, publisher: P) -> Self {
         let buckets = Buckets::new(options.memory_bytes);
         let loads = Arc::new(Semaphore::new(CONCURRENT_LOADS));
-        Self { log, rest, publisher, options, settings: Arc::default(), buckets, loads }
+        Self { log, rest, publisher, columns, options, settings: Arc::default(), buckets, loads }
     }
 
     /// Applies the clicks of each bucket. Each is a part of its record, and done once what it makes is published.
@@ -198,7 +200,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Environment<S, R, P> {
         ledger: &'w Ledger<'w>,
     ) -> Worker<'w, S, R, P> {
         let reader = Reader { store: &self.log, settings, failures: ledger.failures };
-        Worker { bucket, reader, rest: &self.rest, publisher: &self.publisher, rules, ledger }
+        Worker { bucket, reader, rest: &self.rest, publisher: &self.publisher, columns: &self.columns, rules, ledger }
     }
 
     fn rules(&self, settings: Settings) -> Rules {

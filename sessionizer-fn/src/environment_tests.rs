@@ -8,6 +8,8 @@ use kinesis_function::failures::Failures;
 use kinesis_function::time_budget::TimeBudget;
 use shared::boundary::Boundary;
 use shared::click::Click;
+use shared::columns::declaration::SessionColumns;
+use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
@@ -40,14 +42,14 @@ fn options() -> Options {
 }
 
 fn environment(memory: &Memory) -> MemoryEnvironment<'_> {
-    Environment::new(options(), memory.client(), memory.client(), memory.client())
+    Environment::new(options(), SessionColumns::default(), memory.client(), memory.client(), memory.client())
 }
 
 /// An environment that may do anything but publish.
 fn mute(memory: &Memory) -> MemoryEnvironment<'_> {
     let denied = FaultRates { not_sent: 0, reply_lost: 0, denied: 255, part_throttled: 0, too_large: 0 };
     let publisher = memory.faulty_client(Rng::with_seed(1), denied);
-    Environment::new(options(), memory.client(), memory.client(), publisher)
+    Environment::new(options(), SessionColumns::default(), memory.client(), memory.client(), publisher)
 }
 
 /// A click of `user` as record `number`, `second` seconds after the beginning, that arrives at once.
@@ -61,6 +63,7 @@ fn click(number: u64, user: &str, second: u64) -> BatchClick {
             user_id: UserId::new(user).unwrap(),
             time: EventTime::from_ms(ms).unwrap(),
             attributes: Default::default(),
+            columns: ColumnValues::default(),
         },
     }
 }
@@ -256,7 +259,7 @@ async fn other_settings_than_the_tables_are_an_error_that_names_both() {
     let memory = Memory::default();
     batch(&environment(&memory), &[click(1, "a", 0)]).await;
     let other = Options { buckets: 2, ..options() };
-    let other = Environment::new(other, memory.client(), memory.client(), memory.client());
+    let other = Environment::new(other, SessionColumns::default(), memory.client(), memory.client(), memory.client());
     let outcome = batch(&other, &[click(2, "a", 1)]).await;
     assert_eq!(outcome.done, [false]);
     assert!(outcome.failed.unwrap().contains("other_settings"));

@@ -56,14 +56,16 @@ impl Sessionizer {
         dynamodb: &aws_sdk_dynamodb::Client,
         kinesis: &aws_sdk_kinesis::Client,
     ) -> Self {
+        let columns = config.click_format.columns().clone();
         Self {
             click_format: config.click_format,
             max_clock_skew_ms: config.max_clock_skew_ms,
             state_buckets: options.buckets,
             environment: Environment::new(
                 options,
-                LogTable::new(dynamodb.clone(), &config.state_log_table, options.slots),
-                RestTable::new(dynamodb.clone(), &config.state_table),
+                columns.clone(),
+                LogTable::new(dynamodb.clone(), &config.state_log_table, options.slots, columns.clone()),
+                RestTable::new(dynamodb.clone(), &config.state_table, columns),
                 SessionStream::new(kinesis.clone(), &config.session_stream),
             ),
             rejected: RejectedTable::new(dynamodb.clone(), config.rejected),
@@ -86,9 +88,9 @@ impl Handler for Sessionizer {
     }
 
     fn decode<'r>(&self, records: &'r Records) -> Decoded<'r, SessionizerWork> {
-        let Batch { buckets, users, rejected, parts, filtered, adjusted_attributes } =
+        let Batch { buckets, users, rejected, parts, filtered, adjusted_attributes, adjusted_columns } =
             Batch::decode(records, &self.click_format, self.max_clock_skew_ms, self.state_buckets);
-        let report = Mutex::new(Report { users, adjusted_attributes, filtered, ..Report::default() });
+        let report = Mutex::new(Report { users, adjusted_attributes, adjusted_columns, filtered, ..Report::default() });
         let work = SessionizerWork { buckets: buckets.into_iter().collect(), report };
         Decoded { work, rejected, done: DoneRecords::of_parts(parts) }
     }

@@ -14,6 +14,7 @@ pub mod rejected_parts;
 mod compression;
 pub mod ring_log;
 pub mod state_log_codec;
+mod state_log_columns;
 pub mod state_log_entry;
 mod state_log_texts;
 mod state_log_weight;

@@ -21,6 +21,9 @@ pub struct Report {
     pub already_applied: u64,
     /// Attributes of clicks that were adjusted because they were not strings, not Unicode or too long.
     pub adjusted_attributes: u64,
+    /// Values for columns that were adjusted or left out: texts as attributes are, numbers because they were none or too
+    /// large.
+    pub adjusted_columns: u64,
     /// Sessions started.
     pub started: u64,
     /// Sessions closed because the user's next session started.
@@ -76,6 +79,7 @@ impl AddAssign for Report {
         self.filtered += other.filtered;
         self.already_applied += other.already_applied;
         self.adjusted_attributes += other.adjusted_attributes;
+        self.adjusted_columns += other.adjusted_columns;
         self.started += other.started;
         self.closed += other.closed;
         self.closed_by_inactivity += other.closed_by_inactivity;
@@ -126,6 +130,7 @@ impl Report {
             Metric::count("ClicksFiltered", self.filtered),
             Metric::count("ClicksAlreadyApplied", self.already_applied),
             Metric::count("AttributesAdjusted", self.adjusted_attributes),
+            Metric::count("ColumnsAdjusted", self.adjusted_columns),
             Metric::count("SessionsStarted", self.started),
             Metric::count("SessionsClosed", self.closed),
             Metric::count("SessionsClosedByInactivity", self.closed_by_inactivity),
@@ -164,6 +169,7 @@ mod tests {
             filtered: count(),
             already_applied: count(),
             adjusted_attributes: count(),
+            adjusted_columns: count(),
             started: count(),
             closed: count(),
             closed_by_inactivity: count(),
@@ -189,7 +195,7 @@ mod tests {
 
     #[test]
     fn every_field_is_one_metric() {
-        assert_eq!(values(counting_from(1)), (1..=25).collect::<Vec<_>>());
+        assert_eq!(values(counting_from(1)), (1..=26).collect::<Vec<_>>());
     }
 
     #[test]
@@ -197,7 +203,7 @@ mod tests {
         let mut sum = counting_from(1);
         sum += counting_from(101);
         sum += counting_from(1);
-        let counts = (1..=21).map(|value| 3 * value + 100);
-        assert_eq!(values(sum), counts.chain(122..=125).collect::<Vec<_>>());
+        let counts = (1..=22).map(|value| 3 * value + 100);
+        assert_eq!(values(sum), counts.chain(123..=126).collect::<Vec<_>>());
     }
 }

@@ -1,10 +1,16 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use shared::attributes::Attributes;
+use shared::columns::published::PublishedColumns;
 use shared::session::{Status, TouchedSession};
 
 use super::*;
 use crate::state_log_entry::{Origin, OutboxEntry};
 use crate::state_log_samples::{NOW_MS, at, entries, shard, time, typical_cursor, typical_user, user, user_entry};
+
+/// No columns.
+static NONE: LazyLock<SessionColumns> = LazyLock::new(SessionColumns::default);
 
 const UUID: &str = "0189dc1e-5a3b-7c4d-8e5f-0123456789ab";
 
@@ -15,7 +21,13 @@ fn small_commit() -> Vec<(LogKey, LogValue)> {
     user_entry.window.told_closed = true;
     let mut swept = cursor.outbox.clone();
     for status in [Status::Open, Status::Retracted] {
-        let session = TouchedSession { ordinal: 0, start: at(NOW_MS), attributes: Attributes::default(), status };
+        let session = TouchedSession {
+            ordinal: 0,
+            start: at(NOW_MS),
+            attributes: Attributes::default(),
+            columns: PublishedColumns::default(),
+            status,
+        };
         swept.entries.push(OutboxEntry { user_id: user("v"), session });
     }
     vec![
@@ -30,43 +42,43 @@ fn small_commit() -> Vec<(LogKey, LogValue)> {
 fn bytes_of_a_user(change: impl FnOnce(&mut UserEntry)) -> Vec<u8> {
     let mut user = typical_user(30_000);
     change(&mut user);
-    encode_user(&user).unwrap()
+    encode_user(&user, &NONE).unwrap()
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    decode_user(bytes).unwrap_err().to_string()
+    decode_user(bytes, &NONE).unwrap_err().to_string()
 }
 
 proptest! {
     #[test]
     fn entries_survive_a_round_trip(entries in entries(), made_ms in time()) {
-        let bytes = encode_entries(&entries, made_ms).unwrap();
-        prop_assert_eq!(decode_entries(&bytes, made_ms), Ok(entries));
+        let bytes = encode_entries(&entries, made_ms, &NONE).unwrap();
+        prop_assert_eq!(decode_entries(&bytes, made_ms, &NONE), Ok(entries));
     }
 
     #[test]
     fn user_at_rest_survives_a_round_trip(user in user_entry()) {
-        prop_assert_eq!(decode_user(&encode_user(&user).unwrap()), Ok(user));
+        prop_assert_eq!(decode_user(&encode_user(&user, &NONE).unwrap(), &NONE), Ok(user));
     }
 
     #[test]
     fn any_bytes_are_decoded_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
         bytes[0] = FORMAT;
-        if let Ok(entries) = decode_entries(&bytes, NOW_MS) {
-            let again = encode_entries(&entries, NOW_MS).unwrap();
-            prop_assert_eq!(decode_entries(&again, NOW_MS), Ok(entries));
+        if let Ok(entries) = decode_entries(&bytes, NOW_MS, &NONE) {
+            let again = encode_entries(&entries, NOW_MS, &NONE).unwrap();
+            prop_assert_eq!(decode_entries(&again, NOW_MS, &NONE), Ok(entries));
         }
-        let _ = decode_user(&bytes);
+        let _ = decode_user(&bytes, &NONE);
     }
 
     #[test]
     fn one_changed_byte_is_decoded_or_refused(place in any::<proptest::sample::Index>(), change in 1_u8..) {
-        let mut bytes = encode_entries(&small_commit(), NOW_MS).unwrap();
+        let mut bytes = encode_entries(&small_commit(), NOW_MS, &NONE).unwrap();
         let place = place.index(bytes.len());
         bytes[place] ^= change;
-        if let Ok(entries) = decode_entries(&bytes, NOW_MS) {
-            let again = encode_entries(&entries, NOW_MS).unwrap();
-            prop_assert_eq!(decode_entries(&again, NOW_MS), Ok(entries));
+        if let Ok(entries) = decode_entries(&bytes, NOW_MS, &NONE) {
+            let again = encode_entries(&entries, NOW_MS, &NONE).unwrap();
+            prop_assert_eq!(decode_entries(&again, NOW_MS, &NONE), Ok(entries));
         }
     }
 
@@ -75,21 +87,21 @@ proptest! {
         place in any::<proptest::sample::Index>(),
         change in 1_u8..,
     ) {
-        let mut parts = Parts::of(&small_commit(), NOW_MS).unwrap();
+        let mut parts = Parts::of(&small_commit(), NOW_MS, &NONE).unwrap();
         let place = place.index(parts.user_ids.len() + parts.commit.len());
         let byte = parts.user_ids.iter_mut().chain(&mut parts.commit).nth(place).unwrap();
         *byte ^= change;
-        if let Ok(entries) = parts.into_entries(NOW_MS) {
-            let again = encode_entries(&entries, NOW_MS).unwrap();
-            prop_assert_eq!(decode_entries(&again, NOW_MS), Ok(entries));
+        if let Ok(entries) = parts.into_entries(NOW_MS, &NONE) {
+            let again = encode_entries(&entries, NOW_MS, &NONE).unwrap();
+            prop_assert_eq!(decode_entries(&again, NOW_MS, &NONE), Ok(entries));
         }
     }
 
     #[test]
     fn cut_bytes_are_refused(entries in entries(), cut in any::<proptest::sample::Index>()) {
-        let bytes = encode_entries(&entries, NOW_MS).unwrap();
+        let bytes = encode_entries(&entries, NOW_MS, &NONE).unwrap();
         let cut = cut.index(bytes.len());
-        prop_assert!(decode_entries(&bytes[..cut], NOW_MS).is_err());
+        prop_assert!(decode_entries(&bytes[..cut], NOW_MS, &NONE).is_err());
     }
 }
 
@@ -112,9 +124,9 @@ fn parts_of_stored_commits_stay_readable() {
         outbox,
     ]
     .concat();
-    let parts = Parts { user_ids, commit };
-    assert_eq!(Parts::of(&small_commit(), NOW_MS), Ok(parts.clone()));
-    assert_eq!(parts.into_entries(NOW_MS), Ok(small_commit()));
+    let parts = Parts { user_ids, columns: None, commit };
+    assert_eq!(Parts::of(&small_commit(), NOW_MS, &NONE), Ok(parts.clone()));
+    assert_eq!(parts.into_entries(NOW_MS, &NONE), Ok(small_commit()));
 }
 
 // Other versions of zstd may compress in another way, but must read these.
@@ -128,15 +140,15 @@ fn stored_commits_stay_readable() {
         b"\xe7\xb5c\x04\x00\xa9\x01\xba0\xa0\xc4\xc5!d(Q",
     ]
     .concat();
-    assert_eq!(decode_entries(&stored, NOW_MS), Ok(small_commit()));
+    assert_eq!(decode_entries(&stored, NOW_MS, &NONE), Ok(small_commit()));
 }
 
 #[test]
 fn stored_users_stay_readable() {
     let stored = b"\x02\x01\x01\x06search\x01\x05click\x01\x07desktop\
         \x02\x03\x80\xf2\xe6\xad\x99d\x00\x01\x9f\x06\xa0\x9c\x01\x07\x00";
-    assert_eq!(decode_user(stored), Ok(typical_user(30_000)));
-    assert_eq!(encode_user(&typical_user(30_000)), Ok(stored.to_vec()));
+    assert_eq!(decode_user(stored, &NONE), Ok(typical_user(30_000)));
+    assert_eq!(encode_user(&typical_user(30_000), &NONE), Ok(stored.to_vec()));
 }
 
 #[test]
@@ -144,26 +156,26 @@ fn times_far_apart_survive_a_round_trip() {
     let mut user = typical_user(30_000);
     user.arrival_ms = u64::MAX;
     user.window.left_behind_until_ms = Some(u64::MAX - 1);
-    assert_eq!(decode_user(&encode_user(&user).unwrap()), Ok(user.clone()));
+    assert_eq!(decode_user(&encode_user(&user, &NONE).unwrap(), &NONE), Ok(user.clone()));
     let entries = vec![(LogKey::User(crate::state_log_samples::user("u")), LogValue::User(user))];
-    let bytes = encode_entries(&entries, 5).unwrap();
-    assert_eq!(decode_entries(&bytes, 5), Ok(entries));
+    let bytes = encode_entries(&entries, 5, &NONE).unwrap();
+    assert_eq!(decode_entries(&bytes, 5, &NONE), Ok(entries));
 }
 
 #[test]
 fn other_formats_are_refused() {
-    let mut bytes = encode_user(&typical_user(30_000)).unwrap();
+    let mut bytes = encode_user(&typical_user(30_000), &NONE).unwrap();
     bytes[0] = 1;
-    assert_eq!(decode_user(&bytes), Err(CodecError::UnknownFormat(1)));
-    assert_eq!(decode_entries(&bytes, NOW_MS), Err(CodecError::UnknownFormat(1)));
-    assert_eq!(decode_entries(&[], NOW_MS), Err(CodecError::Empty));
+    assert_eq!(decode_user(&bytes, &NONE), Err(CodecError::UnknownFormat(1)));
+    assert_eq!(decode_entries(&bytes, NOW_MS, &NONE), Err(CodecError::UnknownFormat(1)));
+    assert_eq!(decode_entries(&[], NOW_MS, &NONE), Err(CodecError::Empty));
 }
 
 #[test]
 fn bytes_that_follow_are_refused() {
-    let mut bytes = encode_entries(&small_commit(), NOW_MS).unwrap();
+    let mut bytes = encode_entries(&small_commit(), NOW_MS, &NONE).unwrap();
     bytes.extend([0, 0]);
-    assert_eq!(decode_entries(&bytes, NOW_MS), Err(CodecError::TrailingBytes(2)));
+    assert_eq!(decode_entries(&bytes, NOW_MS, &NONE), Err(CodecError::TrailingBytes(2)));
 }
 
 #[test]
@@ -171,20 +183,20 @@ fn huge_lengths_are_refused() {
     // A length of 2^63 for the frame of user ids, and for the list of entries.
     let length = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
     let frame = [&[FORMAT, 1][..], &length].concat();
-    assert!(matches!(decode_entries(&frame, NOW_MS), Err(CodecError::Damaged(_))));
-    let parts = Parts { user_ids: vec![0], commit: [&[0][..], &length].concat() };
-    assert!(matches!(parts.into_entries(NOW_MS), Err(CodecError::Damaged(_))));
+    assert!(matches!(decode_entries(&frame, NOW_MS, &NONE), Err(CodecError::Damaged(_))));
+    let parts = Parts { user_ids: vec![0], columns: None, commit: [&[0][..], &length].concat() };
+    assert!(matches!(parts.into_entries(NOW_MS, &NONE), Err(CodecError::Damaged(_))));
 }
 
 #[test]
 fn frames_that_state_a_wrong_length_are_refused() {
-    let parts = Parts::of(&small_commit(), NOW_MS).unwrap();
+    let parts = Parts::of(&small_commit(), NOW_MS, &NONE).unwrap();
     let frame = |bytes: &[u8]| compressor().unwrap().compress(bytes).unwrap();
     let (user_ids, commit) = (frame(&parts.user_ids), frame(&parts.commit));
     let refusal = |user_ids_len: usize| {
         let user_ids = Compressed::of(user_ids_len, &user_ids);
         let frames = WireFrames { user_ids, commit: Compressed::of(parts.commit.len(), &commit) };
-        decode_entries(&to_extend(&frames, vec![FORMAT]).unwrap(), NOW_MS).err().map(|error| error.to_string())
+        decode_entries(&to_extend(&frames, vec![FORMAT]).unwrap(), NOW_MS, &NONE).err().map(|error| error.to_string())
     };
     let len = parts.user_ids.len();
     assert_eq!(refusal(len), None);
@@ -214,18 +226,18 @@ fn commit_of_many_users_takes_a_third_of_its_bytes() {
         (LogKey::User(crate::state_log_samples::user(&name)), LogValue::User(entry))
     };
     let entries: Vec<_> = (0..400).map(user).collect();
-    let bytes = encode_entries(&entries, NOW_MS).unwrap().len();
+    let bytes = encode_entries(&entries, NOW_MS, &NONE).unwrap().len();
     // A UUID alone is 16 bytes of chance.
     assert!(bytes < 400 * 25, "{} bytes each", bytes / 400);
 }
 
 #[test]
 fn user_ids_that_no_user_has_are_refused() {
-    let mut parts = Parts::of(&small_commit(), NOW_MS).unwrap();
+    let mut parts = Parts::of(&small_commit(), NOW_MS, &NONE).unwrap();
     let (mut texts, mut uuids): (Vec<String>, Vec<u8>) = postcard::from_bytes(&parts.user_ids).unwrap();
     let mut refusal = |texts: &[String], uuids: &[u8]| {
         parts.user_ids = to_allocvec(&(texts, uuids)).unwrap();
-        parts.clone().into_entries(NOW_MS).unwrap_err().to_string()
+        parts.clone().into_entries(NOW_MS, &NONE).unwrap_err().to_string()
     };
     texts.push("w".to_owned());
     assert_eq!(refusal(&texts, &uuids), "1 user ids belong to no user");
@@ -250,10 +262,10 @@ fn attributes_that_the_commit_lacks_are_refused() {
 fn user_who_was_forgotten_survives_a_round_trip_in_a_commit_only() {
     let forgotten = UserEntry::forgotten(NOW_MS - 7);
     let entries = vec![(LogKey::User(user("u")), LogValue::User(forgotten.clone()))];
-    let bytes = encode_entries(&entries, NOW_MS).unwrap();
-    assert_eq!(decode_entries(&bytes, NOW_MS), Ok(entries));
+    let bytes = encode_entries(&entries, NOW_MS, &NONE).unwrap();
+    assert_eq!(decode_entries(&bytes, NOW_MS, &NONE), Ok(entries));
     assert_eq!(
-        refusal(&encode_user(&forgotten).unwrap()),
+        refusal(&encode_user(&forgotten, &NONE).unwrap()),
         "entry 0: number of sessions is 0, expected 1 or more at rest"
     );
 }
@@ -289,8 +301,8 @@ fn values_that_are_never_written_are_refused_by_name() {
 #[test]
 fn times_after_9999_are_refused() {
     let entries = vec![(LogKey::User(user("u")), LogValue::User(typical_user(30_000)))];
-    let bytes = encode_entries(&entries, NOW_MS).unwrap();
-    let refused = decode_entries(&bytes, 253_402_300_800_000 + 10_000).unwrap_err().to_string();
+    let bytes = encode_entries(&entries, NOW_MS, &NONE).unwrap();
+    let refused = decode_entries(&bytes, 253_402_300_800_000 + 10_000, &NONE).unwrap_err().to_string();
     assert_eq!(refused, "entry 0: end is 253402300800000, expected a time from 1970 to 9999 in Unix milliseconds");
 }
 
@@ -298,27 +310,27 @@ fn times_after_9999_are_refused() {
 fn invalid_user_ids_are_refused_without_being_shown() {
     let of_name = |name: &str| Parts {
         user_ids: to_allocvec(&(vec![name], Vec::<u8>::new())).unwrap(),
-        ..Parts::of(&[(LogKey::User(user("u")), LogValue::User(typical_user(30_000)))], NOW_MS).unwrap()
+        ..Parts::of(&[(LogKey::User(user("u")), LogValue::User(typical_user(30_000)))], NOW_MS, &NONE).unwrap()
     };
     let name = "secret".repeat(50);
-    let refused = of_name(&name).into_entries(NOW_MS).unwrap_err().to_string();
+    let refused = of_name(&name).into_entries(NOW_MS, &NONE).unwrap_err().to_string();
     assert_eq!(refused, "entry 0: length of user_id is 300, expected 1 to 256 characters");
 }
 
 #[test]
 fn odd_sequence_numbers_are_refused() {
-    let mut parts = Parts::of(&[(shard("s"), LogValue::Cursor(typical_cursor(1, NOW_MS, 0)))], NOW_MS).unwrap();
+    let mut parts = Parts::of(&[(shard("s"), LogValue::Cursor(typical_cursor(1, NOW_MS, 0)))], NOW_MS, &NONE).unwrap();
     let digit = parts.commit.iter().position(|byte| *byte == b'4').unwrap();
     parts.commit[digit] = b'x';
-    let refused = parts.into_entries(NOW_MS).unwrap_err().to_string();
+    let refused = parts.into_entries(NOW_MS, &NONE).unwrap_err().to_string();
     assert!(refused.starts_with("entry 0: sequence number is \"x444"), "{refused}");
 }
 
 #[test]
 fn repeated_keys_are_refused() {
     let entry = (LogKey::User(user("u")), LogValue::User(typical_user(30_000)));
-    let bytes = encode_entries(&[entry.clone(), entry], NOW_MS).unwrap();
-    let refused = decode_entries(&bytes, NOW_MS).unwrap_err().to_string();
+    let bytes = encode_entries(&[entry.clone(), entry], NOW_MS, &NONE).unwrap();
+    let refused = decode_entries(&bytes, NOW_MS, &NONE).unwrap_err().to_string();
     assert_eq!(refused, "entry 1: key is that of an earlier entry, expected a new one");
 }
 
@@ -329,7 +341,7 @@ fn keys_with_values_of_another_kind_are_not_written() {
         (LogKey::User(user("u")), LogValue::User(typical_user(30_000))),
         (LogKey::User(user("v")), LogValue::Swept(outbox)),
     ];
-    assert_eq!(encode_entries(&entries, NOW_MS), Err(CodecError::Mismatched(1)));
+    assert_eq!(encode_entries(&entries, NOW_MS, &NONE), Err(CodecError::Mismatched(1)));
     let entries = [(LogKey::Origin(Origin::Sweep), LogValue::User(typical_user(30_000)))];
-    assert_eq!(encode_entries(&entries, NOW_MS), Err(CodecError::Mismatched(0)));
+    assert_eq!(encode_entries(&entries, NOW_MS, &NONE), Err(CodecError::Mismatched(0)));
 }

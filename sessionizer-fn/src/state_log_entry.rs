@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use shared::boundary::{Boundary, Version};
+use shared::columns::declaration::SessionColumns;
 use shared::sequence_number::SequenceNumber;
 use shared::session::TouchedSession;
 use shared::session_window::SessionWindow;
@@ -135,9 +136,9 @@ impl UserEntry {
 }
 
 impl Outbox {
-    /// Its boundaries.
-    pub fn boundaries(&self) -> impl Iterator<Item = Boundary> {
-        self.entries.iter().map(|entry| Boundary::of(&entry.user_id, entry.session.clone(), self.version))
+    /// Its boundaries, with the names of the declared `columns`.
+    pub fn boundaries(&self, columns: &SessionColumns) -> impl Iterator<Item = Boundary> {
+        self.entries.iter().map(|entry| Boundary::of(&entry.user_id, entry.session.clone(), columns, self.version))
     }
 }
 

@@ -5,6 +5,10 @@ use proptest::option;
 use proptest::prelude::*;
 use shared::attributes::Attributes;
 use shared::boundary::Version;
+use shared::columns::declaration::SessionColumns;
+use shared::columns::number::Number;
+use shared::columns::published::PublishedColumns;
+use shared::columns::values::{ColumnValue, ColumnValues, Seen, TextAt};
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::{Session, Status, TouchedSession};
@@ -34,6 +38,7 @@ pub(crate) fn typical_user(ago_ms: u64) -> UserEntry {
         end: at(NOW_MS - ago_ms / 3),
         event_count: 7,
         attributes: typical_attributes(),
+        columns: ColumnValues::default(),
     };
     UserEntry {
         window: SessionWindow {
@@ -60,6 +65,7 @@ pub(crate) fn typical_cursor(number: u64, commit: u64, boundaries: usize) -> Cur
             ordinal: 4,
             start: at(NOW_MS - 20_000),
             attributes: typical_attributes(),
+            columns: PublishedColumns::default(),
             status: Status::Closed { end: at(NOW_MS - 11_000), event_count: 5 },
         },
     };
@@ -102,6 +108,7 @@ pub(crate) fn user_entry() -> impl Strategy<Value = UserEntry> {
                 end: at(ends[1]),
                 event_count,
                 attributes,
+                columns: ColumnValues::default(),
             };
             let sessions = times.chunks_exact(2).zip(rest).map(session).collect();
             let window = SessionWindow { first_ordinal, sessions, left_behind_until_ms, told_closed };
@@ -141,7 +148,11 @@ fn outbox_entry() -> impl Strategy<Value = OutboxEntry> {
                 Status::Closed { end, event_count } => Status::Closed { end: at(start_ms + end.ms()), event_count },
                 status => status,
             };
-            OutboxEntry { user_id, session: TouchedSession { ordinal, start: at(start_ms), attributes, status } }
+            let columns = PublishedColumns::default();
+            OutboxEntry {
+                user_id,
+                session: TouchedSession { ordinal, start: at(start_ms), attributes, columns, status },
+            }
         },
     )
 }
@@ -151,6 +162,65 @@ fn status() -> impl Strategy<Value = Status> {
     let closed = (number(0).prop_map(|length_ms| length_ms % END_MS), number(1))
         .prop_map(|(length_ms, event_count)| Status::Closed { end: at(length_ms), event_count });
     prop_oneof![Just(Status::Open), closed, Just(Status::Retracted)]
+}
+
+/// Columns of every kind.
+pub(crate) fn declared() -> SessionColumns {
+    let declaration =
+        "a = first(/a), b = last(/b), c = count(), d = sum(/d), e = min(/e), f = max(/f), g = any(/g = 1)";
+    SessionColumns::parse(declaration).unwrap()
+}
+
+/// The entries with any values of the [`declared`] columns.
+pub(crate) fn entries_with_columns() -> impl Strategy<Value = Vec<(LogKey, LogValue)>> {
+    (entries(), vec((column_values(), published_columns()), 1..8)).prop_map(|(mut entries, columns)| {
+        let (values, published): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        let (mut values, mut published) = (values.into_iter().cycle(), published.into_iter().cycle());
+        for (_, value) in &mut entries {
+            let outbox = match value {
+                LogValue::User(user) => {
+                    let sessions = user.window.sessions.iter_mut();
+                    sessions.zip(&mut values).for_each(|(session, values)| session.columns = values);
+                    continue;
+                }
+                LogValue::Cursor(cursor) => &mut cursor.outbox,
+                LogValue::Swept(outbox) => outbox,
+            };
+            outbox.entries.iter_mut().zip(&mut published).for_each(|(entry, columns)| entry.session.columns = columns);
+        }
+        entries
+    })
+}
+
+/// Any values of the [`declared`] columns.
+pub(crate) fn column_values() -> impl Strategy<Value = ColumnValues> {
+    let text =
+        || option::of((time(), "[a-zäß🦀]{0,30}").prop_map(|(ms, text)| TextAt { time: at(ms), text: text.into() }));
+    let seen = (text(), text(), number(0), column_number(), column_number(), column_number(), any::<bool>());
+    (seen, any::<[bool; 7]>()).prop_map(|((first, last, count, sum, min, max, flag), partial)| {
+        let seen = [
+            Seen::First(first),
+            Seen::Last(last),
+            Seen::Count(count),
+            Seen::Sum(sum),
+            Seen::Min(min),
+            Seen::Max(max),
+            Seen::Any(flag),
+        ];
+        seen.into_iter().zip(partial).map(|(seen, is_partial)| ColumnValue { seen, is_partial }).collect()
+    })
+}
+
+/// Those of a boundary: all of a closed one, the first of an open one, or none.
+fn published_columns() -> impl Strategy<Value = PublishedColumns> {
+    let published = column_values().prop_map(|values| [values.in_closed(), values.in_open()]);
+    (published, 0_usize..3).prop_map(|(published, which)| published.get(which).cloned().unwrap_or_default())
+}
+
+fn column_number() -> impl Strategy<Value = Option<Number>> {
+    let hundredths = (-100_000_i128..100_000).prop_map(|cents| cents * 10_000_000);
+    let end = 10_i128.pow(38);
+    option::of(prop_oneof![hundredths, -5_i128..5, 1 - end..end].prop_map(|it| Number::from_billionths(it).unwrap()))
 }
 
 fn attributes() -> impl Strategy<Value = Attributes> {

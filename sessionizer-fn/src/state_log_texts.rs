@@ -9,12 +9,14 @@ use std::{mem, slice, vec};
 
 use serde::{Deserialize, Serialize};
 use shared::attributes::Attributes;
+use shared::columns::declaration::SessionColumns;
 use shared::limits::MAX_USER_ID_CHARS;
 use shared::user_id::{InvalidUserId, UserId};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::state_log_codec::Fault;
+use crate::state_log_columns::{ColumnsIn, ColumnsOut};
 
 /// Bytes of a UUID.
 const UUID_BYTES: usize = 16;
@@ -37,24 +39,31 @@ pub(crate) struct WireAttributes<'a> {
     device_type: Option<&'a str>,
 }
 
-/// The texts of a commit that is being encoded.
+/// The texts and columns of a commit that is being encoded.
 #[derive(Debug, Default)]
 pub(crate) struct TextsOut<'a> {
+    pub(crate) columns: ColumnsOut<'a>,
     user_ids: Vec<&'a str>,
     uuids: Vec<u8>,
     attributes: Vec<WireAttributes<'a>>,
     places: HashMap<&'a Attributes, u32>,
 }
 
-/// The texts of a commit that is being decoded.
+/// The texts and columns of a commit that is being decoded.
 #[derive(Debug)]
 pub(crate) struct TextsIn<'a> {
+    pub(crate) columns: ColumnsIn<'a>,
     user_ids: vec::IntoIter<&'a str>,
     uuids: slice::Chunks<'a, u8>,
     attributes: Vec<Attributes>,
 }
 
 impl<'a> TextsOut<'a> {
+    /// No texts yet, and no values yet of the `declared` columns.
+    pub(crate) fn of(declared: &'a SessionColumns) -> Self {
+        Self { columns: ColumnsOut::of(declared), ..Self::default() }
+    }
+
     /// Adds a user's id. Ids are decoded in the same order.
     pub(crate) fn push_user_id(&mut self, user_id: &'a UserId) {
         let uuid = uuid_of(user_id.as_str());
@@ -76,17 +85,17 @@ impl<'a> TextsOut<'a> {
         WireUserIds { texts: mem::take(&mut self.user_ids), uuids: &self.uuids }
     }
 
-    /// The attributes to store.
-    pub(crate) fn into_attributes(self) -> Vec<WireAttributes<'a>> {
-        self.attributes
+    /// The attributes to store, and the columns.
+    pub(crate) fn into_attributes_and_columns(self) -> (Vec<WireAttributes<'a>>, ColumnsOut<'a>) {
+        (self.attributes, self.columns)
     }
 }
 
 impl<'a> TextsIn<'a> {
-    /// The texts as stored.
-    pub(crate) fn of(user_ids: WireUserIds<'a>, attributes: Vec<WireAttributes<'_>>) -> Self {
+    /// The texts and columns as stored.
+    pub(crate) fn of(user_ids: WireUserIds<'a>, attributes: Vec<WireAttributes<'_>>, columns: ColumnsIn<'a>) -> Self {
         let attributes = attributes.into_iter().map(WireAttributes::into_attributes).collect();
-        Self { user_ids: user_ids.texts.into_iter(), uuids: user_ids.uuids.chunks(UUID_BYTES), attributes }
+        Self { columns, user_ids: user_ids.texts.into_iter(), uuids: user_ids.uuids.chunks(UUID_BYTES), attributes }
     }
 
     /// The next user id.

@@ -1,15 +1,19 @@
 //! What the entries of a state log take, in commits and in memory.
 //!
-//! Sizes in commits are those before compression, and count the attributes of each session although a commit has each
-//! combination only once: bounds that hold whatever the users. They follow [`crate::state_log_wire`] and
-//! [`crate::state_log_texts`]: a change there needs one here, and a property test compares them.
+//! Sizes in commits are those before compression, and count the attributes and texts of each session although a commit
+//! has each only once: bounds that hold whatever the users. They follow [`crate::state_log_wire`],
+//! [`crate::state_log_texts`] and [`crate::state_log_columns`]: a change there needs one here, and a property test
+//! compares them.
 
 use shared::attributes::Attributes;
+use shared::columns::published::{PublishedColumn, PublishedColumns, PublishedValue};
+use shared::columns::values::{ColumnValue, ColumnValues, Seen};
 use shared::session::{Session, Status, TouchedSession};
 use shared::session_window::SessionWindow;
 use shared::user_id::UserId;
 
 use crate::ring_log::commit::Weight;
+use crate::state_log_columns::{published_bytes, value_bytes};
 use crate::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, OutboxEntry, UserEntry};
 use crate::state_log_wire::since;
 
@@ -19,8 +23,15 @@ const TIME_IN_COMMIT_BYTES: usize = 7;
 /// Bytes of a variant, a flag byte or a one-byte option.
 const TAG_BYTES: usize = 1;
 
-/// Bytes of the place of a combination of attributes, at most: an item has fewer than 2^21 of them.
+/// Bytes of the place of a combination of attributes or a text, at most: an item has fewer than 2^20 of them, and the
+/// place of a text takes a bit more.
 const PLACE_BYTES: usize = 3;
+
+/// Bytes of a column's number, at most: 128 bits, seven to a byte.
+const MAX_NUMBER_BYTES: usize = 19;
+
+/// Memory of values besides the values: a length and a capacity. Source: thin-vec.
+const VALUES_BYTES: usize = 16;
 
 /// Longest text that takes no memory besides its value, in bytes. Source: smol_str, `SmolStr`.
 const MAX_INLINE_BYTES: usize = 23;
@@ -91,6 +102,7 @@ fn window_bytes(window: &SessionWindow, arrival_ms: u64) -> usize {
             + unsigned_bytes(length_ms)
             + unsigned_bytes(session.event_count)
             + attributes_bytes(&session.attributes)
+            + columns_bytes(session)
     };
     TAG_BYTES // the flags
         + unsigned_bytes(window.first_ordinal)
@@ -131,6 +143,25 @@ pub(crate) fn boundary_bytes(user_id: &UserId, session: &TouchedSession, version
         + TAG_BYTES
         + summary_bytes
         + attributes_bytes(&session.attributes)
+        + session.columns.as_slice().iter().map(|column| published_bytes(column, PLACE_BYTES)).sum::<usize>()
+}
+
+fn columns_bytes(session: &Session) -> usize {
+    let Session { start, end, columns, .. } = session;
+    columns.as_slice().iter().map(|value| value_bytes(value, *start, *end, PLACE_BYTES)).sum()
+}
+
+/// What the columns of a session, of its boundary, or of a click that joins it take in a commit, at most: numbers may
+/// still grow, so they count as the longest.
+pub(crate) fn columns_bytes_at_most(columns: &ColumnValues) -> usize {
+    let bytes = |value: &ColumnValue| match &value.seen {
+        Seen::First(text) | Seen::Last(text) => {
+            text.as_ref().map_or(0, |it| MAX_NUMBER_BYTES + PLACE_BYTES + text_bytes(&it.text))
+        }
+        Seen::Count(_) | Seen::Sum(_) | Seen::Min(_) | Seen::Max(_) => MAX_NUMBER_BYTES,
+        Seen::Any(_) => 0,
+    };
+    columns.as_slice().iter().map(|value| TAG_BYTES + bytes(value)).sum()
 }
 
 fn attributes_bytes(attributes: &Attributes) -> usize {
@@ -145,7 +176,7 @@ fn text_bytes(text: &str) -> usize {
 }
 
 /// Seven bits to a byte.
-fn unsigned_bytes(number: u64) -> usize {
+pub(crate) fn unsigned_bytes(number: u64) -> usize {
     (u64::BITS - (number | 1).leading_zeros()).div_ceil(7) as usize
 }
 
@@ -156,12 +187,36 @@ fn signed_bytes(number: i64) -> usize {
 }
 
 fn session_memory_bytes(session: &Session) -> usize {
-    size_of::<Session>() + attributes_heap_bytes(&session.attributes)
+    size_of::<Session>() + attributes_heap_bytes(&session.attributes) + values_heap_bytes(&session.columns)
+}
+
+fn values_heap_bytes(columns: &ColumnValues) -> usize {
+    let bytes = |value: &ColumnValue| match &value.seen {
+        Seen::First(Some(at)) | Seen::Last(Some(at)) => heap_bytes(&at.text),
+        _ => 0,
+    };
+    let values = columns.as_slice();
+    let own = if values.is_empty() { 0 } else { VALUES_BYTES };
+    own + size_of_val(values) + values.iter().map(bytes).sum::<usize>()
+}
+
+fn published_heap_bytes(columns: &PublishedColumns) -> usize {
+    let bytes = |column: &PublishedColumn| match &column.value {
+        Some(PublishedValue::Text(text)) => heap_bytes(text),
+        _ => 0,
+    };
+    let values = columns.as_slice();
+    let own = if values.is_empty() { 0 } else { VALUES_BYTES };
+    own + size_of_val(values) + values.iter().map(bytes).sum::<usize>()
 }
 
 fn outbox_heap_bytes(outbox: &Outbox) -> usize {
     let bytes = |entry: &OutboxEntry| {
-        size_of::<OutboxEntry>() + user_id_heap_bytes(&entry.user_id) + attributes_heap_bytes(&entry.session.attributes)
+        let TouchedSession { attributes, columns, .. } = &entry.session;
+        size_of::<OutboxEntry>()
+            + user_id_heap_bytes(&entry.user_id)
+            + attributes_heap_bytes(attributes)
+            + published_heap_bytes(columns)
     };
     outbox.entries.iter().map(bytes).sum()
 }

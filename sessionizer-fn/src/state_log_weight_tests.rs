@@ -1,10 +1,12 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
+use shared::columns::declaration::SessionColumns;
+use smol_str::SmolStr;
 
 use super::*;
 use crate::state_log_codec::{COMMIT_OVERHEAD_BYTES, Parts};
-use crate::state_log_samples::{entries, time, typical_user, user};
+use crate::state_log_samples::{at, column_values, declared, entries, entries_with_columns, time, typical_user, user};
 
 fn bound(entries: &[(LogKey, LogValue)]) -> usize {
     let bytes = |(key, value): &(LogKey, LogValue)| key.encoded_bytes() + value.encoded_bytes();
@@ -13,9 +15,34 @@ fn bound(entries: &[(LogKey, LogValue)]) -> usize {
 
 /// Bytes before compression.
 fn bytes_of(entries: &[(LogKey, LogValue)], made_ms: u64) -> usize {
-    let Parts { user_ids, commit } = Parts::of(entries, made_ms).unwrap();
+    let Parts { user_ids, columns, commit } = Parts::of(entries, made_ms, &SessionColumns::default()).unwrap();
+    assert_eq!(columns, None);
     user_ids.len() + commit.len()
 }
+
+/// Bytes of columns before compression, without their declaration.
+fn column_bytes_of(entries: &[(LogKey, LogValue)], made_ms: u64) -> usize {
+    let bytes = |entries| Parts::of(entries, made_ms, &declared()).unwrap().columns.unwrap().len();
+    bytes(entries) - bytes(&[])
+}
+
+fn without_columns(mut entries: Vec<(LogKey, LogValue)>) -> Vec<(LogKey, LogValue)> {
+    for (_, value) in &mut entries {
+        let outbox = match value {
+            LogValue::User(user) => {
+                user.window.sessions.iter_mut().for_each(|session| session.columns = ColumnValues::default());
+                continue;
+            }
+            LogValue::Cursor(cursor) => &mut cursor.outbox,
+            LogValue::Swept(outbox) => outbox,
+        };
+        outbox.entries.iter_mut().for_each(|entry| entry.session.columns = PublishedColumns::default());
+    }
+    entries
+}
+
+/// Bytes of the lengths of a commit's lists of tags, numbers and texts, which grow with it.
+const LENGTHS_BYTES: usize = 7 * (2 + 2) + 2;
 
 fn attributes_of(value: &LogValue) -> Vec<&Attributes> {
     let of_outbox =
@@ -48,12 +75,62 @@ fn slack(entries: &[(LogKey, LogValue)]) -> usize {
         + seen.iter().map(attributes).sum::<usize>()
 }
 
+fn sessions_and_boundaries_without_columns(entries: &[(LogKey, LogValue)]) -> usize {
+    let of_outbox =
+        |outbox: &Outbox| outbox.entries.iter().filter(|it| it.session.columns.as_slice().is_empty()).count();
+    entries.iter().filter_map(|(_, value)| value.outbox()).map(of_outbox).sum()
+}
+
+/// Bytes that texts may take less than their weight: a text twice is there once, at a place of one byte.
+fn texts_slack(entries: &[(LogKey, LogValue)]) -> usize {
+    let session_texts = |session: &Session| {
+        let values = session.columns.as_slice().to_vec();
+        values.into_iter().filter_map(|value| match value.seen {
+            Seen::First(Some(at)) | Seen::Last(Some(at)) => Some(at.text),
+            _ => None,
+        })
+    };
+    let boundary_texts = |entry: &OutboxEntry| {
+        let columns = entry.session.columns.as_slice().to_vec();
+        columns.into_iter().filter_map(|column| match column.value {
+            Some(PublishedValue::Text(text)) => Some(text),
+            _ => None,
+        })
+    };
+    let of_users = entries.iter().filter_map(|(_, value)| value.user()).flat_map(|user| &user.window.sessions);
+    let of_outboxes = entries.iter().filter_map(|(_, value)| value.outbox()).flat_map(|outbox| &outbox.entries);
+    let texts = of_users.flat_map(session_texts).chain(of_outboxes.flat_map(boundary_texts));
+    let mut seen: HashMap<SmolStr, usize> = HashMap::new();
+    texts.for_each(|text| *seen.entry(text).or_default() += 1);
+    let slack = |(text, times): (&SmolStr, &usize)| times * (PLACE_BYTES - 1) + (times - 1) * text_bytes(text);
+    seen.iter().map(slack).sum()
+}
+
 proptest! {
     #[test]
     fn commit_takes_its_weight_at_most_and_little_less(entries in entries(), made_ms in time()) {
         let (bytes, bound) = (bytes_of(&entries, made_ms), bound(&entries));
         prop_assert!(bytes <= bound, "{bytes} bytes, {bound} at most");
         prop_assert!(bytes + slack(&entries) >= bound, "{bytes} bytes, {bound} at most");
+    }
+
+    #[test]
+    fn columns_take_their_weight_at_most_and_little_less(entries in entries_with_columns(), made_ms in time()) {
+        let bytes = column_bytes_of(&entries, made_ms);
+        let lacking = 7 * sessions_and_boundaries_without_columns(&entries); // a tag each
+        let bound = bound(&entries) - bound(&without_columns(entries.clone()));
+        prop_assert!(bytes <= bound + lacking + LENGTHS_BYTES, "{bytes} bytes, {bound} and {lacking} at most");
+        prop_assert!(bytes + texts_slack(&entries) >= bound, "{bytes} bytes, {bound} at most");
+    }
+
+    #[test]
+    fn no_column_takes_more_than_its_bound(values in column_values(), start_ms in time(), end_ms in time()) {
+        let (start, end) = (at(start_ms), at(end_ms));
+        let bytes: usize = values.as_slice().iter().map(|value| value_bytes(value, start, end, PLACE_BYTES)).sum();
+        let published = values.in_closed();
+        let published: usize = published.as_slice().iter().map(|column| published_bytes(column, PLACE_BYTES)).sum();
+        prop_assert!(bytes <= columns_bytes_at_most(&values), "{bytes} bytes");
+        prop_assert!(published <= bytes, "a boundary takes {published} bytes, its session {bytes}");
     }
 
     #[test]

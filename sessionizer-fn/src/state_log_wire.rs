@@ -2,7 +2,8 @@
 //! format: that needs a new format byte in [`crate::state_log_codec`], and code that still reads the present one.
 //!
 //! Times are relative to one another, because a variable-length integer is short if it is small, and because what is
-//! often the same compresses well. Texts of users and sessions are elsewhere: [`crate::state_log_texts`].
+//! often the same compresses well. Elsewhere are texts of users and sessions ([`crate::state_log_texts`]), and columns
+//! ([`crate::state_log_columns`]).
 
 use serde::{Deserialize, Serialize};
 use shared::boundary::Version;
@@ -122,7 +123,7 @@ pub(crate) fn since(base_ms: u64, ms: u64) -> i64 {
     ms.wrapping_sub(base_ms).cast_signed()
 }
 
-fn absolute(base_ms: u64, since: i64) -> u64 {
+pub(crate) fn absolute(base_ms: u64, since: i64) -> u64 {
     base_ms.wrapping_add(since.cast_unsigned())
 }
 
@@ -163,7 +164,8 @@ impl WireUser {
         let first_start_ms = sessions.first().map_or(0, |first| first.start.ms());
         let mut base_ms = *arrival_ms;
         let session = |session: &'a Session| {
-            let Session { start, end, event_count, attributes } = session;
+            let Session { start, end, event_count, attributes, columns } = session;
+            texts.columns.push_session(columns, *start, *end);
             let wire = WireSession {
                 end: since(base_ms, end.ms()),
                 length: end.ms().wrapping_sub(start.ms()),
@@ -182,7 +184,7 @@ impl WireUser {
         }
     }
 
-    pub(crate) fn into_user(self, made_ms: u64, texts: &TextsIn<'_>) -> Result<UserEntry, Fault> {
+    pub(crate) fn into_user(self, made_ms: u64, texts: &mut TextsIn<'_>) -> Result<UserEntry, Fault> {
         let Self { flags, first_ordinal, arrival, left_behind_until, sessions: wire } = self;
         if flags > TOLD_CLOSED | HAS_ITEM {
             return Err(Fault::of("flags", flags, "0 to 3"));
@@ -221,14 +223,16 @@ impl WireUser {
 }
 
 impl WireSession {
-    fn into_session(self, base_ms: u64, texts: &TextsIn<'_>) -> Result<Session, Fault> {
+    fn into_session(self, base_ms: u64, texts: &mut TextsIn<'_>) -> Result<Session, Fault> {
         let Self { end, length, event_count, attributes } = self;
         let end = event_time("end", absolute(base_ms, end))?;
+        let start = start_of(end, length)?;
         Ok(Session {
-            start: start_of(end, length)?,
+            start,
             end,
             event_count: count(event_count)?,
             attributes: texts.attributes_at(attributes)?,
+            columns: texts.columns.next_session(start, end)?,
         })
     }
 }
@@ -274,8 +278,9 @@ impl WireOutbox {
 
 impl WireOutboxEntry {
     fn of<'a>(entry: &'a OutboxEntry, version: u64, texts: &mut TextsOut<'a>) -> Self {
-        let OutboxEntry { user_id, session: TouchedSession { ordinal, start, attributes, status } } = entry;
+        let OutboxEntry { user_id, session: TouchedSession { ordinal, start, attributes, columns, status } } = entry;
         texts.push_user_id(user_id);
+        texts.columns.push_published(columns);
         Self {
             ordinal: *ordinal,
             start: since(version, start.ms()),
@@ -302,7 +307,8 @@ impl WireOutboxEntry {
             WireStatus::Retracted => Status::Retracted,
         };
         let user_id = texts.next_user_id()?;
-        let session = TouchedSession { ordinal, start, attributes: texts.attributes_at(attributes)?, status };
+        let attributes = texts.attributes_at(attributes)?;
+        let session = TouchedSession { ordinal, start, attributes, columns: texts.columns.next_published()?, status };
         Ok(OutboxEntry { user_id, session })
     }
 }

@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::attributes::Attributes;
 use crate::click::decode_user_id;
+use crate::columns::declaration::SessionColumns;
+use crate::columns::named::NamedColumns;
 use crate::event_time::EventTime;
 use crate::fields::{Field, Object, Wording, absent, mistyped, not_unicode};
 use crate::limits::{MAX_SAFE_INTEGER, MAX_SESSION_TIME_BYTES};
@@ -63,6 +65,8 @@ pub struct Boundary {
     pub session_time: String,
     /// The attributes of its first click.
     pub attributes: Attributes,
+    /// The declared columns that have a value.
+    pub columns: NamedColumns,
     /// The session's status; `None` in a boundary of the Flink job.
     pub status: Option<Status>,
     /// Of a session's boundaries, the one with the highest version wins.
@@ -70,15 +74,16 @@ pub struct Boundary {
 }
 
 impl Boundary {
-    /// The boundary of `session` of `user_id` at `version`.
+    /// The boundary of `session` of `user_id` at `version`, with the names of `columns`.
     #[must_use]
-    pub fn of(user_id: &UserId, session: TouchedSession, version: Version) -> Self {
+    pub fn of(user_id: &UserId, session: TouchedSession, columns: &SessionColumns, version: Version) -> Self {
         Self {
             user_id: user_id.clone(),
             ordinal: session.ordinal,
             session_timestamp: session.start,
             session_time: session.start.to_utc_text(),
             attributes: session.attributes,
+            columns: NamedColumns::new(columns, session.columns),
             status: Some(session.status),
             version,
         }
@@ -118,6 +123,7 @@ impl Boundary {
             session_end: session_end.map(EventTime::ms),
             duration_ms: session_end.map(|end| end.ms_since(self.session_timestamp)),
             event_count,
+            columns: &self.columns,
             version: version.map(Version::number),
         }
     }
@@ -153,6 +159,8 @@ pub struct BoundaryRow<'a> {
     duration_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_count: Option<u64>,
+    #[serde(flatten)]
+    columns: &'a NamedColumns,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
 }
@@ -166,8 +174,12 @@ const DEVICE_TYPE: &str = "device_type";
 const EVENT_NAME: &str = "event_name";
 const STATUS: &str = "status";
 const SESSION_END: &str = "session_end";
+const DURATION_MS: &str = "duration_ms";
 const EVENT_COUNT: &str = "event_count";
 const VERSION: &str = "version";
+
+/// The slot of fields that are not the contract's, behind those that are.
+const OTHERS_SLOT: usize = 12;
 
 static FIELDS: LazyLock<PathTree> = LazyLock::new(|| {
     PathTree::of_contract(&[
@@ -182,7 +194,9 @@ static FIELDS: LazyLock<PathTree> = LazyLock::new(|| {
         SESSION_END,
         EVENT_COUNT,
         VERSION,
+        DURATION_MS,
     ])
+    .with_others(OTHERS_SLOT)
 });
 
 impl Boundary {
@@ -208,6 +222,8 @@ impl Boundary {
             session_end,
             event_count,
             version,
+            _, // duration_ms
+            others,
         ] = values.map(Field::of);
         let user_id = decode_user_id(USER_ID.into(), user_id, &json)?;
         let session_timestamp = required_time(SESSION_TIMESTAMP, timestamp)?;
@@ -219,14 +235,18 @@ impl Boundary {
             device_type: device_type.into_attribute(&mut adjusted),
             event_name: event_name.into_attribute(&mut adjusted),
         };
+        let mut columns = NamedColumns::default();
         let (status, version) = match optional_text(STATUS, status)? {
             None => (None, Version::NONE),
             Some(word) => {
+                if !matches!(others, Field::Missing) {
+                    columns = NamedColumns::decode(json.others(&FIELDS));
+                }
                 let status = decode_status(&word, session_timestamp, session_end, event_count)?;
                 (Some(status), Version(required_integer(VERSION, version)?))
             }
         };
-        Ok(Self { user_id, ordinal, session_timestamp, session_time, attributes, status, version })
+        Ok(Self { user_id, ordinal, session_timestamp, session_time, attributes, columns, status, version })
     }
 }
 

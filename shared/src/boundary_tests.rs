@@ -1,5 +1,6 @@
 //! Encoding and decoding of boundaries.
 use super::*;
+use crate::columns::published::PublishedColumns;
 
 fn attributes() -> Attributes {
     Attributes {
@@ -12,7 +13,12 @@ fn attributes() -> Attributes {
 fn boundary(status: Status) -> Boundary {
     let user_id = UserId::new("user1").expect("valid");
     let start = EventTime::from_ms(1_721_390_012_345).expect("valid");
-    Boundary::of(&user_id, TouchedSession { ordinal: 1, start, attributes: attributes(), status }, Version::new(7))
+    Boundary::of(
+        &user_id,
+        TouchedSession { ordinal: 1, start, attributes: attributes(), columns: PublishedColumns::default(), status },
+        &SessionColumns::default(),
+        Version::new(7),
+    )
 }
 
 fn closed() -> Status {
@@ -147,4 +153,89 @@ fn unpaired_surrogate_in_an_id_or_the_status_is_rejected() {
     assert_eq!(code(&full.replace("\"user1\"", "\"\\ud83d\"")), "user_id_not_unicode");
     assert_eq!(code(&full.replace("user1_1", "\\ud83d_1")), "session_id_not_unicode");
     assert_eq!(code(&full.replace("\"open\"", "\"open\\ud83d\"")), "status_not_unicode");
+}
+
+mod columns {
+    use super::*;
+    use crate::columns::published::{PublishedColumn, PublishedValue};
+
+    /// What stands in a boundary between `event_name` and `version`.
+    fn columns_of(boundary: &Boundary) -> String {
+        let json = text(boundary);
+        let (_, from_status) = json.split_once(r#""status":"#).expect("a status");
+        from_status.strip_suffix(r#","version":7}"#).expect("version is the last key").to_owned()
+    }
+
+    fn told(status: Status, columns: &str, told: &[PublishedColumn]) -> Boundary {
+        let columns = SessionColumns::parse(columns).expect("valid");
+        let named = NamedColumns::new(&columns, told.iter().cloned().collect());
+        Boundary { columns: named, ..boundary(status) }
+    }
+
+    fn value(value: PublishedValue) -> PublishedColumn {
+        PublishedColumn { value: Some(value), is_partial: false }
+    }
+
+    #[test]
+    fn closed_boundaries_have_them_between_the_count_and_the_version() {
+        let boundary = told(
+            closed(),
+            "entry_page = first(/p), none = last(/p), n = count(), revenue = sum(/v), bought = any(/e = 'x')",
+            &[
+                value(PublishedValue::Text("/é\"".into())),
+                PublishedColumn::default(),
+                value(PublishedValue::Number(3.into())),
+                PublishedColumn {
+                    value: crate::columns::number::Number::from_billionths(59_970_000_000).map(PublishedValue::Number),
+                    is_partial: true,
+                },
+                PublishedColumn { value: Some(PublishedValue::Flag(false)), is_partial: true },
+            ],
+        );
+        assert_eq!(
+            columns_of(&boundary),
+            r#""closed","session_end":1721390013345,"duration_ms":1000,"event_count":3,"entry_page":"/é\"","n":3,"revenue":59.97,"bought":false,"partial":["revenue","bought"]"#
+        );
+        assert_eq!(Boundary::decode(&boundary.encode().expect("encodes")), Ok(boundary));
+    }
+
+    #[test]
+    fn open_boundaries_have_those_that_are_told_of_them() {
+        let boundary = told(Status::Open, "entry_page = first(/p)", &[value(PublishedValue::Text("/".into()))]);
+        assert_eq!(columns_of(&boundary), r#""open","entry_page":"/""#);
+        assert_eq!(Boundary::decode(&boundary.encode().expect("encodes")), Ok(boundary));
+    }
+
+    #[test]
+    fn sums_have_all_their_digits() {
+        let number = crate::columns::number::Number::from_billionths(-(10_i128.pow(38) - 1)).expect("in range");
+        let boundary = told(closed(), "revenue = sum(/v)", &[value(PublishedValue::Number(number))]);
+        let digits = r#""revenue":-99999999999999999999999999999.999999999"#;
+        assert!(columns_of(&boundary).ends_with(digits), "{}", columns_of(&boundary));
+        assert_eq!(Boundary::decode(&boundary.encode().expect("encodes")), Ok(boundary));
+    }
+
+    #[test]
+    fn fields_that_cannot_be_columns_are_left_out_and_reject_nothing() {
+        let with = |fields: &str| {
+            let json = text(&boundary(closed())).replace(r#","version""#, &format!(r#",{fields},"version""#));
+            Boundary::decode(json.as_bytes()).expect("a boundary").columns
+        };
+        assert_eq!(with(r#""a b":1,"1a":1,"ordinal":7,"expires_at":5,"Version":1"#), NamedColumns::default());
+        assert_eq!(with(r#""a":null,"b":{"x":1},"c":[1],"d":1e400"#), NamedColumns::default());
+        assert_eq!(with(r#""partial":"a","a":true"#).partial, Vec::<smol_str::SmolStr>::new());
+        assert_eq!(with(r#""partial":["a","status","b c"]"#).partial, ["a"]);
+        let twice = with(r#""a":1,"a":"x","b":true"#).values;
+        assert_eq!(twice, [("a".into(), PublishedValue::Text("x".into())), ("b".into(), PublishedValue::Flag(true))]);
+        let long = with(&format!(r#""a":"{}""#, "x".repeat(1_000))).values;
+        assert_eq!(long, [("a".into(), PublishedValue::Text("x".repeat(256).into()))]);
+        let many: Vec<_> = (0..100).map(|n| format!(r#""c{n}":{n}"#)).collect();
+        assert_eq!(with(&many.join(",")).values.len(), 16);
+    }
+
+    #[test]
+    fn other_fields_of_a_boundary_without_a_status_are_ignored() {
+        let json = r#"{"user_id":"u","session_timestamp":1721390413000,"session_time":"x","session_id":"u_1","a":1}"#;
+        assert_eq!(Boundary::decode(json.as_bytes()).expect("a boundary").columns, NamedColumns::default());
+    }
 }

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use smol_str::SmolStr;
 
 use crate::attributes::Attributes;
-use crate::click_format::ClickFormat;
+use crate::click_format::{ClickFormat, SLOTS};
+use crate::columns::values::ColumnValues;
 use crate::event_time::EventTime;
 use crate::fields::{Field, FieldName, Object, ObjectJson, Wording, absent, mistyped, not_unicode};
 use crate::limits::MAX_USER_ID_CHARS;
@@ -26,6 +27,8 @@ pub struct Click {
     pub time: EventTime,
     /// The attributes that a session starting with this click keeps.
     pub attributes: Attributes,
+    /// What it adds to each declared column.
+    pub columns: ColumnValues,
 }
 
 /// A decoded click and the number of its attributes that were adjusted.
@@ -36,6 +39,9 @@ pub struct DecodedClick {
     /// How many of its attributes were adjusted because they were not strings, not Unicode, or longer than
     /// [`crate::limits::MAX_ATTRIBUTE_BYTES`].
     pub adjusted_attributes: u64,
+    /// How many values of declared columns were adjusted: texts as attributes are, numbers left out because they are
+    /// out of range, or no numbers.
+    pub adjusted_columns: u64,
 }
 
 /// The latest event time accepted for a record.
@@ -79,7 +85,7 @@ impl Click {
     /// # Errors
     /// A [`Rejection`] for anything that section 2 of the design rejects, and for several clicks in a record.
     pub fn decode(data: &[u8], latest: LatestBelievable) -> Result<DecodedClick, Rejection> {
-        let Object { values, json } = Object::read(data, DEFAULT_FORMAT.tree(), Wording::ONE_OBJECT)?;
+        let Object { values, json } = Object::<SLOTS>::read(data, DEFAULT_FORMAT.tree(), Wording::ONE_OBJECT)?;
         DEFAULT_FORMAT.decode_click(&values, &json, latest)
     }
 }

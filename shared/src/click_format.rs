@@ -4,10 +4,12 @@
 
 use crate::attributes::Attributes;
 use crate::click::{Click, DecodedClick, LatestBelievable, decode_user_id, no_placeholder};
+use crate::columns::declaration::SessionColumns;
+use crate::columns::reader::{COLUMN_SLOTS, ColumnReader};
+use crate::columns::values::ColumnValues;
 use crate::event_filter::EventFilter;
 use crate::field_path::{FieldPath, PathError};
 use crate::fields::{Field, FieldName, Object, ObjectJson, Wording};
-use crate::json_object::Values;
 use crate::limits::MAX_USER_ID_PATHS;
 use crate::path_tree::PathTree;
 use crate::record_values::RecordValues;
@@ -31,6 +33,9 @@ const TYPE_SLOT: usize = 2;
 const DEVICE_SLOT: usize = 3;
 const USER_SLOT: usize = 4;
 pub(crate) const SLOTS: usize = USER_SLOT + MAX_USER_ID_PATHS;
+
+/// The same with those of the columns.
+pub(crate) const SLOTS_WITH_COLUMNS: usize = SLOTS + COLUMN_SLOTS;
 
 /// Where the fields of a click are. The default is the contract's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +73,7 @@ pub struct ClickFormat {
     user_id_paths: String,
     timestamp_format: TimestampFormat,
     filter: EventFilter,
+    columns: ColumnReader,
     tree: PathTree,
 }
 
@@ -83,7 +89,7 @@ pub enum Decoded {
 
 impl Default for ClickFormat {
     fn default() -> Self {
-        Self::of(ClickFields::default(), TimestampFormat::default(), EventFilter::default())
+        Self::of(ClickFields::default(), TimestampFormat::default(), EventFilter::default(), ColumnReader::default())
     }
 }
 
@@ -96,19 +102,26 @@ impl ClickFormat {
         match fields.user_id.len() {
             0 => Err(PathError::Empty),
             count if count > MAX_USER_ID_PATHS => Err(PathError::TooMany(count)),
-            _ => Ok(Self::of(fields, timestamp_format, filter)),
+            _ => Ok(Self::of(fields, timestamp_format, filter, ColumnReader::default())),
         }
     }
 
-    fn of(fields: ClickFields, timestamp_format: TimestampFormat, filter: EventFilter) -> Self {
+    /// The same format, in which clicks carry what they add to `columns`.
+    #[must_use]
+    pub fn with_columns(self, columns: SessionColumns) -> Self {
+        Self::of(self.fields, self.timestamp_format, self.filter, ColumnReader::new(columns))
+    }
+
+    fn of(fields: ClickFields, timestamp_format: TimestampFormat, filter: EventFilter, columns: ColumnReader) -> Self {
         let time = Some((TIMESTAMP_SLOT, &fields.event_timestamp));
         let attributes =
             [(NAME_SLOT, &fields.event_name), (TYPE_SLOT, &fields.event_type), (DEVICE_SLOT, &fields.device_type)];
         let users = fields.user_id.iter().enumerate().map(|(place, path)| (USER_SLOT + place, path));
         let paths = users.chain(time.filter(|_| timestamp_format != TimestampFormat::Arrival)).chain(attributes);
-        let tree = PathTree::of(paths);
+        let of_columns = columns.paths().iter().enumerate().map(|(place, path)| (SLOTS + place, path));
+        let tree = PathTree::of(paths.chain(of_columns));
         let user_id_paths = fields.user_id.iter().map(FieldPath::as_str).collect::<Vec<_>>().join(" or ");
-        Self { fields, user_id_paths, timestamp_format, filter, tree }
+        Self { fields, user_id_paths, timestamp_format, filter, columns, tree }
     }
 
     /// The values of the record `data`, each decoded on its own.
@@ -125,14 +138,30 @@ impl ClickFormat {
     /// # Errors
     /// A [`Rejection`] for anything else than one object, and for an object that is not a click.
     pub fn decode_one(&self, data: &[u8], latest: LatestBelievable) -> Result<Decoded, Rejection> {
-        let Object { values, json } = Object::read(data, &self.tree, Wording::ONE_OBJECT)?;
-        self.decode_object(&values, &json, latest)
+        if self.has_columns() {
+            let Object { values, json } = Object::<SLOTS_WITH_COLUMNS>::read(data, &self.tree, Wording::ONE_OBJECT)?;
+            self.decode_object(&values, &json, latest)
+        } else {
+            let Object { values, json } = Object::<SLOTS>::read(data, &self.tree, Wording::ONE_OBJECT)?;
+            self.decode_object(&values, &json, latest)
+        }
+    }
+
+    /// The columns to which clicks add.
+    #[must_use]
+    pub fn columns(&self) -> &SessionColumns {
+        self.columns.declared()
+    }
+
+    /// Whether fields of columns are to be found besides those of clicks: [`SLOTS_WITH_COLUMNS`] instead of [`SLOTS`].
+    pub(crate) fn has_columns(&self) -> bool {
+        !self.columns.is_empty()
     }
 
     /// The user id in `data`, an object, whatever else is wrong with it; `None` if none can be read.
     #[must_use]
     pub fn user_id_in(&self, data: &[u8]) -> Option<UserId> {
-        let Object { values, json } = Object::read(data, &self.tree, Wording::ONE_OBJECT).ok()?;
+        let Object { values, json } = Object::<SLOTS>::read(data, &self.tree, Wording::ONE_OBJECT).ok()?;
         self.found_user_id(&values, &json).ok().map(|(_, user_id)| user_id)
     }
 
@@ -144,7 +173,7 @@ impl ClickFormat {
     /// The click with these `values` in the object `json`.
     pub(crate) fn decode_object(
         &self,
-        values: &Values<'_, SLOTS>,
+        values: &[Option<&str>],
         json: &ObjectJson<'_>,
         latest: LatestBelievable,
     ) -> Result<Decoded, Rejection> {
@@ -158,7 +187,7 @@ impl ClickFormat {
     /// The same, whatever the filter.
     pub(crate) fn decode_click(
         &self,
-        values: &Values<'_, SLOTS>,
+        values: &[Option<&str>],
         json: &ObjectJson<'_>,
         latest: LatestBelievable,
     ) -> Result<DecodedClick, Rejection> {
@@ -172,10 +201,16 @@ impl ClickFormat {
             event_type: attribute(TYPE_SLOT),
             device_type: attribute(DEVICE_SLOT),
         };
-        Ok(DecodedClick { click: Click { user_id, time, attributes }, adjusted_attributes })
+        let mut adjusted_columns = 0;
+        let columns = match values.get(SLOTS..) {
+            Some(fields) if self.has_columns() => self.columns.read(fields, time, &mut adjusted_columns),
+            _ => ColumnValues::default(),
+        };
+        let click = Click { user_id, time, attributes, columns };
+        Ok(DecodedClick { click, adjusted_attributes, adjusted_columns })
     }
 
-    fn decode_user_id(&self, values: &Values<'_, SLOTS>, json: &ObjectJson<'_>) -> Result<UserId, Rejection> {
+    fn decode_user_id(&self, values: &[Option<&str>], json: &ObjectJson<'_>) -> Result<UserId, Rejection> {
         let (name, user_id) = self.found_user_id(values, json)?;
         no_placeholder(name, user_id)
     }
@@ -184,7 +219,7 @@ impl ClickFormat {
     /// where it is.
     fn found_user_id(
         &self,
-        values: &Values<'_, SLOTS>,
+        values: &[Option<&str>],
         json: &ObjectJson<'_>,
     ) -> Result<(FieldName<'_>, UserId), Rejection> {
         let found = || self.fields.user_id.iter().zip(&values[USER_SLOT..]);

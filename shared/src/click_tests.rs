@@ -45,6 +45,7 @@ fn decodes_the_click_of_the_walkthrough() {
             event_type: Some("click".into()),
             device_type: Some("desktop".into()),
         },
+        columns: Default::default(),
     };
     assert_eq!(click(json), expected);
 }

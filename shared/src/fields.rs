@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use smol_str::SmolStr;
 
 use crate::format_hint::format_hint;
-use crate::json_object::{Values, keys, object};
+use crate::json_object::{Values, keys, object, others};
 use crate::json_string::{unescaped, unescaped_lossy};
 use crate::limits::{MAX_ATTRIBUTE_BYTES, MAX_KEY_IN_MESSAGE_CHARS, MAX_KEYS_IN_MESSAGE};
 use crate::path_tree::PathTree;
@@ -134,6 +134,11 @@ pub(crate) fn same_place<'a>(text: &'a str, json: &str, part: &str) -> &'a str {
 }
 
 impl ObjectJson<'_> {
+    /// The keys that `tree` has no path to, as raw JSON, with their values.
+    pub(crate) fn others(&self, tree: &PathTree) -> Vec<(&str, &str)> {
+        others(&self.json, tree)
+    }
+
     /// The rejection for a missing field `name`. It lists the object's keys, which reveal an envelope or another
     /// spelling.
     pub(crate) fn without(&self, name: FieldName<'_>) -> Rejection {
@@ -188,12 +193,11 @@ impl<'a> Field<'a> {
     /// The field as an optional string of at most [`MAX_ATTRIBUTE_BYTES`] bytes. Any other value is adjusted to fit,
     /// which adds one to `adjusted`.
     pub(crate) fn into_attribute(self, adjusted: &mut u64) -> Option<SmolStr> {
-        let is_kept = match &self {
+        match &self {
             Self::Missing | Self::Null => return None,
-            Self::Text(text) => text.len() <= MAX_ATTRIBUTE_BYTES,
-            _ => false,
-        };
-        *adjusted += u64::from(!is_kept);
+            Self::Text(text) if text.len() <= MAX_ATTRIBUTE_BYTES => return Some(text.as_ref().into()),
+            _ => *adjusted += 1,
+        }
         let text = self.text()?;
         Some(text[..text.floor_char_boundary(MAX_ATTRIBUTE_BYTES)].into())
     }

@@ -55,6 +55,12 @@ pub(crate) fn keys(text: &str, max: usize) -> (Vec<&str>, usize) {
     serde_json::Deserializer::from_str(text).deserialize_map(Keys { max }).unwrap_or_default()
 }
 
+/// The keys of the JSON object `text` that `tree` has no path to, as raw JSON, with their values, in order.
+pub(crate) fn others<'t>(text: &'t str, tree: &PathTree) -> Vec<(&'t str, &'t str)> {
+    let entries = serde_json::Deserializer::from_str(text).deserialize_map(Entries).unwrap_or_default();
+    entries.into_iter().filter(|(key, _)| tree.behind_key(tree.root(), key).is_none()).collect()
+}
+
 /// Visits an object or array that paths lead through. The value is the offset of its end.
 ///
 /// Offsets follow from the slices that serde_json returns: a deserializer does not tell where it is.
@@ -107,7 +113,11 @@ impl<'t, const N: usize> Visitor<'t> for Fields<'t, '_, N> {
         // Keys are read as raw JSON: deserializing one with an unpaired surrogate as a `str` would fail the record.
         while let Some(key) = map.next_key::<&RawValue>()? {
             end = match self.tree.behind_key(self.node, key.get()) {
-                None => self.end_of(map.next_value::<&RawValue>()?.get()),
+                None => {
+                    let value = map.next_value::<&RawValue>()?.get();
+                    self.set(self.node.others, Some(value));
+                    self.end_of(value)
+                }
                 Some(node) if !node.has_branches() => {
                     let value = map.next_value::<&RawValue>()?.get();
                     self.set(node.ends, Some(value));
@@ -185,5 +195,23 @@ impl<'de> Visitor<'de> for Keys {
             }
         }
         Ok((first, count))
+    }
+}
+
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<(&'de str, &'de str)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            entries.push((key.get(), value.get()));
+        }
+        Ok(entries)
     }
 }

@@ -28,9 +28,12 @@ pub mod attributes;
 pub mod event_time;
 pub mod user_id;
 
+pub mod columns;
+
 pub mod click;
 pub mod click_format;
 pub mod event_filter;
+pub mod merging;
 pub mod record_parts;
 mod record_text;
 pub mod record_values;

@@ -39,7 +39,7 @@ pub const MAX_SESSION_GAP_SECONDS: u64 = 86_400;
 /// Most sessions of a user that clicks can still change. Source: design, section 4.
 pub const MAX_WINDOW_SESSIONS: usize = 32;
 
-/// Most bytes of UTF-8 that the attributes of these sessions have in all, unless one session alone has more.
+/// Most bytes that the attributes and columns of these sessions have in all, unless one session alone has more.
 /// Source: design, section 4 (4 KB).
 pub const MAX_WINDOW_ATTRIBUTE_BYTES: usize = 4_096;
 
@@ -63,3 +63,22 @@ pub const MAX_KEYS_IN_MESSAGE: usize = 10;
 
 /// Most characters of each key that a message lists.
 pub const MAX_KEY_IN_MESSAGE_CHARS: usize = 32;
+
+/// Most columns that sessions can have besides those of the contract.
+pub const MAX_COLUMNS: usize = 16;
+
+/// Longest declaration of columns, in bytes of UTF-8. Source: Lambda, all environment variables together (4 KB).
+pub const MAX_COLUMN_DECLARATION_BYTES: usize = 4_096;
+
+/// Longest name of a column, in characters.
+pub const MAX_COLUMN_NAME_CHARS: usize = 64;
+
+/// Most values that one condition of a column compares.
+pub const MAX_CONDITION_VALUES: usize = 100;
+
+/// Most digits of a number of which a column keeps a sum or an extreme, counted to nine places after the point: 13
+/// before it.
+pub const MAX_COLUMN_NUMBER_DIGITS: u32 = 22;
+
+/// Most digits of a sum, counted likewise. Source: DynamoDB, numbers (38 digits of precision).
+pub const MAX_COLUMN_SUM_DIGITS: u32 = 38;

@@ -6,7 +6,7 @@ use crate::field_path::FieldPath;
 use crate::json_string::unescaped;
 
 /// A set of fields, as bits.
-pub(crate) type Slots = u16;
+pub(crate) type Slots = u64;
 
 /// The paths of a few fields. The first node is the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) ends: Slots,
     /// The fields whose path ends here or further below.
     pub(crate) all: Slots,
+    /// What the value of a key is put into that no path leads to.
+    pub(crate) others: Slots,
     branches: Vec<Branch>,
 }
 
@@ -55,6 +57,12 @@ impl PathTree {
     pub(crate) fn of_contract(names: &[&'static str]) -> Self {
         let paths: Vec<_> = names.iter().map(|name| FieldPath::of_contract(name)).collect();
         Self::of(paths.iter().enumerate())
+    }
+
+    /// The same tree, in which the last value of a top-level key that is not among them fills `slot`.
+    pub(crate) fn with_others(mut self, slot: usize) -> Self {
+        self.nodes[0].others = 1 << slot;
+        self
     }
 
     /// The node behind `key` of the node `at`, added if there is none.

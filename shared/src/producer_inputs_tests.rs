@@ -16,11 +16,12 @@ const MS: u64 = 1_721_390_000_000;
 
 fn outcome(data: &[u8]) -> Outcome {
     match Click::decode(data, LatestBelievable::after_arrival(1_721_390_500_000, 900_000)) {
-        Ok(DecodedClick { click, adjusted_attributes }) => {
+        Ok(DecodedClick { click, adjusted_attributes, adjusted_columns: 0 }) => {
             let Attributes { event_name, event_type, device_type } = click.attributes;
             let attributes = [event_name, event_type, device_type].map(|text| text.map(Into::into));
             Outcome::Click(click.user_id.as_str().to_owned(), click.time.ms(), attributes, adjusted_attributes)
         }
+        Ok(decoded) => panic!("no column is declared: {decoded:?}"),
         Err(rejection) => Outcome::Rejected(rejection.reason.to_string(), rejection.message),
     }
 }

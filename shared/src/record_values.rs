@@ -12,7 +12,7 @@ use std::iter::FusedIterator;
 use std::ops::Range;
 
 use crate::click::LatestBelievable;
-use crate::click_format::{ClickFormat, Decoded, SLOTS};
+use crate::click_format::{ClickFormat, Decoded, SLOTS, SLOTS_WITH_COLUMNS};
 use crate::fields::{Object, ObjectJson, Wording, same_place};
 use crate::json_object::{leading_object, leading_value};
 use crate::python_constants::without_python_constants;
@@ -78,20 +78,11 @@ impl<'r> RecordValues<'r> {
 
     /// Reads what comes next in the stretch, which is not at its end.
     fn read(&self) -> Next {
-        let (text, json) = self.stretch.rest();
+        let (_, json) = self.stretch.rest();
         let begin = self.stretch.position();
         match json.as_bytes().first() {
-            Some(b'{') => {
-                let mut values = [None; SLOTS];
-                let Ok(length) = leading_object(json, self.format.tree(), &mut values) else { return Next::Broken };
-                if self.stretch.rewritten.is_some() {
-                    values = values.map(|value| Some(same_place(text, json, value?)));
-                }
-                let (bytes, wording) = self.part(begin..begin + length);
-                let object = ObjectJson::new(&json[..length], wording);
-                let decoded = self.format.decode_object(&values, &object, self.latest);
-                Next::Value(length, RecordValue { bytes, decoded })
-            }
+            Some(b'{') if self.format.has_columns() => self.read_object::<SLOTS_WITH_COLUMNS>(),
+            Some(b'{') => self.read_object::<SLOTS>(),
             Some(b'[') if !self.in_array && is_array_of_objects(json) => Next::ArrayBegin,
             _ => match leading_value(json) {
                 Ok(value) if value.starts_with('[') || self.ends_before_value(begin + value.len()) => {
@@ -100,6 +91,21 @@ impl<'r> RecordValues<'r> {
                 _ => Next::Broken,
             },
         }
+    }
+
+    /// Reads the object that comes next.
+    fn read_object<const N: usize>(&self) -> Next {
+        let (text, json) = self.stretch.rest();
+        let begin = self.stretch.position();
+        let mut values = [None; N];
+        let Ok(length) = leading_object(json, self.format.tree(), &mut values) else { return Next::Broken };
+        if self.stretch.rewritten.is_some() {
+            values = values.map(|value| Some(same_place(text, json, value?)));
+        }
+        let (bytes, wording) = self.part(begin..begin + length);
+        let object = ObjectJson::new(&json[..length], wording);
+        let decoded = self.format.decode_object(&values, &object, self.latest);
+        Next::Value(length, RecordValue { bytes, decoded })
     }
 
     /// Passes over what stands between values. An array's closing bracket ends it.

@@ -2,7 +2,10 @@
 
 use crate::attributes::Attributes;
 use crate::click::Click;
+use crate::columns::published::PublishedColumns;
+use crate::columns::values::ColumnValues;
 use crate::event_time::EventTime;
+use crate::merging::Merging;
 
 /// The inactivity that starts a new session, in milliseconds; at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +34,10 @@ pub struct Session {
     pub end: EventTime,
     /// How many clicks it has.
     pub event_count: u64,
-    /// The attributes of its first click.
+    /// The attributes of its first click; among clicks of one event time, of the one that arrived first.
     pub attributes: Attributes,
+    /// What it has of each declared column.
+    pub columns: ColumnValues,
 }
 
 /// A session with something to publish.
@@ -44,6 +49,8 @@ pub struct TouchedSession {
     pub start: EventTime,
     /// The attributes of its first click.
     pub attributes: Attributes,
+    /// Its columns: all if it is closed, what `first` gives if it is open, none if it is retracted.
+    pub columns: PublishedColumns,
     /// Its new status.
     pub status: Status,
 }
@@ -64,17 +71,80 @@ pub enum Status {
     Retracted,
 }
 
+impl Merging for Session {
+    fn of(click: &Click) -> Self {
+        Self {
+            start: click.time,
+            end: click.time,
+            event_count: 1,
+            attributes: click.attributes.clone(),
+            columns: ColumnValues::of(click),
+        }
+    }
+
+    fn take(&mut self, click: &Click) {
+        if click.time < self.start {
+            self.start = click.time;
+            self.attributes = click.attributes.clone();
+        }
+        self.end = self.end.max(click.time);
+        self.event_count = self.event_count.saturating_add(1);
+        self.columns.take(click);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        if other.start < self.start {
+            self.start = other.start;
+            self.attributes = other.attributes.clone();
+        }
+        self.end = self.end.max(other.end);
+        self.event_count = self.event_count.saturating_add(other.event_count);
+        self.columns.merge(&other.columns);
+    }
+}
+
 impl Session {
-    pub(crate) fn starting_with(click: &Click) -> Self {
-        Self { start: click.time, end: click.time, event_count: 1, attributes: click.attributes.clone() }
+    /// How much it weighs in the state besides its times and its count, in bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.attributes.len_bytes() + self.columns.len_bytes()
     }
 
-    /// What `status` says about it under `ordinal`.
-    pub(crate) fn touched(&self, ordinal: u64, status: Status) -> TouchedSession {
-        TouchedSession { ordinal, start: self.start, attributes: self.attributes.clone(), status }
+    /// Whether an open boundary would be another after `click`.
+    pub(crate) fn changes_in_open_after(&self, click: &Click) -> bool {
+        click.time < self.start || self.columns.changes_in_open_after(click)
     }
 
+    /// Whether open boundaries of both are the same.
+    pub(crate) fn is_same_in_open(&self, other: &Self) -> bool {
+        (self.start, &self.attributes) == (other.start, &other.attributes)
+            && self.columns.is_same_in_open(&other.columns)
+    }
+
+    /// Whether closed boundaries of both are the same.
+    pub(crate) fn is_same_in_closed(&self, other: &Self) -> bool {
+        (self.start, &self.attributes) == (other.start, &other.attributes)
+            && (self.end, self.event_count) == (other.end, other.event_count)
+            && self.columns.is_same_in_closed(&other.columns)
+    }
+
+    /// Its open boundary under `ordinal`.
+    pub(crate) fn open(&self, ordinal: u64) -> TouchedSession {
+        self.touched(ordinal, Status::Open, self.columns.in_open())
+    }
+
+    /// Its closed boundary under `ordinal`.
     pub(crate) fn closed(&self, ordinal: u64) -> TouchedSession {
-        self.touched(ordinal, Status::Closed { end: self.end, event_count: self.event_count })
+        let status = Status::Closed { end: self.end, event_count: self.event_count };
+        self.touched(ordinal, status, self.columns.in_closed())
+    }
+
+    /// The retraction of `ordinal`, under which this session was published before.
+    pub(crate) fn retracted(&self, ordinal: u64) -> TouchedSession {
+        self.touched(ordinal, Status::Retracted, PublishedColumns::default())
+    }
+
+    fn touched(&self, ordinal: u64, status: Status, columns: PublishedColumns) -> TouchedSession {
+        TouchedSession { ordinal, start: self.start, attributes: self.attributes.clone(), columns, status }
     }
 }

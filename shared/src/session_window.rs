@@ -12,7 +12,8 @@ use std::ops::Range;
 use crate::click::Click;
 use crate::event_time::EventTime;
 use crate::limits::{MAX_WINDOW_ATTRIBUTE_BYTES, MAX_WINDOW_SESSIONS};
-use crate::session::{Session, SessionGap, Status, TouchedSession};
+use crate::merging::Merging;
+use crate::session::{Session, SessionGap, TouchedSession};
 use crate::session_cut::SessionCut;
 
 /// Settings of the rule.
@@ -73,10 +74,10 @@ impl SessionWindow {
         Some(self.first_ordinal.saturating_add(self.sessions.len().checked_sub(1)? as u64))
     }
 
-    /// Total length of all sessions' attributes, in bytes of UTF-8.
+    /// How much all sessions weigh besides their times and counts, in bytes.
     #[must_use]
-    pub fn attributes_bytes(&self) -> usize {
-        self.sessions.iter().map(|session| session.attributes.len_bytes()).sum()
+    pub fn len_bytes(&self) -> usize {
+        self.sessions.iter().map(|session| session.len_bytes()).sum()
     }
 
     /// The sessions that a click at `time` belongs to; if it belongs to none, the empty range at its place.
@@ -92,14 +93,14 @@ impl SessionWindow {
         if older.is_empty() {
             return 0; // most users most of the time
         }
-        let (mut count, mut bytes) = (self.sessions.len(), self.attributes_bytes());
+        let (mut count, mut bytes) = (self.sessions.len(), self.len_bytes());
         for (place, session) in older.iter().enumerate() {
             let is_over = count > MAX_WINDOW_SESSIONS || bytes > MAX_WINDOW_ATTRIBUTE_BYTES;
             if !is_over && !rule.is_past(session.end, last.end) {
                 return place;
             }
             count -= 1;
-            bytes -= session.attributes.len_bytes();
+            bytes -= session.len_bytes();
         }
         older.len()
     }
@@ -122,13 +123,15 @@ struct View<'a> {
 impl View<'_> {
     fn tells_the_same_as(self, other: View<'_>) -> bool {
         let (mine, theirs) = (self.session, other.session);
-        self.closed == other.closed
-            && (mine.start, &mine.attributes) == (theirs.start, &theirs.attributes)
-            && (!self.closed || (mine.end, mine.event_count) == (theirs.end, theirs.event_count))
+        match (self.closed, other.closed) {
+            (true, true) => mine.is_same_in_closed(theirs),
+            (false, false) => mine.is_same_in_open(theirs),
+            _ => false,
+        }
     }
 
     fn touched(self, ordinal: u64) -> TouchedSession {
-        if self.closed { self.session.closed(ordinal) } else { self.session.touched(ordinal, Status::Open) }
+        if self.closed { self.session.closed(ordinal) } else { self.session.open(ordinal) }
     }
 }
 
@@ -224,7 +227,7 @@ impl WindowDraft {
             match (now.next(), told.next()) {
                 (Some(now), Some(told)) if now.tells_the_same_as(told) => {}
                 (Some(now), _) => touched.push(now.touched(ordinal)),
-                (None, Some(told)) => touched.push(told.session.touched(ordinal, Status::Retracted)),
+                (None, Some(told)) => touched.push(told.session.retracted(ordinal)),
                 (None, None) => break,
             }
         }
@@ -234,27 +237,21 @@ impl WindowDraft {
     /// Starts a session at this place; those behind it move up one ordinal.
     fn start(&mut self, click: &Click, place: usize) {
         self.keep_before();
-        self.window.sessions.insert(place, Session::starting_with(click));
+        self.window.sessions.insert(place, Session::of(click));
     }
 
     /// Adds a click to the sessions `near` it, at least one; several become one, and those behind them move down.
     fn join(&mut self, click: &Click, near: Range<usize>) {
-        let begins_earlier = click.time < self.window.sessions[near.start].start;
         let is_last_alone = near.start + 1 == self.window.sessions.len();
-        if begins_earlier || !is_last_alone || self.window.told_closed {
+        let is_told_open = is_last_alone && !self.window.told_closed;
+        if !is_told_open || self.window.sessions[near.start].changes_in_open_after(click) {
             self.keep_before();
         }
-        let joined = |(end, count): (EventTime, u64), session: &Session| {
-            (end.max(session.end), count.saturating_add(session.event_count))
-        };
-        let (end, event_count) = self.window.sessions[near.clone()].iter().fold((click.time, 1), joined);
-        self.window.sessions.drain(near.start + 1..near.end);
-        let session = &mut self.window.sessions[near.start];
-        (session.end, session.event_count) = (end, event_count);
-        if begins_earlier {
-            session.start = click.time;
-            session.attributes = click.attributes.clone();
+        if let [session, later @ ..] = &mut self.window.sessions[near.clone()] {
+            later.iter().for_each(|later| session.merge(later));
+            session.take(click);
         }
+        self.window.sessions.drain(near.start + 1..near.end);
     }
 
     fn leave_behind(&mut self, rule: WindowRule) {

@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::attributes::Attributes;
+use crate::columns::values::ColumnValues;
+use crate::session::Status;
 use crate::user_id::UserId;
 
 const GAP_MS: u64 = 10;
@@ -23,6 +25,7 @@ fn clicks(times: impl IntoIterator<Item = u64>) -> Vec<Click> {
         user_id: user_id.clone(),
         time: EventTime::from_ms(ms).expect("a time before the year 10000"),
         attributes: Attributes { event_name: Some(place.to_string().into()), ..Attributes::default() },
+        columns: ColumnValues::default(),
     };
     times.into_iter().enumerate().map(named).collect()
 }
@@ -95,7 +98,7 @@ fn by_sorting(mut clicks: Vec<Click>, cut: SessionCut) -> Table {
             Some(last) if click.time.ms() - last.end.ms() < GAP_MS && !is_cut(last.end, click.time) => {
                 (last.end, last.event_count) = (click.time, last.event_count + 1);
             }
-            _ => sessions.push(Session::starting_with(&click)),
+            _ => sessions.push(Session::of(&click)),
         }
     }
     Table(sessions.iter().enumerate().map(|(n, session)| (n as u64, session.closed(n as u64))).collect())
@@ -173,7 +176,7 @@ fn whatever_the_gaps_sessions_never_overlap_and_no_click_is_lost() {
             assert!(window.sessions.is_sorted_by(|session, next| session.end < next.start));
             assert_eq!(window.last().map(|last| last.end), newest, "the last end is the greatest event time");
             assert!(window.sessions.len() <= MAX_WINDOW_SESSIONS);
-            assert!(window.attributes_bytes() <= MAX_WINDOW_ATTRIBUTE_BYTES);
+            assert!(window.len_bytes() <= MAX_WINDOW_ATTRIBUTE_BYTES);
             assert_eq!(window.first_ordinal, draft.left_behind.len() as u64);
             let sessions = draft.left_behind.iter().chain(&window.sessions);
             assert_eq!(sessions.map(|session| session.event_count).sum::<u64>(), placed);

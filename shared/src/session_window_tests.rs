@@ -1,6 +1,9 @@
 //! What one click and one commit do. `session_window_streams_tests` has whole streams.
 use super::*;
 use crate::attributes::Attributes;
+use crate::columns::published::PublishedColumns;
+use crate::columns::values::ColumnValues;
+use crate::session::Status;
 use crate::user_id::UserId;
 
 const GAP_MS: u64 = 10_000;
@@ -14,7 +17,7 @@ fn at(ms: u64) -> EventTime {
 
 fn named_click(ms: u64, name: &str) -> Click {
     let attributes = Attributes { event_name: Some(name.into()), ..Attributes::default() };
-    Click { user_id: UserId::new("u").expect("a valid id"), time: at(ms), attributes }
+    Click { user_id: UserId::new("u").expect("a valid id"), time: at(ms), attributes, columns: ColumnValues::default() }
 }
 
 /// A click whose name is its time.
@@ -23,7 +26,13 @@ fn click(ms: u64) -> Click {
 }
 
 fn session(start: u64, end: u64, event_count: u64) -> Session {
-    Session { start: at(start), end: at(end), event_count, attributes: click(start).attributes }
+    Session {
+        start: at(start),
+        end: at(end),
+        event_count,
+        attributes: click(start).attributes,
+        columns: ColumnValues::default(),
+    }
 }
 
 fn window(first_ordinal: u64, sessions: &[(u64, u64, u64)]) -> SessionWindow {
@@ -32,7 +41,13 @@ fn window(first_ordinal: u64, sessions: &[(u64, u64, u64)]) -> SessionWindow {
 }
 
 fn open(ordinal: u64, start: u64) -> TouchedSession {
-    TouchedSession { ordinal, start: at(start), attributes: click(start).attributes, status: Status::Open }
+    TouchedSession {
+        ordinal,
+        start: at(start),
+        attributes: click(start).attributes,
+        columns: PublishedColumns::default(),
+        status: Status::Open,
+    }
 }
 
 fn closed(ordinal: u64, start: u64, end: u64, event_count: u64) -> TouchedSession {
@@ -314,11 +329,11 @@ mod leaving_behind {
         for n in 0..16 {
             draft.apply(&with_attribute_of(256, 1_000_000 + 20_000 * n), RULE);
         }
-        assert_eq!((draft.window().sessions.len(), draft.window().attributes_bytes()), (16, 4_096));
+        assert_eq!((draft.window().sessions.len(), draft.window().len_bytes()), (16, 4_096));
         draft.apply(&with_attribute_of(1, 2_000_000), RULE);
-        assert_eq!((draft.window().first_ordinal, draft.window().attributes_bytes()), (1, 15 * 256 + 1));
+        assert_eq!((draft.window().first_ordinal, draft.window().len_bytes()), (1, 15 * 256 + 1));
         draft.apply(&with_attribute_of(256 + 255, 3_000_000), RULE);
-        assert_eq!((draft.window().first_ordinal, draft.window().attributes_bytes()), (2, 14 * 256 + 256 + 256));
+        assert_eq!((draft.window().first_ordinal, draft.window().len_bytes()), (2, 14 * 256 + 256 + 256));
         assert_eq!(draft.window().left_behind_until_ms, Some(1_020_000 + GAP_MS));
     }
 
@@ -529,5 +544,97 @@ mod telling {
         let before = window(0, &[(100_000, 100_000, 1), (115_000, 115_000, 1)]);
         let draft = commit(before, &[111_000, 105_000]); // the start of session 1 moves first
         assert_eq!(draft.touched(), [open(0, 100_000), retracted(1, 115_000)]);
+    }
+}
+
+mod with_columns {
+    use super::*;
+    use crate::columns::published::{PublishedColumn, PublishedValue};
+    use crate::columns::values::{Seen, TextAt};
+
+    /// A click with the columns `first(/page)`, `last(/page)` and `count()`.
+    fn on_page(ms: u64, page: Option<&str>) -> Click {
+        let text = || page.map(|page| TextAt { time: at(ms), text: page.into() });
+        let columns = [Seen::First(text()), Seen::Last(text()), Seen::Count(1)].map(Into::into);
+        Click { columns: columns.into_iter().collect(), ..named_click(ms, "view") }
+    }
+
+    /// The columns of a boundary.
+    fn told(session: &TouchedSession) -> Vec<String> {
+        let value = |column: &PublishedColumn| match &column.value {
+            None => "-".to_owned(),
+            Some(PublishedValue::Text(text)) => text.to_string(),
+            Some(PublishedValue::Number(number)) => number.to_string(),
+            Some(PublishedValue::Flag(flag)) => flag.to_string(),
+        };
+        session.columns.as_slice().iter().map(value).collect()
+    }
+
+    fn draft(clicks: &[Click]) -> WindowDraft {
+        let mut draft = WindowDraft::on(SessionWindow::default());
+        for click in clicks {
+            draft.apply(click, RULE);
+        }
+        draft
+    }
+
+    /// What the last of these clicks tells if it is a commit of its own: the status and the columns of each session.
+    fn after(clicks: &[Click]) -> Vec<(&'static str, Vec<String>)> {
+        let (last, before) = clicks.split_last().expect("at least one click");
+        let mut draft = WindowDraft::on(draft(before).into_window());
+        draft.apply(last, RULE);
+        draft.touched().iter().map(|session| (session.status.word(), told(session))).collect()
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn open_session_tells_the_first_value_and_closed_ones_all() {
+        let clicks = [on_page(100_000, Some("/a")), on_page(101_000, Some("/b")), on_page(120_000, Some("/c"))];
+        let next = [("closed", texts(&["/a", "/b", "2"])), ("open", texts(&["/c", "-", "-"]))];
+        assert_eq!(after(&clicks), next);
+        assert_eq!(after(&clicks[..1]), [("open", texts(&["/a", "-", "-"]))]);
+        assert_eq!(after(&[on_page(100_000, None)]), [("open", vec![])], "nothing to tell");
+    }
+
+    #[test]
+    fn open_session_is_told_again_only_when_its_first_value_changes() {
+        let begin = [on_page(100_000, None), on_page(105_000, Some("/a"))];
+        assert_eq!(after(&begin), [("open", texts(&["/a", "-", "-"]))], "it has one now");
+        let and_then = |click: Click| after(&[&begin[..], &[click]].concat());
+        assert_eq!(and_then(on_page(106_000, Some("/b"))), []);
+        assert_eq!(and_then(on_page(105_000, Some("/b"))), [], "it arrived later");
+        assert_eq!(and_then(on_page(104_000, Some("/b"))), [("open", texts(&["/b", "-", "-"]))]);
+        assert_eq!(and_then(on_page(104_000, Some("/a"))), [], "it is the same text");
+        assert_eq!(and_then(on_page(104_000, None)), []);
+    }
+
+    #[test]
+    fn late_click_that_merges_sessions_keeps_the_columns_of_both() {
+        let clicks = [on_page(100_000, Some("/a")), on_page(112_000, Some("/c")), on_page(105_000, Some("/b"))];
+        assert_eq!(after(&clicks), [("open", texts(&["/a", "-", "-"])), ("retracted", vec![])]);
+        let mut merged = draft(&clicks);
+        merged.close();
+        assert_eq!(told(&merged.touched()[0]), ["/a", "/c", "3"]);
+    }
+
+    #[test]
+    fn click_that_changes_only_what_is_told_at_the_end_copies_nothing() {
+        let mut draft = WindowDraft::on(draft(&[on_page(100_000, Some("/a"))]).into_window());
+        draft.apply(&on_page(105_000, Some("/b")), RULE);
+        draft.apply(&on_page(105_000, None), RULE);
+        assert_eq!((&draft.before, draft.touched()), (&None, vec![]));
+    }
+
+    #[test]
+    fn columns_count_toward_the_4_kb_of_the_window() {
+        let page = "p".repeat(256);
+        let bytes = 2 * 256 + 8 + "view".len();
+        let clicks: Vec<_> = (0..9).map(|n| on_page(1_000_000 + 20_000 * n, Some(&page))).collect();
+        let (all_but_two, eight) = (draft(&clicks[..7]), draft(&clicks[..8]));
+        assert_eq!((all_but_two.window().len_bytes(), all_but_two.window().first_ordinal), (7 * bytes, 0));
+        assert_eq!((eight.window().len_bytes(), eight.window().first_ordinal), (7 * bytes, 1));
     }
 }

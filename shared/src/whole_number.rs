@@ -29,6 +29,34 @@ pub(crate) fn scaled(text: &str, power: i64) -> Option<WholeNumber> {
     Some(Decimal { power: number.power.saturating_add(power), ..number }.whole())
 }
 
+/// The value of `text`, a number as for [`whole_number`], in units of 10 to the power of minus `places`, rounded half
+/// away from zero. `None` if it is not a number; the inner `None` if it has more than `max_digits` digits in that unit.
+pub(crate) fn rounded(text: &str, places: i64, max_digits: u32) -> Option<Option<i128>> {
+    let number = Decimal::of(text)?;
+    Some(Decimal { power: number.power.saturating_add(places), ..number }.rounded(max_digits))
+}
+
+/// Whether both texts are numbers as for [`whole_number`], and equal.
+pub(crate) fn is_same_number(a: &str, b: &str) -> bool {
+    let (Some(a), Some(b)) = (Decimal::of(a), Decimal::of(b)) else { return false };
+    let are_zero = a.digits == 0 && b.digits == 0;
+    let scale = |it: &Decimal<'_>| (it.is_negative, it.digits, it.power);
+    are_zero || (scale(&a) == scale(&b) && a.significant().eq(b.significant()))
+}
+
+/// The number `text` in one spelling for all that are equal: an integer without trailing zeros, and its power of ten.
+/// `None` if `text` is not a number as for [`whole_number`].
+pub(crate) fn canonical_number(text: &str) -> Option<String> {
+    let number = Decimal::of(text)?;
+    if number.digits == 0 {
+        return Some("0".to_owned());
+    }
+    let sign = if number.is_negative { "-" } else { "" };
+    let digits: String = number.significant().map(char::from).collect();
+    let exponent = if number.power == 0 { String::new() } else { format!("e{}", number.power) };
+    Some(format!("{sign}{digits}{exponent}"))
+}
+
 /// A decimal number: significant digits times a power of ten.
 struct Decimal<'t> {
     is_negative: bool,
@@ -79,6 +107,24 @@ impl<'t> Decimal<'t> {
         let value = digits.fold(0_u128, |value, digit| value * 10 + u128::from(digit - b'0'));
         let power = u32::try_from(self.power).unwrap_or(0); // negative: the digits behind the point are left out
         u64::try_from(value * 10_u128.pow(power)).map_or(WholeNumber::OutOfRange, WholeNumber::Value)
+    }
+
+    /// The value rounded to an integer of at most `max_digits` digits.
+    fn rounded(&self, max_digits: u32) -> Option<i128> {
+        if self.digits == 0 {
+            return Some(0);
+        }
+        let length = self.digits.saturating_add(self.power);
+        if length > i64::from(max_digits) {
+            return None;
+        }
+        let Ok(kept) = usize::try_from(length) else { return Some(0) }; // below a tenth
+        let digits = self.significant().take(kept).map(|digit| i128::from(digit - b'0'));
+        let zeros = u32::try_from(self.power).unwrap_or(0);
+        let value = digits.fold(0, |value, digit| value * 10 + digit) * 10_i128.pow(zeros);
+        let rounds_up = self.significant().nth(kept).is_some_and(|digit| digit >= b'5');
+        let value = value + i128::from(rounds_up);
+        (value < 10_i128.pow(max_digits)).then_some(if self.is_negative { -value } else { value })
     }
 }
 
@@ -206,6 +252,55 @@ mod tests {
             assert_eq!(scaled(text, power), Some(value), "{text}");
         }
         assert_eq!(scaled("1.2.3", 3), None);
+    }
+
+    #[test]
+    fn rounding_goes_to_the_nearest_unit_and_halves_away_from_zero() {
+        for (text, value) in [
+            ("0", Some(0)),
+            ("-0.0", Some(0)),
+            ("59.97", Some(5_997)),
+            ("59.970000000000006", Some(5_997)),
+            ("0.005", Some(1)),
+            ("-0.005", Some(-1)),
+            ("0.00499999999", Some(0)),
+            ("0.0005", Some(0)),
+            ("1e-400", Some(0)),
+            ("1.5e1", Some(1_500)),
+            ("-12e2", Some(-120_000)),
+            ("9999.99", Some(999_999)),
+            ("9999.994", Some(999_999)),
+            ("9999.995", None),
+            ("10000", None),
+            ("-1e9", None),
+            ("1e999999999999", None),
+        ] {
+            assert_eq!(rounded(text, 2, 6), Some(value), "{text}");
+        }
+        assert_eq!(rounded("", 2, 6), None);
+        assert_eq!(rounded("NaN", 2, 6), None);
+    }
+
+    #[test]
+    fn equal_numbers_have_one_spelling_and_others_another() {
+        let groups = [
+            ("0", &["-0", "0.00", "0e7"][..]),
+            ("1", &["1.0", "10e-1", "0.1e1", "01"]),
+            ("-15e-1", &["-1.5", "-1.50", "-0.15e1"]),
+            ("12e2", &["1200", "1200.000", "0.12e4"]),
+            ("12345678901234567891", &["12345678901234567891.0"]),
+            ("12345678901234567892", &[]),
+        ];
+        let canonical = groups.map(|(canonical, _)| canonical);
+        for (text, spellings) in groups {
+            for spelling in spellings.iter().chain([&text]) {
+                assert_eq!(canonical_number(spelling).as_deref(), Some(text), "{spelling}");
+                let equal: Vec<_> = canonical.into_iter().filter(|other| is_same_number(spelling, other)).collect();
+                assert_eq!(equal, [text], "{spelling}");
+            }
+        }
+        assert_eq!(canonical_number("true"), None);
+        assert!(!is_same_number("true", "true") && !is_same_number("1", "x"));
     }
 
     #[test]

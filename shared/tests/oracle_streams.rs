@@ -9,6 +9,7 @@ use std::path::Path;
 use shared::boundary::{Boundary, Version};
 use shared::click::{Click, LatestBelievable};
 use shared::click_format::{ClickFormat, Decoded};
+use shared::columns::declaration::SessionColumns;
 use shared::limits::END_OF_EVENT_TIME_MS;
 use shared::record_parts::for_each_part;
 use shared::session::{SessionGap, Status};
@@ -64,7 +65,7 @@ fn sessions(clicks: &[Click], rule: WindowRule, clicks_per_commit: usize) -> (St
         for (user, draft) in drafts {
             for session in draft.touched() {
                 let retracted = session.status == Status::Retracted;
-                let boundary = Boundary::of(user, session, Version::NONE);
+                let boundary = Boundary::of(user, session, &SessionColumns::default(), Version::NONE);
                 if retracted {
                     assert!(table.remove(&boundary.session_id()).is_some(), "{boundary:?}");
                 } else {

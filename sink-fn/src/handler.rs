@@ -42,7 +42,7 @@ impl Sink {
         let Config { session_retention_days: session_days, stream_retention_hours: stream_hours, .. } = config;
         let retention = Retention { session_days, stream_hours };
         Self {
-            sessions: SessionsTable::new(dynamodb.clone(), config.sessions_table, retention),
+            sessions: SessionsTable::new(dynamodb.clone(), config.sessions_table, retention, config.columns),
             rejected: RejectedTable::new(dynamodb.clone(), config.rejected),
             first_attempt: FirstAttempt::default(),
         }

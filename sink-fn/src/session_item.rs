@@ -1,15 +1,21 @@
 //! Encodes a session as an item of the sessions table, and decodes it: one attribute for each of the boundary's fields.
 //!
-//! The only place that defines the item's form. Fields that the boundary lacks are left out of the item.
+//! The only place that defines the item's form. Fields that the boundary lacks are left out of the item. Columns are
+//! attributes like the others: text, number and boolean as they are.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use kinesis_function::limits::SECONDS_PER_DAY;
 use kinesis_function::statements::Item;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
+use shared::columns::declaration::{PARTIAL, SessionColumns, is_column_name};
+use shared::columns::named::NamedColumns;
+use shared::columns::number::Number;
+use shared::columns::published::PublishedValue;
 use shared::event_time::EventTime;
 use shared::session::Status;
 use shared::user_id::UserId;
+use smol_str::SmolStr;
 
 /// The name of the partition key.
 pub const USER_ID: &str = "user_id";
@@ -56,9 +62,15 @@ pub fn key(boundary: &Boundary) -> [AttributeValue; 2] {
 
 /// The attributes besides the key with their values; `None` if the item must not have the attribute.
 ///
-/// Written at `now_ms`, the item expires after `retention`. A tombstone always expires.
+/// Written at `now_ms`, the item expires after `retention`. A tombstone always expires. All columns of the boundary are
+/// there, and of the declared `columns` also those that it lacks.
 #[must_use]
-pub fn encode(boundary: &Boundary, now_ms: u64, retention: Retention) -> [(&'static str, Option<AttributeValue>); 12] {
+pub fn encode<'b>(
+    boundary: &'b Boundary,
+    now_ms: u64,
+    retention: Retention,
+    columns: &'b SessionColumns,
+) -> Vec<(&'b str, Option<AttributeValue>)> {
     let closed = match boundary.status {
         Some(Status::Closed { end, event_count }) => Some((end, event_count)),
         _ => None,
@@ -69,7 +81,7 @@ pub fn encode(boundary: &Boundary, now_ms: u64, retention: Retention) -> [(&'sta
     };
     let expires_at = kept_seconds.map(|seconds| now_ms / 1_000 + seconds);
     let Attributes { event_name, event_type, device_type } = &boundary.attributes;
-    [
+    let mut attributes = vec![
         ("session_timestamp", number(Some(boundary.session_timestamp.ms()))),
         ("session_time", text(Some(&boundary.session_time))),
         (SESSION_ID, text(Some(&boundary.session_id()))),
@@ -82,7 +94,24 @@ pub fn encode(boundary: &Boundary, now_ms: u64, retention: Retention) -> [(&'sta
         ("event_count", number(closed.map(|(_, event_count)| event_count))),
         (VERSION, number(Some(boundary.version.number()))),
         (EXPIRES_AT, number(expires_at)),
-    ]
+    ];
+    let NamedColumns { values, partial } = &boundary.columns;
+    attributes.extend(values.iter().map(|(name, value)| (name.as_str(), Some(column(value)))));
+    let is_lacking = |name: &&str| values.iter().all(|(other, _)| other != name);
+    attributes.extend(columns.names().filter(is_lacking).map(|name| (name, None)));
+    if !partial.is_empty() || !columns.is_empty() {
+        let names = || partial.iter().map(|name| AttributeValue::S(name.to_string())).collect();
+        attributes.push((PARTIAL, (!partial.is_empty()).then(|| AttributeValue::L(names()))));
+    }
+    attributes
+}
+
+fn column(value: &PublishedValue) -> AttributeValue {
+    match value {
+        PublishedValue::Text(text) => AttributeValue::S(text.to_string()),
+        PublishedValue::Number(number) => AttributeValue::N(number.to_string()),
+        PublishedValue::Flag(flag) => AttributeValue::Bool(*flag),
+    }
 }
 
 /// The version of the session in `item`.
@@ -133,6 +162,7 @@ pub fn decode(item: &Item) -> Result<Boundary, SessionItemError> {
             event_type: optional_text(item, "event_type")?.map(Into::into),
             device_type: optional_text(item, "device_type")?.map(Into::into),
         },
+        columns: columns_of(item),
         status,
         version: version(item)?,
     };
@@ -140,6 +170,22 @@ pub fn decode(item: &Item) -> Result<Boundary, SessionItemError> {
         return Err(SessionItemError { name: SESSION_ID });
     }
     Ok(boundary)
+}
+
+/// The columns of an item, sorted by name: any attribute that can be one.
+fn columns_of(item: &Item) -> NamedColumns {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => Some(PublishedValue::Text(text.into())),
+        AttributeValue::N(digits) => Number::parse_sum(digits).map(PublishedValue::Number),
+        AttributeValue::Bool(flag) => Some(PublishedValue::Flag(*flag)),
+        _ => None,
+    };
+    let column = |(name, raw): (&String, &AttributeValue)| Some((SmolStr::from(name), value(raw)?));
+    let mut values: Vec<_> = item.iter().filter(|(name, _)| is_column_name(name)).filter_map(column).collect();
+    values.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let partial = item.get(PARTIAL).and_then(|names| names.as_l().ok()).into_iter().flatten();
+    let partial = partial.filter_map(|name| name.as_s().ok()).map(SmolStr::from).collect();
+    NamedColumns { values, partial }
 }
 
 fn text(value: Option<&str>) -> Option<AttributeValue> {

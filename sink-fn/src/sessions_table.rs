@@ -12,6 +12,7 @@ use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::MAX_STATEMENTS_PER_REQUEST;
 use kinesis_function::statements::{self, Statement, StatementResult};
 use shared::boundary::Boundary;
+use shared::columns::declaration::SessionColumns;
 
 use crate::session_item::{self, ORDINAL, Retention, SessionItemError, USER_ID, VERSION};
 
@@ -54,13 +55,14 @@ pub struct SessionsTable {
     client: Client,
     name: String,
     retention: Retention,
+    columns: SessionColumns,
 }
 
 impl SessionsTable {
-    /// The table called `name`, whose items expire after `retention`.
+    /// The table called `name`, whose items expire after `retention` and have these `columns`.
     #[must_use]
-    pub fn new(client: Client, name: impl Into<String>, retention: Retention) -> Self {
-        Self { client, name: name.into(), retention }
+    pub fn new(client: Client, name: impl Into<String>, retention: Retention, columns: SessionColumns) -> Self {
+        Self { client, name: name.into(), retention, columns }
     }
 
     /// Makes a call that changes nothing, so that the next one finds an open connection and an initialized client. The
@@ -93,7 +95,7 @@ impl SessionsTable {
     fn insert(&self, boundary: &Boundary, now_ms: u64) -> Statement {
         let mut text = format!("INSERT INTO \"{}\" VALUE {{'{USER_ID}': ?, '{ORDINAL}': ?", self.name);
         let mut parameters = session_item::key(boundary).to_vec();
-        for (name, value) in session_item::encode(boundary, now_ms, self.retention) {
+        for (name, value) in session_item::encode(boundary, now_ms, self.retention, &self.columns) {
             if let Some(value) = value {
                 let _ = write!(text, ", '{name}': ?"); // writing to a String cannot fail
                 parameters.push(value);
@@ -114,7 +116,7 @@ impl SessionsTable {
     fn update(&self, boundary: &Boundary, now_ms: u64) -> Statement {
         let (mut sets, mut removes) = (String::new(), String::new());
         let mut parameters = Vec::new();
-        for (name, value) in session_item::encode(boundary, now_ms, self.retention) {
+        for (name, value) in session_item::encode(boundary, now_ms, self.retention, &self.columns) {
             match value {
                 Some(value) => {
                     let _ = write!(sets, " SET \"{name}\" = ?"); // writing to a String cannot fail

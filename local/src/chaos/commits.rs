@@ -10,6 +10,7 @@ use serde_json::Value;
 use sessionizer_fn::state_log_codec::decode_entries;
 use sessionizer_fn::store::log_store::LogCommit;
 use shared::boundary::Version;
+use shared::columns::declaration::SessionColumns;
 use shared::session_window::WindowRule;
 
 /// A commit that was written.
@@ -19,6 +20,8 @@ pub struct RecordedCommit {
     pub bucket: u32,
     /// The settings of its writer.
     pub rule: WindowRule,
+    /// The columns that its writer has declared.
+    pub columns: SessionColumns,
     /// Size of its entries as stored, in bytes.
     pub bytes: usize,
     /// What was written.
@@ -33,14 +36,15 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// The configuration `sdk` for clients of a writer with this `rule`, whose commits to `table` are recorded.
+    /// The configuration `sdk` for clients of a writer with this `rule` and these `columns`, whose commits to `table` are
+    /// recorded.
     #[must_use]
-    pub fn recording(&self, sdk: &SdkConfig, table: &str, rule: WindowRule) -> SdkConfig {
+    pub fn recording(&self, sdk: &SdkConfig, table: &str, rule: WindowRule, columns: SessionColumns) -> SdkConfig {
         let Some(http) = sdk.http_client() else { return sdk.clone() };
         let (commits, table) = (Arc::clone(&self.commits), table.to_owned());
         let observe = move |operation: &str, body: &[u8]| {
             if operation == "PutItem"
-                && let Some(commit) = recorded(body, &table, rule).transpose()
+                && let Some(commit) = recorded(body, &table, rule, &columns).transpose()
             {
                 commits.lock().unwrap_or_else(PoisonError::into_inner).push(commit);
             }
@@ -69,15 +73,20 @@ impl Recorder {
 }
 
 /// The commit that a PutItem writes; `None` for another table, and for the settings.
-fn recorded(body: &[u8], table: &str, rule: WindowRule) -> Result<Option<RecordedCommit>, String> {
+fn recorded(
+    body: &[u8],
+    table: &str,
+    rule: WindowRule,
+    columns: &SessionColumns,
+) -> Result<Option<RecordedCommit>, String> {
     let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if body["TableName"] != table || body["Item"]["slot"]["S"] == "settings" {
         return Ok(None);
     }
-    read(&body["Item"], rule).map(Some).ok_or_else(|| format!("not a commit: {body}"))
+    read(&body["Item"], rule, columns).map(Some).ok_or_else(|| format!("not a commit: {body}"))
 }
 
-fn read(item: &Value, rule: WindowRule) -> Option<RecordedCommit> {
+fn read(item: &Value, rule: WindowRule, columns: &SessionColumns) -> Option<RecordedCommit> {
     let number = |name: &str| item[name]["N"].as_str()?.parse().ok();
     let (bucket, _) = item["slot"]["S"].as_str()?.split_once('/')?;
     let made_ms = number("made")?;
@@ -87,7 +96,7 @@ fn read(item: &Value, rule: WindowRule) -> Option<RecordedCommit> {
         tail: number("tail")?,
         version: Version::new(number("version")?),
         made_ms,
-        entries: decode_entries(&entries, made_ms).ok()?,
+        entries: decode_entries(&entries, made_ms, columns).ok()?,
     };
-    Some(RecordedCommit { bucket: bucket.parse().ok()?, rule, bytes: entries.len(), commit })
+    Some(RecordedCommit { bucket: bucket.parse().ok()?, rule, columns: columns.clone(), bytes: entries.len(), commit })
 }

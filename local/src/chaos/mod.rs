@@ -5,6 +5,7 @@
 //! compares whole tables with that, and with the sorted stream. The seed determines everything except the timing.
 
 pub mod adversary;
+pub mod columns;
 pub mod commits;
 pub mod expected;
 pub mod fault_kind;
@@ -39,7 +40,6 @@ use crate::chaos::verdict::Found;
 use crate::error::LocalError;
 use crate::pipeline::{Options, Pipeline};
 use crate::producer::Producer;
-use crate::run::parameters;
 
 /// The slots of a small ring.
 const SMALL_RING: std::ops::RangeInclusive<u64> = 3..=6;
@@ -135,10 +135,15 @@ async fn one_run(
     if slots.is_some() {
         adversary.count(FaultKind::SmallRing);
     }
-    let stage =
-        Stage { adversary: adversary.clone(), zombies: Zombies::default(), slots, recorder: Recorder::default() };
+    let stage = Stage {
+        adversary: adversary.clone(),
+        zombies: Zombies::default(),
+        slots,
+        recorder: Recorder::default(),
+        columns: script.format.columns().clone(),
+    };
     let options = Options {
-        parameters: parameters(None, None),
+        parameters: BTreeMap::from([("SessionColumns".to_owned(), script.declaration.to_owned())]),
         shards: Some(rng.u32(1..=3)),
         batch_size: Some(rng.u32(1..=100)),
         ..Options::default()
@@ -157,8 +162,8 @@ async fn one_run(
     let records = pipeline.put_records().await?;
     let buckets = stage.config(&pipeline)?.state_buckets;
     let compared = stage.recorder.take().and_then(|commits| {
-        let (shards, rejected) = contents(&pipeline.click_stream, records)?;
-        let replayed = replay(BTreeMap::new(), commits, &shards, buckets)?;
+        let (shards, rejected) = contents(&pipeline.click_stream, &script.format, records)?;
+        let replayed = replay(BTreeMap::new(), commits, &shards, buckets, script.format.columns())?;
         verdict::compare_with_commits(&replayed, &found)?;
         verdict::compare_rejected(&rejected, &found)?;
         script.expected.as_ref().map_or(Ok(()), |expected| verdict::compare(expected, &found))

@@ -22,11 +22,11 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The parts of the record `data` in the default format.
+    /// The parts of the record `data`, whose clicks are in this `format`.
     #[must_use]
-    pub fn of(data: &[u8], latest: LatestBelievable) -> Self {
+    pub fn of(data: &[u8], format: &ClickFormat, latest: LatestBelievable) -> Self {
         let mut parts = Self::default();
-        for_each_part(data, &ClickFormat::default(), latest, |part, content| match content {
+        for_each_part(data, format, latest, |part, content| match content {
             Ok(Decoded::Click(decoded)) => parts.clicks.push((part.place, decoded.click)),
             Ok(Decoded::Filtered) => {}
             Err(_) => parts.rejected.push(part.data.to_vec()),

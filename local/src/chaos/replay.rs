@@ -10,6 +10,7 @@ use sessionizer_fn::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, 
 use sessionizer_fn::store::log_store::LogCommit;
 use shared::boundary::Boundary;
 use shared::click::Click;
+use shared::columns::declaration::SessionColumns;
 use shared::session_window::{SessionWindow, WindowDraft};
 use shared::user_id::UserId;
 
@@ -31,7 +32,8 @@ pub struct Replayed {
     pub committed: Vec<Boundary>,
 }
 
-/// Applies the `commits` of all buckets to the clicks of `shards`. `before` is what users had before.
+/// Applies the `commits` of all buckets to the clicks of `shards`, for sessions with these `columns`. `before` is what
+/// users had before.
 ///
 /// # Errors
 /// The first commit that is wrong, and why.
@@ -40,9 +42,10 @@ pub fn replay(
     mut commits: Vec<RecordedCommit>,
     shards: &Shards,
     buckets: u32,
+    columns: &SessionColumns,
 ) -> Result<Replayed, String> {
     commits.sort_by_key(|it| (it.bucket, it.commit.number));
-    let expected = Expected { windows: before, ..Expected::default() };
+    let expected = Expected { windows: before, columns: columns.clone(), ..Expected::default() };
     let mut replayed = Replayed { expected, committed: Vec::new() };
     for of_bucket in commits.chunk_by(|one, next| one.bucket == next.bucket) {
         let bucket = of_bucket.first().map_or(0, |it| it.bucket);
@@ -109,7 +112,7 @@ impl Bucket<'_> {
                 return Err(format!("{user_id} must be {:?}, not {window:?}", draft.window()));
             }
         }
-        for boundary in outbox.boundaries() {
+        for boundary in outbox.boundaries(&recorded.columns) {
             // A user told closed ahead of time leaves at once, without an entry.
             drafts.entry(boundary.user_id.clone()).or_insert_with_key(|user_id| {
                 let mut draft = self.draft_of(user_id);
@@ -121,7 +124,7 @@ impl Bucket<'_> {
         for (user_id, draft) in drafts {
             told.extend(self.replayed.expected.take(&user_id, draft, commit.version));
         }
-        let mut in_outbox: Vec<_> = outbox.boundaries().collect();
+        let mut in_outbox: Vec<_> = outbox.boundaries(&recorded.columns).collect();
         in_outbox.sort_by_cached_key(Boundary::session_id);
         told.sort_by_cached_key(Boundary::session_id);
         if in_outbox != told || outbox.version != commit.version {

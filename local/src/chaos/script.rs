@@ -12,6 +12,7 @@ use shared::session::SessionGap;
 use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
 
+use crate::chaos::columns;
 use crate::chaos::expected::Expected;
 use crate::chaos::packing::Parts;
 use crate::chaos::replay::Shards;
@@ -33,6 +34,10 @@ const SIZE: Size = Size { phases: 6, records: 40, users: 6 };
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     pub(crate) phases: Vec<Phase>,
+    /// What clicks look like, and what sessions carry.
+    pub(crate) format: ClickFormat,
+    /// The declaration of the columns.
+    pub(crate) declaration: &'static str,
     /// Whether the records of a phase may be put in any order, under any partition key.
     pub(crate) any_order: bool,
     /// `None` where only the order of the commits decides.
@@ -44,9 +49,11 @@ impl Script {
     pub(crate) fn random(rng: &mut Rng, is_late: bool) -> Self {
         let disorder = if is_late { Disorder::BeyondLateness } else { Disorder::WithinLateness };
         let phases = stream::random(rng, SIZE, RULE, disorder);
-        let clicks = clicks(phases.iter().flatten().map(|sent| &sent.data));
-        let expected = (!is_late).then(|| Expected::of_sorted(clicks, RULE));
-        Self { expected, phases, any_order: true }
+        let declaration = if rng.bool() { columns::DECLARATION } else { "" };
+        let format = columns::click_format(declaration);
+        let clicks = clicks(phases.iter().flatten().map(|sent| &sent.data), &format);
+        let expected = (!is_late).then(|| Expected::of_sorted(clicks, RULE, format.columns()));
+        Self { expected, phases, format, declaration, any_order: true }
     }
 
     /// The file's records in order. The session rule itself computes the expected result.
@@ -61,25 +68,31 @@ impl Script {
                 phase.push(Sent { click: Some((route.partition_key, 0)), data });
             }
         }
-        let clicks = clicks(phase.iter().map(|sent| &sent.data));
-        Ok(Self { expected: Some(Expected::in_order(&clicks, RULE)), phases: vec![phase], any_order: false })
+        let format = ClickFormat::default();
+        let clicks = clicks(phase.iter().map(|sent| &sent.data), &format);
+        let expected = Some(Expected::in_order(&clicks, RULE, format.columns()));
+        Ok(Self { expected, phases: vec![phase], format, declaration: "", any_order: false })
     }
 }
 
-fn clicks<'d>(records: impl Iterator<Item = &'d Vec<u8>>) -> Vec<Click> {
+fn clicks<'d>(records: impl Iterator<Item = &'d Vec<u8>>, format: &ClickFormat) -> Vec<Click> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let latest = LatestBelievable::after_arrival(u64::try_from(now).unwrap_or(u64::MAX), MAX_CLOCK_SKEW_MS);
-    records.flat_map(|data| Parts::of(data, latest).clicks).map(|(_, click)| click).collect()
+    records.flat_map(|data| Parts::of(data, format, latest).clicks).map(|(_, click)| click).collect()
 }
 
-/// The clicks in the stream, and the bytes of what is rejected, as the functions read them.
-pub(crate) fn contents(stream: &str, records: Vec<(String, Record)>) -> Result<(Shards, Vec<Vec<u8>>), String> {
+/// The clicks in the stream, and the bytes of what is rejected, as the functions read them in this `format`.
+pub(crate) fn contents(
+    stream: &str,
+    format: &ClickFormat,
+    records: Vec<(String, Record)>,
+) -> Result<(Shards, Vec<Vec<u8>>), String> {
     let (mut shards, mut rejected) = (Shards::new(), Vec::new());
     for (shard, record) in records {
         let arrival = record.approximate_arrival_timestamp.and_then(|time| time.to_millis().ok()).unwrap_or_default();
         let latest = LatestBelievable::after_arrival(u64::try_from(arrival).unwrap_or_default(), MAX_CLOCK_SKEW_MS);
         let sequence_number = SequenceNumber::parse(&record.sequence_number).map_err(|error| error.to_string())?;
-        let parts = Parts::of(record.data.as_ref(), latest);
+        let parts = Parts::of(record.data.as_ref(), format, latest);
         rejected.extend(parts.rejected);
         let clicks = parts.clicks.into_iter().map(|(place, click)| {
             let sequence_number = sequence_number.clone();

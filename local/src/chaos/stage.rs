@@ -7,6 +7,7 @@ use kinesis_function::config::Settings;
 use local_aws::event_source_mapping::Function;
 use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
+use shared::columns::declaration::SessionColumns;
 use tokio::task::JoinHandle;
 
 use crate::chaos::adversary::Adversary;
@@ -29,6 +30,8 @@ pub(crate) struct Stage {
     /// The slots of the rings, if not as deployed.
     pub(crate) slots: Option<u64>,
     pub(crate) recorder: Recorder,
+    /// The columns of the sessions.
+    pub(crate) columns: SessionColumns,
 }
 
 impl Stage {
@@ -60,7 +63,7 @@ impl Staging for Stage {
     }
 
     fn client_config(&self, sdk: &SdkConfig) -> SdkConfig {
-        self.recorder.recording(sdk, STATE_LOG_TABLE, RULE)
+        self.recorder.recording(sdk, STATE_LOG_TABLE, RULE, self.columns.clone())
     }
 
     fn slots(&self) -> Option<u64> {

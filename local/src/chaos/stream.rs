@@ -87,8 +87,12 @@ pub fn random(rng: &mut Rng, size: Size, rule: WindowRule, disorder: Disorder) -
 }
 
 fn click(user: String, ms: u64, number: u64) -> Sent {
-    let data =
-        format!(r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"e{number}","event_type":"click"}}"#);
+    let page = number % 4;
+    let value = number * 37 % 100;
+    let data = format!(
+        r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"e{number}","event_type":"click","{}":"/{page}","value":{value}.1}}"#,
+        if page == 3 { "title" } else { "page" }, // not every click has one
+    );
     Sent { click: Some((user, ms)), data: data.into_bytes() }
 }
 

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
+use shared::columns::declaration::SessionColumns;
+use shared::columns::published::PublishedColumns;
 use shared::event_time::EventTime;
 use shared::session::{Status, TouchedSession};
 use shared::user_id::UserId;
@@ -23,9 +25,14 @@ fn matches(pattern: &Value, event: &Value) -> bool {
 /// A record of session-stream as a pipe compares it: with its data as JSON.
 fn record(status: Status) -> Value {
     let time = |ms| EventTime::from_ms(ms).unwrap();
-    let session =
-        TouchedSession { ordinal: 0, start: time(1_721_390_000_000), attributes: Attributes::default(), status };
-    let boundary = Boundary::of(&UserId::new("user1").unwrap(), session, Version::new(1));
+    let session = TouchedSession {
+        ordinal: 0,
+        start: time(1_721_390_000_000),
+        attributes: Attributes::default(),
+        columns: PublishedColumns::default(),
+        status,
+    };
+    let boundary = Boundary::of(&UserId::new("user1").unwrap(), session, &SessionColumns::default(), Version::new(1));
     let data: Value = serde_json::from_slice(&boundary.encode().unwrap()).unwrap();
     json!({ "partitionKey": "user1", "data": data })
 }

@@ -17,10 +17,13 @@ mod ops_cli;
 fn commands(block: &str) -> Vec<Vec<String>> {
     let joined = block.replace("\\\n", " ");
     let simple = joined.lines().flat_map(|line| line.split("&&")).flat_map(|command| command.split(" | "));
-    simple
-        .map(|command| command.split_whitespace().take_while(|word| *word != "#").map(str::to_owned).collect())
-        .filter(|words: &Vec<_>| !words.is_empty())
-        .collect()
+    // A quotation over several lines is left to the reader, too.
+    let words = |command: &str| shlex::split(command).unwrap_or_else(|| words_of(command));
+    simple.map(words).filter(|words: &Vec<_>| !words.is_empty()).collect()
+}
+
+fn words_of(command: &str) -> Vec<String> {
+    command.split_whitespace().take_while(|word| *word != "#").map(str::to_owned).collect()
 }
 
 /// The program of this project that a command starts, and its arguments with the program's name in front.

@@ -14,6 +14,8 @@ use sessionizer_fn::store::rest_store::{RestResult, RestStore, RestingUser};
 use sessionizer_fn::store::rest_table::RestTable;
 use shared::attributes::Attributes;
 use shared::boundary::Boundary;
+use shared::columns::declaration::SessionColumns;
+use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::limits::{MAX_WINDOW_ATTRIBUTE_BYTES, MAX_WINDOW_SESSIONS};
 use shared::session::Session;
@@ -42,7 +44,7 @@ fn full_window() -> SessionWindow {
     let session = |number: usize| {
         let start = EventTime::from_ms(BEGIN_MS + number as u64 * BETWEEN_SESSIONS_MS).unwrap();
         let attributes = Attributes { event_name: Some(text.as_str().into()), ..Attributes::default() };
-        Session { start, end: start, event_count: 1, attributes }
+        Session { start, end: start, event_count: 1, attributes, columns: ColumnValues::default() }
     };
     let sessions = (0..MAX_WINDOW_SESSIONS).map(session).collect();
     SessionWindow { sessions, told_closed: true, ..SessionWindow::default() }
@@ -68,7 +70,9 @@ async fn thousands_of_full_windows_in_a_batch_stay_within_items_and_memory() {
     let entry = UserEntry { window, arrival_ms: NOW_MS - AN_HOUR_MS, has_item: false };
     let resting =
         at_rest.keys().map(|user_id| RestingUser { user_id: user_id.clone(), entry: entry.clone(), commit: 1 });
-    let results = RestTable::new(world.embedded.dynamodb(), "session-state").write(&resting.collect::<Vec<_>>()).await;
+    let results = RestTable::new(world.embedded.dynamodb(), "session-state", SessionColumns::default())
+        .write(&resting.collect::<Vec<_>>())
+        .await;
     assert!(results.iter().all(|result| matches!(result, RestResult::Written)));
 
     let clicks: Vec<_> = (0..USERS).map(click).collect();
@@ -81,8 +85,11 @@ async fn thousands_of_full_windows_in_a_batch_stay_within_items_and_memory() {
     assert!(bytes < most_bytes, "{bytes} bytes of {most_bytes}");
 
     let published = world.published_since().await;
-    let found = world.found(published.iter().map(|data| Boundary::decode(data).unwrap()).collect()).await;
+    let found = world
+        .found(published.iter().map(|data| Boundary::decode(data).unwrap()).collect(), &SessionColumns::default())
+        .await;
     let commits = world.recorder.take().unwrap();
-    let replayed = replay(at_rest, commits, &shards(SETUP, &clicks), SETUP.buckets).unwrap();
+    let replayed =
+        replay(at_rest, commits, &shards(SETUP, &clicks), SETUP.buckets, &SessionColumns::default()).unwrap();
     compare_states_and_stream(&replayed, &found).unwrap();
 }

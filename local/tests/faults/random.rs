@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use kinesis_function::invocation::handle;
 use kinesis_function::sweep::handle_sweep;
 use kinesis_function::time_budget::TimeBudget;
+use local::chaos::columns::DECLARATION;
 use local::chaos::packing::packed;
 use local::chaos::stream::{self, Disorder, Phase, Size};
 use sink_fn::handler::Sink;
@@ -69,6 +70,7 @@ fn setup(rng: &mut Rng) -> Setup {
         skew_seconds,
         grace_seconds: rng.choice([0, 10]).unwrap(),
         is_cramped: rng.u8(..3) == 0,
+        columns: rng.choice(["", DECLARATION]).unwrap(),
         ..USUAL
     }
 }
@@ -107,7 +109,7 @@ impl<'w> Run<'w> {
             setup,
             disorder: if rng.u8(..3) == 0 { Disorder::BeyondLateness } else { Disorder::WithinLateness },
             environments: Environments::new(world, rng.fork(), setup, rng.usize(1..=3)),
-            sink: sink(world, move |call| plan.fault_for(call)),
+            sink: sink(world, setup, move |call| plan.fault_for(call)),
             shards: shards.collect(),
             arrival_ms: 0,
             behind_ms: 1_000,

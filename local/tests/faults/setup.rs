@@ -2,11 +2,13 @@
 
 use aws_types::SdkConfig;
 use kinesis_function::config::Settings;
+use local::chaos::columns::click_format;
 use local_aws::faults::{Call, Fault, FaultyHttpClient};
 use local_aws::with_time_scaled;
 use sessionizer_fn::bucket::bounds::Bounds;
 use sessionizer_fn::environment::Options;
 use sessionizer_fn::handler::Sessionizer;
+use shared::click_format::ClickFormat;
 use shared::session::SessionGap;
 use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
@@ -34,6 +36,8 @@ pub struct Setup {
     pub grace_seconds: u64,
     /// Whether commits have room for little, so that batches need several, and users leave ahead of time.
     pub is_cramped: bool,
+    /// The declaration of the sessions' columns.
+    pub columns: &'static str,
 }
 
 /// The template's settings, but with one bucket and the smallest ring.
@@ -46,6 +50,7 @@ pub const USUAL: Setup = Setup {
     skew_seconds: 900,
     grace_seconds: 10,
     is_cramped: false,
+    columns: "",
 };
 
 impl Setup {
@@ -55,6 +60,10 @@ impl Setup {
             lateness_ms: self.lateness_seconds * 1_000,
             cut: self.cut_offset_minutes.map_or(SessionCut::None, SessionCut::daily),
         }
+    }
+
+    pub fn click_format(self) -> ClickFormat {
+        click_format(self.columns)
     }
 
     fn options(self, config: &sessionizer_fn::config::Config) -> Options {
@@ -84,19 +93,24 @@ pub fn sessionizer(
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEMORY_MB),
     ];
     variables.extend(numbers.map(|(name, value)| (name.to_owned(), value.to_string())));
+    variables.insert("SESSION_COLUMNS".to_owned(), setup.columns.to_owned());
     if let Some(minutes) = setup.cut_offset_minutes {
         let cut = [("SESSION_CUT", "daily".to_owned()), ("SESSION_CUT_OFFSET_MINUTES", minutes.to_string())];
         variables.extend(cut.map(|(name, value)| (name.to_owned(), value)));
     }
     let config = sessionizer_fn::config::Config::from_variables(variables).unwrap();
-    let sdk = faulty(&world.recorder.recording(world.sdk(), &config.state_log_table, setup.rule()), speed, plan);
+    let columns = config.click_format.columns().clone();
+    let sdk = world.recorder.recording(world.sdk(), &config.state_log_table, setup.rule(), columns);
+    let sdk = faulty(&sdk, speed, plan);
     let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
     let options = setup.options(&config);
     Sessionizer::with_options(config, options, &dynamodb, &kinesis)
 }
 
-pub fn sink(world: &World, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> Sink {
-    let config = sink_fn::config::Config::from_variables(world.sink.clone()).unwrap();
+pub fn sink(world: &World, setup: Setup, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> Sink {
+    let mut variables = world.sink.clone();
+    variables.insert("SESSION_COLUMNS".to_owned(), setup.columns.to_owned());
+    let config = sink_fn::config::Config::from_variables(variables).unwrap();
     Sink::new(config, &aws_sdk_dynamodb::Client::new(&faulty(world.sdk(), SPEED_OF_TIMEOUTS, plan)))
 }
 

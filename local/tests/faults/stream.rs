@@ -29,7 +29,8 @@ pub struct Record {
 
 impl Record {
     fn parts(&self, setup: Setup) -> Parts {
-        Parts::of(&self.data, LatestBelievable::after_arrival(self.arrival_ms, setup.skew_seconds * 1_000))
+        let latest = LatestBelievable::after_arrival(self.arrival_ms, setup.skew_seconds * 1_000);
+        Parts::of(&self.data, &setup.click_format(), latest)
     }
 }
 
@@ -79,14 +80,17 @@ pub async fn check(
     is_within_lateness: bool,
 ) -> Result<(), String> {
     let published = published.iter().map(|data| Boundary::decode(data).unwrap()).collect();
-    let found = world.found(published).await;
-    let replayed = replay(BTreeMap::new(), world.recorder.take()?, &shards(setup, records), setup.buckets)?;
+    let format = setup.click_format();
+    let columns = format.columns();
+    let found = world.found(published, columns).await;
+    let commits = world.recorder.take()?;
+    let replayed = replay(BTreeMap::new(), commits, &shards(setup, records), setup.buckets, columns)?;
     compare_with_commits(&replayed, &found)?;
     let rejected: Vec<_> = records.iter().flat_map(|record| record.parts(setup).rejected).collect();
     compare_rejected(&rejected, &found)?;
     if is_within_lateness {
         let clicks = records.iter().flat_map(|record| record.parts(setup).clicks).map(|(_, click)| click);
-        compare(&Expected::of_sorted(clicks.collect(), setup.rule()), &found)?;
+        compare(&Expected::of_sorted(clicks.collect(), setup.rule(), columns), &found)?;
     }
     Ok(())
 }

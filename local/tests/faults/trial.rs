@@ -66,7 +66,7 @@ impl<'w> Trial<'w> {
             world,
             setup,
             sessionizer: sessionizer(world, setup, SPEED_OF_TIMEOUTS, plan()),
-            sink: sink(world, plan()),
+            sink: sink(world, setup, plan()),
             scripted,
             deaths,
             now_ms: FIRST_INVOCATION_MS,

@@ -13,6 +13,7 @@ use local_aws::{LocalAws, LocalAwsOptions, Template};
 use ops::stored::{self, ReadLimit};
 use ops::users::{self, StateTables};
 use shared::boundary::Boundary;
+use shared::columns::declaration::SessionColumns;
 use tokio::sync::Mutex;
 
 pub const TABLES: [&str; 4] = ["state-log", "session-state", "sessions", "rejected-records"];
@@ -118,14 +119,14 @@ impl World {
         }
     }
 
-    /// The content of all tables, together with `published`.
-    pub async fn found(&self, published: Vec<Boundary>) -> Found {
+    /// The content of all tables, with these `columns`, together with `published`.
+    pub async fn found(&self, published: Vec<Boundary>, columns: &SessionColumns) -> Found {
         let dynamodb = self.embedded.dynamodb();
         let tables = StateTables { log: "state-log", rest: "session-state" };
         let rejected = stored::rejected(&dynamodb, "rejected-records", ReadLimit::WholeTable).await.unwrap().items;
         Found {
             sessions: stored::sessions(&dynamodb, "sessions", ReadLimit::WholeTable).await.unwrap().items,
-            states: users::users(&dynamodb, tables, ReadLimit::WholeTable).await.unwrap().items,
+            states: users::users(&dynamodb, tables, columns, ReadLimit::WholeTable).await.unwrap().items,
             rejected: rejected.into_iter().map(|record| record.data).collect(),
             published,
         }

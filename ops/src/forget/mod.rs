@@ -21,6 +21,7 @@ use sessionizer_fn::store::rest_table::RestTable;
 use sessionizer_fn::work::forgetting::{Forgetter, Forgotten, Known};
 use shared::boundary::Version;
 use shared::click_format::ClickFormat;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -167,7 +168,7 @@ impl Forget<'_> {
     /// If a table cannot be read.
     pub async fn find(&self, mut on_progress: impl FnMut(String)) -> Result<Found, OpsError> {
         on_progress("reading the state log".to_owned());
-        let state = match StateLogs::open(self.dynamodb, &self.tables.state_log).await? {
+        let state = match StateLogs::open(self.dynamodb, &self.tables.state_log, &SessionColumns::default()).await? {
             None => None,
             Some(logs) => {
                 let bucket = logs.bucket_of(self.user_id);
@@ -228,8 +229,11 @@ impl Forget<'_> {
 
     async fn forget_in_log(&self) -> Result<Option<Forgotten>, OpsError> {
         let table = &self.tables.state_log;
-        let Some(logs) = StateLogs::open(self.dynamodb, table).await? else { return Ok(None) };
+        let Some(logs) = StateLogs::open(self.dynamodb, table, &SessionColumns::default()).await? else {
+            return Ok(None);
+        };
         let bucket = logs.bucket_of(self.user_id);
+        let logs = logs.with_columns_of(self.dynamodb, bucket).await?; // the commit may repeat others' sessions
         let mut memory = logs.load(bucket).await?;
         let rest = self.rest();
         let forgetter = Forgetter { bucket, reader: logs.reader(), rest: &rest };
@@ -258,7 +262,7 @@ impl Forget<'_> {
     }
 
     fn rest(&self) -> RestTable {
-        RestTable::new(self.dynamodb.clone(), &self.tables.states)
+        RestTable::new(self.dynamodb.clone(), &self.tables.states, SessionColumns::default()) // reads only
     }
 
     fn sessions(&self) -> Sessions<'_> {

@@ -12,6 +12,8 @@ use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::statements::Item;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
+use shared::columns::declaration::SessionColumns;
+use shared::columns::published::PublishedColumns;
 use shared::event_time::EventTime;
 use shared::session::{Status, TouchedSession};
 use shared::user_id::UserId;
@@ -122,11 +124,18 @@ impl Sessions<'_> {
     /// As the sink writes that of a retracted session, with the beginning of 1970 as its start.
     fn tombstone(&self, ordinal: u64, version: Version) -> Item {
         let start = EventTime::START;
-        let session = TouchedSession { ordinal, start, attributes: Attributes::default(), status: Status::Retracted };
-        let boundary = Boundary::of(self.user_id, session, version);
+        let session = TouchedSession {
+            ordinal,
+            start,
+            attributes: Attributes::default(),
+            columns: PublishedColumns::default(),
+            status: Status::Retracted,
+        };
+        let columns = SessionColumns::default();
+        let boundary = Boundary::of(self.user_id, session, &columns, version);
         let retention = Retention { session_days: 0, stream_hours: self.stream_hours };
         let key = [USER_ID, ORDINAL].into_iter().zip(session_item::key(&boundary));
-        let attributes = session_item::encode(&boundary, now_ms(), retention);
+        let attributes = session_item::encode(&boundary, now_ms(), retention, &columns);
         let attributes = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
         key.chain(attributes).map(|(name, value)| (name.to_owned(), value)).collect()
     }

@@ -121,6 +121,8 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+    use shared::columns::named::NamedColumns;
+
     use super::*;
 
     const OPEN: Option<Status> = Some(Status::Open);
@@ -137,6 +139,7 @@ mod tests {
             session_timestamp: EventTime::from_ms(start_ms).unwrap(),
             session_time: "any".to_owned(),
             attributes: Attributes::default(),
+            columns: NamedColumns::default(),
             status,
             version: Version::new(version),
         }

@@ -11,6 +11,7 @@ use ops::target::DescribedStream;
 use ops::time_text::now_ms;
 use ops::users::{Phase, StateTables, users};
 use shared::click_format::ClickFormat;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
 use crate::world::{World, digits, text};
@@ -38,7 +39,10 @@ impl World {
     /// Where the user is.
     pub async fn phase(&self, user: &str) -> Option<Phase> {
         let tables = StateTables { log: "state-log", rest: "session-state" };
-        let all = users(&self.embedded.dynamodb(), tables, ops::stored::ReadLimit::WholeTable).await.unwrap();
+        let all =
+            users(&self.embedded.dynamodb(), tables, &SessionColumns::default(), ops::stored::ReadLimit::WholeTable)
+                .await
+                .unwrap();
         all.items.get(&UserId::new(user).unwrap()).map(|stored| stored.phase())
     }
 }

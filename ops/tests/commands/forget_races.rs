@@ -9,6 +9,7 @@ use ops::forget::Forget;
 use ops::users::Phase;
 use sessionizer_fn::store::rest_store::{RestResult, RestStore, RestingUser};
 use sessionizer_fn::store::rest_table::RestTable;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
 use crate::forget::{forget, names};
@@ -81,7 +82,7 @@ async fn an_item_that_was_being_written_is_deleted_when_it_is_looked_at_again() 
         while !is_waiting.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let rest = RestTable::new(world.embedded.dynamodb(), "session-state");
+        let rest = RestTable::new(world.embedded.dynamodb(), "session-state", SessionColumns::default());
         let commit = world.head().await;
         let written = rest.write(&[RestingUser { user_id: user_id.clone(), entry, commit }]).await;
         assert!(matches!(written[..], [RestResult::Written]), "{written:?}");

@@ -9,7 +9,9 @@ use std::ops::Add;
 
 use shared::attributes::Attributes;
 use shared::boundary::Version;
-use shared::session::{Status, TouchedSession};
+use shared::click::Click;
+use shared::columns::values::ColumnValues;
+use shared::session::{Session, Status, TouchedSession};
 use shared::session_window::{Placement, SessionWindow, WindowDraft, WindowRule};
 use shared::user_id::UserId;
 
@@ -22,11 +24,12 @@ use crate::report::Report;
 use crate::ring_log::commit::Weight;
 use crate::ring_log::ring::Ring;
 use crate::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, OutboxEntry, Position, UserEntry};
-use crate::state_log_weight::{boundary_bytes, user_entry_bytes};
+use crate::state_log_weight::{boundary_bytes, columns_bytes_at_most, user_entry_bytes};
 use crate::store::log_store::LogCommit;
 use crate::store::rest_store::RestingUser;
 
-/// Bytes of an outbox entry or a session in a commit besides the user's id and the attributes, at most.
+/// Bytes of an outbox entry or a session in a commit besides the user's id, the attributes and the columns, at
+/// most.
 const SESSION_BYTES: usize = 48;
 
 /// The settings that decide about commits.
@@ -159,7 +162,7 @@ impl<'m> Plan<'m> {
         let mut taken = 0;
         for click in clicks {
             let Some(place) = self.place_of(&click.click.user_id, at_rest) else { break };
-            let bound = self.bound_of(place, &click.click.attributes);
+            let bound = self.bound_of(place, &click.click);
             if !self.has_room_for(bound) {
                 if self.users[place].size.is_none() {
                     self.drop_last_user();
@@ -181,9 +184,8 @@ impl<'m> Plan<'m> {
             if self.places.contains_key(user_id) {
                 continue;
             }
-            let last = entry.window.last().map(|last| &last.attributes);
-            let bound =
-                Size { entries: window_bytes(user_id, &entry.window), boundaries: session_bytes(user_id, last) };
+            let last = entry.window.last().map(|last| session_bytes(user_id, &last.attributes, &last.columns));
+            let bound = Size { entries: window_bytes(user_id, &entry.window), boundaries: last.unwrap_or_default() };
             if !self.has_room_for(bound) {
                 break;
             }
@@ -294,17 +296,17 @@ impl<'m> Plan<'m> {
         }
     }
 
-    /// What a click with these attributes may add to the commit, in bytes: a session and its boundary; and where the
-    /// user's sessions are not counted yet, all of them and their boundaries, since a late click may renumber them.
-    fn bound_of(&self, place: usize, attributes: &Attributes) -> Size {
+    /// What `click` may add to the commit, in bytes: a session and its boundary; and where the user's sessions are not
+    /// counted yet, all of them and their boundaries, since a late click may renumber them.
+    fn bound_of(&self, place: usize, click: &Click) -> Size {
         let ChangedUser { user_id, draft, size, is_exact, .. } = &self.users[place];
-        let of_click = session_bytes(user_id, Some(attributes));
+        let of_click = session_bytes(user_id, &click.attributes, &click.columns);
         let of_click = Size { entries: of_click, boundaries: of_click };
         if size.is_some() && !is_exact {
             return of_click;
         }
-        let boundaries: usize =
-            draft.window().sessions.iter().map(|session| session_bytes(user_id, Some(&session.attributes))).sum();
+        let bytes = |session: &Session| session_bytes(user_id, &session.attributes, &session.columns);
+        let boundaries = draft.window().sessions.iter().map(bytes).sum();
         of_click + Size { entries: window_bytes(user_id, draft.window()), boundaries }
     }
 
@@ -386,13 +388,15 @@ impl UserEntry {
 }
 
 /// Bytes of a session, or of its boundary, at most.
-fn session_bytes(user_id: &UserId, attributes: Option<&Attributes>) -> usize {
-    SESSION_BYTES + user_id.as_str().len() + attributes.map_or(0, Attributes::len_bytes)
+fn session_bytes(user_id: &UserId, attributes: &Attributes, columns: &ColumnValues) -> usize {
+    SESSION_BYTES + user_id.as_str().len() + attributes.len_bytes() + columns_bytes_at_most(columns)
 }
 
 /// Bytes of a user's entry, at most.
 fn window_bytes(user_id: &UserId, window: &SessionWindow) -> usize {
-    SESSION_BYTES + user_id.as_str().len() + window.sessions.len() * SESSION_BYTES + window.attributes_bytes()
+    let bytes =
+        |session: &Session| SESSION_BYTES + session.attributes.len_bytes() + columns_bytes_at_most(&session.columns);
+    SESSION_BYTES + user_id.as_str().len() + window.sessions.iter().map(bytes).sum::<usize>()
 }
 
 /// Bytes of an entry, at most.

@@ -1,6 +1,8 @@
 //! Tests of [`super`] and of [`crate::bucket::tail`]: commits decided over what a bucket's log holds.
 
 use shared::click::Click;
+use shared::columns::declaration::SessionColumns;
+use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::limits::MAX_ATTRIBUTE_BYTES;
 use shared::sequence_number::SequenceNumber;
@@ -81,6 +83,7 @@ impl Bucket {
                 user_id: id(user),
                 time: EventTime::from_ms(BEGIN_MS + second * 1_000).unwrap(),
                 attributes: attributes("search"),
+                columns: ColumnValues::default(),
             },
         }
     }
@@ -527,7 +530,13 @@ fn commit_stays_below_an_item_whatever_the_clicks() {
     while !rest.is_empty() {
         let (taken, planned) = bucket.commit("s", rest);
         assert!(taken > 0, "a commit makes progress");
-        let bytes = state_log_codec::encode_entries(&planned.commit.entries, planned.commit.made_ms).unwrap().len();
+        let bytes = state_log_codec::encode_entries(
+            &planned.commit.entries,
+            planned.commit.made_ms,
+            &SessionColumns::default(),
+        )
+        .unwrap()
+        .len();
         assert!(bytes <= 380 * 1_024, "{bytes} bytes");
         rest = &rest[taken..];
         commits += 1;

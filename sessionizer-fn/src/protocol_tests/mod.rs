@@ -79,7 +79,15 @@ impl<'m> Place<'m> {
             None => memory.client(),
         };
         let (log, rest, publisher) = (client(), client(), client());
-        Self { environment: Arc::new(Environment::new(scenario.options, log, rest, publisher)) }
+        Self {
+            environment: Arc::new(Environment::new(
+                scenario.options,
+                scenario.format.columns().clone(),
+                log,
+                rest,
+                publisher,
+            )),
+        }
     }
 
     /// An invocation with these records of `shard`.
@@ -246,7 +254,7 @@ async fn run(seed: u64) -> Report {
     let _named = Seed(seed);
     let mut rng = Rng::with_seed(seed);
     let scenario = Scenario::random(&mut rng);
-    let memory = Memory::default();
+    let memory = Memory::of(scenario.format.columns().clone());
     let counted = deliver(&mut rng, &scenario, &memory).await;
     let early = std::mem::take(&mut memory.contents().stream);
 

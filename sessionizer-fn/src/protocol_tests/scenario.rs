@@ -1,14 +1,14 @@
 //! Random streams and settings.
 
 use fastrand::Rng;
-use shared::attributes::Attributes;
-use shared::click::Click;
-use shared::event_time::EventTime;
+use serde_json::{Value, json};
+use shared::click::{Click, LatestBelievable};
+use shared::click_format::{ClickFormat, Decoded};
+use shared::columns::declaration::SessionColumns;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
 use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
-use shared::user_id::UserId;
 
 use crate::batch::BatchClick;
 use crate::bucket::bounds::Bounds;
@@ -16,7 +16,7 @@ use crate::config::{Boundaries, FirstSession};
 use crate::environment::Options;
 use crate::state_log_entry::Position;
 
-const BEGIN_MS: u64 = 1_000_000;
+const BEGIN_MS: u64 = 1_721_390_000_000;
 const GAP_MS: u64 = 10_000;
 
 /// The clicks of a record of click-stream, at least one.
@@ -26,6 +26,8 @@ pub(super) type Record = Vec<BatchClick>;
 #[derive(Debug)]
 pub(super) struct Scenario {
     pub(super) options: Options,
+    /// What clicks look like, and what sessions carry.
+    pub(super) format: ClickFormat,
     pub(super) shards: Vec<Vec<Record>>,
     end_ms: u64,
 }
@@ -33,6 +35,9 @@ pub(super) struct Scenario {
 impl Scenario {
     pub(super) fn random(rng: &mut Rng) -> Self {
         let options = options(rng);
+        let declaration = ["", "b = first(/b), l = last(/b), n = count(/b = 3), s = sum(/b)"][rng.usize(..2)];
+        let columns = SessionColumns::parse(declaration).expect("columns");
+        let format = ClickFormat::default().with_columns(columns);
         let mut shards = vec![Vec::new(); rng.usize(1..=3)];
         let users = rng.usize(1..=5);
         let mut now_ms = BEGIN_MS;
@@ -45,18 +50,22 @@ impl Scenario {
             let clicks = (0..[1, 1, 1, 2, 4][rng.usize(..5)]).map(|in_record| {
                 let behind_ms = [0, 0, 0, 3, 9, 12, 35, 150][rng.usize(..8)] * 1_000;
                 let name = format!("{place}/{number}/{in_record}");
-                let click = Click {
-                    user_id: UserId::new(["a", "user1", "user3", "user4", "b"][rng.usize(..users)]).expect("valid"),
-                    time: EventTime::from_ms(now_ms - behind_ms).expect("before 10000"),
-                    attributes: Attributes { event_name: Some(name.into()), ..Attributes::default() },
-                };
+                let user = ["a", "user1", "user3", "user4", "b"][rng.usize(..users)];
+                let value = [json!(3), json!(0.7), json!("12.5"), json!(null)][rng.usize(..4)].clone();
+                let click = json!({
+                    "user_id": user,
+                    "event_timestamp": now_ms - behind_ms,
+                    "event_name": name,
+                    "b": value,
+                });
+                let click = decoded(&format, &click);
                 let position = Position { sequence_number: sequence_number.clone(), place: in_record };
                 BatchClick { index: 0, position, arrival_ms: now_ms, click }
             });
             let record = clicks.collect();
             shard.push(record);
         }
-        Self { options, shards, end_ms: now_ms }
+        Self { options, format, shards, end_ms: now_ms }
     }
 
     /// A time by some clock: clocks need not agree.
@@ -67,6 +76,14 @@ impl Scenario {
     /// A time at which everybody is inactive.
     pub(super) fn long_after(&self) -> u64 {
         self.end_ms + 1_000_000_000
+    }
+}
+
+fn decoded(format: &ClickFormat, click: &Value) -> Click {
+    let latest = LatestBelievable::after_arrival(u64::MAX / 2, 0);
+    match format.decode_one(click.to_string().as_bytes(), latest) {
+        Ok(Decoded::Click(decoded)) => decoded.click,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
+use shared::columns::named::NamedColumns;
 use shared::event_time::EventTime;
 use shared::session::Status;
 use shared::session_window::{SessionWindow, WindowDraft};
@@ -19,7 +20,7 @@ use crate::store::log_store::LogCommit;
 use crate::store::memory::Contents;
 
 /// What a row of the sessions table says.
-type Row = (EventTime, Attributes, Status);
+type Row = (EventTime, Attributes, NamedColumns, Status);
 
 /// The sessions of each user by ordinal.
 type Table = BTreeMap<(UserId, u64), Row>;
@@ -40,13 +41,13 @@ pub(super) fn check(
         let user_id = &click.click.user_id;
         let mut draft = WindowDraft::on(states.remove(user_id).unwrap_or_default());
         draft.apply(&click.click, scenario.options.window);
-        tell(&mut truth, user_id, &draft);
+        tell(&mut truth, scenario, user_id, &draft);
         states.insert(user_id.clone(), draft.into_window());
     }
     for (user_id, window) in &mut states {
         let mut draft = WindowDraft::on(window.clone());
         draft.close();
-        tell(&mut truth, user_id, &draft);
+        tell(&mut truth, scenario, user_id, &draft);
         *window = draft.into_window();
     }
     for (user_id, window) in &states {
@@ -55,12 +56,15 @@ pub(super) fn check(
     assert_eq!(table(seed, rng, early, late), truth, "seed {seed}: the sessions table");
 }
 
-fn tell(table: &mut Table, user_id: &UserId, draft: &WindowDraft) {
+fn tell(table: &mut Table, scenario: &Scenario, user_id: &UserId, draft: &WindowDraft) {
     for session in draft.touched() {
         let key = (user_id.clone(), session.ordinal);
         match session.status {
             Status::Retracted => _ = table.remove(&key),
-            status => _ = table.insert(key, (session.start, session.attributes, status)),
+            status => {
+                let columns = NamedColumns::new(scenario.format.columns(), session.columns);
+                table.insert(key, (session.start, session.attributes, columns, status));
+            }
         }
     }
 }
@@ -129,7 +133,8 @@ fn table(seed: u64, rng: &mut Rng, early: BTreeSet<Vec<u8>>, late: BTreeSet<Vec<
         for message in messages {
             let boundary = Boundary::decode(&message).expect("a boundary");
             let key = (boundary.user_id, boundary.ordinal);
-            let row = (boundary.session_timestamp, boundary.attributes, boundary.status.expect("a status"));
+            let status = boundary.status.expect("a status");
+            let row = (boundary.session_timestamp, boundary.attributes, boundary.columns, status);
             match table.get(&key) {
                 Some((version, stored)) if *version == boundary.version => {
                     assert_eq!(*stored, row, "seed {seed}: one version, two contents");
@@ -140,8 +145,8 @@ fn table(seed: u64, rng: &mut Rng, early: BTreeSet<Vec<u8>>, late: BTreeSet<Vec<
         }
     };
     sink(&mut table, early);
-    table.retain(|_, (_, (_, _, status))| *status != Status::Retracted);
+    table.retain(|_, (_, (.., status))| *status != Status::Retracted);
     sink(&mut table, late.into_iter().collect());
-    table.retain(|_, (_, (_, _, status))| *status != Status::Retracted);
+    table.retain(|_, (_, (.., status))| *status != Status::Retracted);
     table.into_iter().map(|(key, (_, row))| (key, row)).collect()
 }

@@ -4,6 +4,7 @@ use fastrand::Rng;
 use futures_util::future::join_all;
 use local_aws::faults::{Call, Fault};
 use shared::boundary::Version;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
 use crate::ring_log::ring::Ring;
@@ -300,8 +301,8 @@ async fn dynamodb_keeps_the_contracts_under_faults() {
         }
     };
     let (client, http) = tables.faulty_client(plan);
-    keeps_the_logs_contract(&LogTable::new(client.clone(), LOG_TABLE, SLOTS)).await;
-    keeps_the_contract_for_users_at_rest(&RestTable::new(client, REST_TABLE)).await;
+    keeps_the_logs_contract(&LogTable::new(client.clone(), LOG_TABLE, SLOTS, SessionColumns::default())).await;
+    keeps_the_contract_for_users_at_rest(&RestTable::new(client, REST_TABLE, SessionColumns::default())).await;
     for operation in ["PutItem", "BatchGetItem", "BatchExecuteStatement"] {
         assert!(http.calls_of(operation) > 50, "{operation}");
     }

@@ -16,10 +16,11 @@ use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::MAX_KEYS_PER_READ;
 use kinesis_function::statements::Item;
 use shared::boundary::Version;
+use shared::columns::declaration::SessionColumns;
 
 use crate::bucket::bounds::MAX_COMMIT_BYTES;
 use crate::ring_log::ring::Expected;
-use crate::state_log_codec::{decode_entries, encode_entries};
+use crate::state_log_codec::{columns_of_entries, decode_entries, encode_entries};
 use crate::store::attributes::{bytes, number, number_value};
 use crate::store::log_store::{LogCommit, LogStore, StoreError, WriteResult};
 use crate::store::settings::Settings;
@@ -56,13 +57,29 @@ pub struct LogTable {
     client: Client,
     name: String,
     slots: u64,
+    columns: SessionColumns,
 }
 
 impl LogTable {
-    /// The table called `name`, whose logs have `slots` slots each.
+    /// The table called `name`, whose logs have `slots` slots each, as a deployment sees it whose sessions have these
+    /// `columns`.
     #[must_use]
-    pub fn new(client: Client, name: impl Into<String>, slots: u64) -> Self {
-        Self { client, name: name.into(), slots }
+    pub fn new(client: Client, name: impl Into<String>, slots: u64, columns: SessionColumns) -> Self {
+        Self { client, name: name.into(), slots, columns }
+    }
+
+    /// The columns that were declared when the commit in this slot was made, without their names; `None` if the slot was
+    /// never used.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn columns_in(&self, bucket: u32, slot: u64) -> Result<Option<SessionColumns>, StoreError> {
+        let columns = |key: &str, item: &Item| {
+            let entries = bytes(item, ENTRIES).map_err(|reason| unreadable(key, reason))?;
+            columns_of_entries(entries).map_err(|error| unreadable(key, format_args!("{ENTRIES}: {error}")))
+        };
+        let mut items = self.read_items(vec![key(bucket, slot)], Some(&[KEY, ENTRIES]), columns).await?;
+        Ok(items.pop().flatten())
     }
 
     /// Makes `decoded` of the items with `keys`, in order.
@@ -160,6 +177,19 @@ impl LogTable {
             Err(error) => Err(CallError::of(PUT, &error)),
         }
     }
+
+    fn commit_of(&self, key: &str, item: &Item) -> Result<LogCommit, StoreError> {
+        let commit = number_of_commit(key, item, self.slots)?;
+        let number = |name| number(item, name).map_err(|reason| unreadable(key, reason));
+        let (tail, version, made_ms) = (number(TAIL)?, number(VERSION)?, number(MADE)?);
+        if tail > commit {
+            return Err(unreadable(key, format_args!("{TAIL} is {tail}, expected {COMMIT}, {commit}, at most")));
+        }
+        let entries = bytes(item, ENTRIES).map_err(|reason| unreadable(key, reason))?;
+        let entries = decode_entries(entries, made_ms, &self.columns)
+            .map_err(|error| unreadable(key, format_args!("{ENTRIES}: {error}")))?;
+        Ok(LogCommit { number: commit, tail, version: Version::new(version), made_ms, entries })
+    }
 }
 
 /// Adds the condition that there is no such item.
@@ -185,7 +215,7 @@ impl LogStore for LogTable {
     }
 
     async fn read(&self, bucket: u32, slots: &[u64]) -> Result<Vec<Option<LogCommit>>, StoreError> {
-        self.read_items(keys(bucket, slots), None, |key, item| commit_of(key, item, self.slots)).await
+        self.read_items(keys(bucket, slots), None, |key, item| self.commit_of(key, item)).await
     }
 
     async fn read_numbers(&self, bucket: u32, slots: &[u64]) -> Result<Vec<Option<u64>>, StoreError> {
@@ -194,7 +224,7 @@ impl LogStore for LogTable {
     }
 
     async fn write(&self, bucket: u32, slot: u64, expected: Expected, commit: &LogCommit) -> WriteResult {
-        let entries = match encode_entries(&commit.entries, commit.made_ms) {
+        let entries = match encode_entries(&commit.entries, commit.made_ms, &self.columns) {
             Ok(entries) => entries,
             Err(error) => return WriteResult::Failed(CallError::unbuildable(PUT, error)),
         };
@@ -269,19 +299,6 @@ fn number_of_commit(key: &str, item: &Item, slots: u64) -> Result<u64, StoreErro
     } else {
         Err(unreadable(key, format_args!("{COMMIT} is {number}, which does not belong into this one of {slots} slots")))
     }
-}
-
-fn commit_of(key: &str, item: &Item, slots: u64) -> Result<LogCommit, StoreError> {
-    let commit = number_of_commit(key, item, slots)?;
-    let number = |name| number(item, name).map_err(|reason| unreadable(key, reason));
-    let (tail, version, made_ms) = (number(TAIL)?, number(VERSION)?, number(MADE)?);
-    if tail > commit {
-        return Err(unreadable(key, format_args!("{TAIL} is {tail}, expected {COMMIT}, {commit}, at most")));
-    }
-    let entries = bytes(item, ENTRIES).map_err(|reason| unreadable(key, reason))?;
-    let entries =
-        decode_entries(entries, made_ms).map_err(|error| unreadable(key, format_args!("{ENTRIES}: {error}")))?;
-    Ok(LogCommit { number: commit, tail, version: Version::new(version), made_ms, entries })
 }
 
 fn unreadable(key: &str, reason: impl Display) -> StoreError {

@@ -11,6 +11,7 @@ use std::task::Poll;
 
 use fastrand::Rng;
 use kinesis_function::call_error::CallError;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 use tokio::time::Instant;
 
@@ -26,6 +27,8 @@ use crate::store::settings::Settings;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     contents: Mutex<Contents>,
+    /// The columns of what is stored.
+    columns: SessionColumns,
 }
 
 /// The contents of tables and stream.
@@ -126,6 +129,11 @@ async fn pause() {
 }
 
 impl Memory {
+    /// An empty memory of sessions with these `columns`.
+    pub(crate) fn of(columns: SessionColumns) -> Self {
+        Self { columns, ..Self::default() }
+    }
+
     /// The contents, to look at or to change. Must not be held across a call.
     pub(crate) fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
@@ -281,12 +289,13 @@ impl LogStore for MemoryClient<'_> {
     }
 
     async fn write(&self, bucket: u32, slot: u64, expected: Expected, commit: &LogCommit) -> WriteResult {
-        let bytes = encode_entries(&commit.entries, commit.made_ms).unwrap();
+        let bytes = encode_entries(&commit.entries, commit.made_ms, &self.memory.columns).unwrap();
         if self.with(|faults| faults.rng.u8(..) < faults.rates.too_large).unwrap_or(false) {
             return WriteResult::TooLarge;
         }
         let write = async || {
-            let stored = LogCommit { entries: decode_entries(&bytes, commit.made_ms).unwrap(), ..commit.clone() };
+            let entries = decode_entries(&bytes, commit.made_ms, &self.memory.columns).unwrap();
+            let stored = LogCommit { entries, ..commit.clone() };
             assert_eq!(&stored, commit, "what is read is what was written");
             let mut contents = self.memory.contents();
             let found = contents.slots.get(&(bucket, slot)).map(|commit| commit.number);
@@ -321,7 +330,8 @@ impl RestStore for MemoryClient<'_> {
     async fn write(&self, users: &[RestingUser]) -> Vec<RestResult> {
         let name = |user: &RestingUser| format!("write {}", user.user_id);
         let write = |user: &RestingUser| {
-            let stored = decode_user(&encode_user(&user.entry).unwrap());
+            let columns = &self.memory.columns;
+            let stored = decode_user(&encode_user(&user.entry, columns).unwrap(), columns);
             assert_eq!(stored.as_ref(), Ok(&user.entry), "what is read is what was written");
             let mut contents = self.memory.contents();
             if contents.resting.get(&user.user_id).is_some_and(|found| found.commit > user.commit) {

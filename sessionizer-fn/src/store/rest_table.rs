@@ -12,9 +12,10 @@ use kinesis_function::call_error::CallError;
 use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::{MAX_KEYS_PER_READ, MAX_STATEMENTS_PER_REQUEST};
 use kinesis_function::statements::{self, Item, Statement, StatementResult};
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
-use crate::state_log_codec::{decode_user, encode_user};
+use crate::state_log_codec::{columns_of_user, decode_user, encode_user};
 use crate::state_log_entry::UserEntry;
 use crate::store::attributes::{bytes, number, number_value};
 use crate::store::log_store::StoreError;
@@ -46,6 +47,7 @@ pub struct RestTable {
     name: String,
     insert: String,
     update: String,
+    columns: SessionColumns,
 }
 
 #[derive(Clone, Copy)]
@@ -55,9 +57,9 @@ enum Attempt {
 }
 
 impl RestTable {
-    /// The table called `name`.
+    /// The table called `name`, as a deployment sees it whose sessions have these `columns`.
     #[must_use]
-    pub fn new(client: Client, name: impl Into<String>) -> Self {
+    pub fn new(client: Client, name: impl Into<String>, columns: SessionColumns) -> Self {
         let name = name.into();
         Self {
             insert: format!(
@@ -70,6 +72,7 @@ impl RestTable {
             ),
             client,
             name,
+            columns,
         }
     }
 
@@ -88,7 +91,7 @@ impl RestTable {
         let unread = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
         let unread: HashSet<&str> = unread.iter().flat_map(KeysAndAttributes::keys).filter_map(key_of).collect();
         let result = |user: &UserId| match items.get(user.as_str()) {
-            Some(item) => Ok(Some(decode(item)?)),
+            Some(item) => Ok(Some(decode(item, &self.columns)?)),
             None if unread.contains(user.as_str()) => {
                 let what = "the key is in UnprocessedKeys, probably because of a throttle";
                 Err(CallError::incomplete_answer(GET, what).into())
@@ -103,7 +106,7 @@ impl RestTable {
         let mut results: Vec<Option<RestResult>> = users.iter().map(|_| None).collect();
         let mut open = Vec::with_capacity(users.len());
         for (place, user) in users.iter().enumerate() {
-            match values(user) {
+            match values(user, &self.columns) {
                 Ok(values) => {
                     let first = if user.entry.has_item { Attempt::Update } else { Attempt::Insert };
                     open.push((place, first, values));
@@ -185,9 +188,9 @@ struct Values {
     commit: AttributeValue,
 }
 
-fn values(user: &RestingUser) -> Result<Values, CallError> {
+fn values(user: &RestingUser, columns: &SessionColumns) -> Result<Values, CallError> {
     let RestingUser { user_id, entry, commit } = user;
-    let rest = encode_user(entry).map_err(|error| CallError::unbuildable(WRITE, error))?;
+    let rest = encode_user(entry, columns).map_err(|error| CallError::unbuildable(WRITE, error))?;
     let commit = number_value(*commit);
     Ok(Values {
         attributes: [
@@ -209,15 +212,15 @@ fn last_ordinal(entry: &UserEntry) -> u64 {
     entry.window.last_ordinal().unwrap_or(0)
 }
 
-/// The user in an item of the table.
+/// The user in an item of the table, with the declared `columns`.
 ///
 /// # Errors
 /// If it is damaged, was edited, or has a format that this code does not know.
-pub fn decode(item: &Item) -> Result<UserEntry, StoreError> {
+pub fn decode(item: &Item, columns: &SessionColumns) -> Result<UserEntry, StoreError> {
     let attribute = |name| number(item, name).map_err(unreadable);
     let (last_seen, ordinal, _) = (attribute(LAST_SEEN)?, attribute(ORDINAL)?, attribute(COMMIT)?);
     let rest = bytes(item, REST).map_err(unreadable)?;
-    let entry = decode_user(rest).map_err(|error| unreadable(format!("{REST}: {error}")))?;
+    let entry = decode_user(rest, columns).map_err(|error| unreadable(format!("{REST}: {error}")))?;
     // Somebody has changed one of them, and there is no telling which is right.
     for (name, value, expected) in
         [(LAST_SEEN, last_seen, last_seen_ms(&entry)), (ORDINAL, ordinal, last_ordinal(&entry))]
@@ -227,6 +230,15 @@ pub fn decode(item: &Item) -> Result<UserEntry, StoreError> {
         }
     }
     Ok(UserEntry { has_item: true, ..entry })
+}
+
+/// The columns that were declared when the item was written, without their names.
+///
+/// # Errors
+/// As [`decode`].
+pub fn columns_in(item: &Item) -> Result<SessionColumns, StoreError> {
+    let rest = bytes(item, REST).map_err(unreadable)?;
+    columns_of_user(rest).map_err(|error| unreadable(format!("{REST}: {error}")))
 }
 
 /// The key is a user's id, which logs must not show.

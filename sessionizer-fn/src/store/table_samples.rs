@@ -10,6 +10,7 @@ use local_aws::{LocalAws, LocalAwsOptions};
 
 use crate::store::log_table::LogTable;
 use crate::store::rest_table::RestTable;
+use shared::columns::declaration::SessionColumns;
 
 pub(crate) const LOG_TABLE: &str = "state-log";
 pub(crate) const REST_TABLE: &str = "session-state";
@@ -35,11 +36,11 @@ impl Tables {
     }
 
     pub(crate) fn log(&self) -> LogTable {
-        LogTable::new(self.client(), LOG_TABLE, SLOTS)
+        LogTable::new(self.client(), LOG_TABLE, SLOTS, SessionColumns::default())
     }
 
     pub(crate) fn rest(&self) -> RestTable {
-        RestTable::new(self.client(), REST_TABLE)
+        RestTable::new(self.client(), REST_TABLE, SessionColumns::default())
     }
 
     /// A client whose calls meet the faults of `plan`, and what counts them.

@@ -2,6 +2,7 @@
 
 use kinesis_function::backoff::Backoff;
 use kinesis_function::call_error::CallError;
+use shared::columns::declaration::SessionColumns;
 
 use crate::bucket::memory::BucketMemory;
 use crate::ledger::Ledger;
@@ -10,8 +11,8 @@ use crate::state_log_entry::Origin;
 use crate::store::publisher::{Message, Publisher};
 use crate::work::error::BucketError;
 
-/// Publishes the outbox of `origin`'s last commit, unless it is known to be published. Returns once the stream has
-/// accepted every boundary.
+/// Publishes the outbox of `origin`'s last commit, with the names of the declared `columns`, unless it is known to be
+/// published. Returns once the stream has accepted every boundary.
 ///
 /// The only way to session-stream: what a [`BucketMemory`] holds was committed.
 ///
@@ -21,11 +22,13 @@ pub async fn publish(
     publisher: &impl Publisher,
     memory: &mut BucketMemory,
     origin: &Origin,
+    columns: &SessionColumns,
     ledger: &Ledger<'_>,
 ) -> Result<(), BucketError> {
     let Some(outbox) = memory.unpublished(origin) else { return Ok(()) };
     let commit = outbox.commit;
-    let encoded = outbox.boundaries().map(|boundary| Ok(Message::new(boundary.user_id.clone(), boundary.encode()?)));
+    let encoded =
+        outbox.boundaries(columns).map(|boundary| Ok(Message::new(boundary.user_id.clone(), boundary.encode()?)));
     let messages = encoded.collect::<Result<Vec<_>, serde_json::Error>>();
     let mut messages = messages.map_err(|error| BucketError::Unencodable(error.to_string()))?;
     let mut backoff = Backoff::new();

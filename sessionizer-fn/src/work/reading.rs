@@ -36,7 +36,9 @@ pub struct Reader<'r, S> {
 }
 
 impl<S: LogStore> Reader<'_, S> {
-    fn ring(&self) -> Ring {
+    /// The ring of every bucket.
+    #[must_use]
+    pub fn ring(&self) -> Ring {
         Ring::new(self.settings.slots, self.settings.first_commit)
     }
 
@@ -175,7 +177,10 @@ impl<S: LogStore> Reader<'_, S> {
     /// Commits fill the ring in the order of its slots. Counted from the slot of the very first commit, the slots up to
     /// the head's hold commits of the current round, and the others of the one before or nothing, so the head is found
     /// as by bisection, but in steps of many slots that are read in one call.
-    async fn find_head(&self, bucket: u32) -> Result<Option<u64>, BucketError> {
+    ///
+    /// # Errors
+    /// A permanent failure.
+    pub async fn find_head(&self, bucket: u32) -> Result<Option<u64>, BucketError> {
         let ring = self.ring();
         let first = ring.first_commit();
         let Some(start) = self.numbers_at(bucket, &[0]).await?.pop().flatten() else { return Ok(None) };

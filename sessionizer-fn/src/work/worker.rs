@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use kinesis_function::backoff::Backoff;
 use kinesis_function::done_records::DoneRecords;
+use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
 use crate::batch::BatchClick;
@@ -48,6 +49,8 @@ pub struct Worker<'w, S, R, P> {
     pub rest: &'w R,
     /// The stream to publish to.
     pub publisher: &'w P,
+    /// The names of the columns of what is published.
+    pub columns: &'w SessionColumns,
     /// The settings of commits.
     pub rules: &'w Rules,
     /// The counts and failures.
@@ -122,7 +125,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
                 // Redelivered, or an answer was lost: nobody knows whether that commit's outbox was published. Of a
                 // stream that is gone, and of records that have expired, nothing is redelivered, so their last outbox
                 // must not be replaced unpublished.
-                publish(self.publisher, memory, &origin, self.ledger).await?;
+                publish(self.publisher, memory, &origin, self.columns, self.ledger).await?;
                 let (before, rest) = todo.split_at(applied);
                 before.iter().for_each(|click| done.set_done(click.index));
                 todo = rest;
@@ -130,7 +133,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
             if todo.is_empty() {
                 return Ok(());
             }
-            publish(self.publisher, memory, &Origin::Sweep, self.ledger).await?;
+            publish(self.publisher, memory, &Origin::Sweep, self.columns, self.ledger).await?;
             self.read_users(memory, todo, &mut at_rest).await?;
 
             let mut plan = Plan::new(memory, self.rules, origin.clone(), now_ms, packing);
@@ -143,7 +146,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
             let known = memory.log().head();
             match self.write(memory, planned).await? {
                 Attempt::Committed(left) => {
-                    publish(self.publisher, memory, &origin, self.ledger).await?;
+                    publish(self.publisher, memory, &origin, self.columns, self.ledger).await?;
                     let (applied, rest) = todo.split_at(taken);
                     applied.iter().for_each(|click| done.set_done(click.index));
                     applied.iter().map(|click| &click.click.user_id).chain(&left).for_each(|user_id| {
@@ -172,7 +175,7 @@ impl<S: LogStore, R: RestStore, P: Publisher> Worker<'_, S, R, P> {
         let mut was_catching_up = false;
         self.reader.catch_up(self.bucket, memory).await?;
         loop {
-            publish(self.publisher, memory, &Origin::Sweep, self.ledger).await?;
+            publish(self.publisher, memory, &Origin::Sweep, self.columns, self.ledger).await?;
             let now_ms = self.ledger.now_ms();
             let cursors: Vec<_> = memory.cursors().collect();
             let clock = sweep_clock(cursors.iter().copied(), now_ms, self.rules.grace_ms);

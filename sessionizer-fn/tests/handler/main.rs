@@ -8,6 +8,7 @@ mod results;
 mod world;
 
 mod begun_again;
+mod columns;
 mod costs;
 mod damaged;
 mod denials;

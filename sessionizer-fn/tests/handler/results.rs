@@ -16,6 +16,7 @@ use sessionizer_fn::store::rest_store::RestStore;
 use sessionizer_fn::store::rest_table::RestTable;
 use sessionizer_fn::work::reading::Reader;
 use shared::boundary::Boundary;
+use shared::columns::declaration::SessionColumns;
 use shared::session::Status;
 use shared::user_id::UserId;
 
@@ -78,7 +79,7 @@ impl World {
     /// The memory of a newcomer to this bucket.
     pub async fn bucket(&self, bucket: u32) -> BucketMemory {
         let options = self.options(&self.config(&[]));
-        let store = LogTable::new(self.embedded.dynamodb(), "state-log", options.slots);
+        let store = LogTable::new(self.embedded.dynamodb(), "state-log", options.slots, SessionColumns::default());
         let settings = store.settings().await.unwrap().expect("settings");
         let failures = Failures::default();
         Reader { store: &store, settings, failures: &failures }.load(bucket).await.unwrap()
@@ -108,7 +109,7 @@ impl World {
         if let Some(entry) = self.logged(user).await {
             return entry;
         }
-        let table = RestTable::new(self.embedded.dynamodb(), "session-state");
+        let table = RestTable::new(self.embedded.dynamodb(), "session-state", SessionColumns::default());
         table.read(&[UserId::new(user).unwrap()]).await.pop().unwrap().unwrap().expect("a state")
     }
 

@@ -4,5 +4,6 @@
 
 mod world;
 
+mod columns;
 mod faults;
 mod versions;

@@ -13,6 +13,8 @@ pub use local_aws::redelivered_from as named;
 use local_aws::{HandMadeRecord, LocalAws, LocalAwsOptions, Template};
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
+use shared::columns::declaration::SessionColumns;
+use shared::columns::published::PublishedColumns;
 use shared::event_time::EventTime;
 use shared::session::{Status, TouchedSession};
 use shared::user_id::UserId;
@@ -38,8 +40,8 @@ pub fn closed(end_ms: u64, event_count: u64) -> Status {
 pub fn boundary(ordinal: u64, status: Status, version: u64) -> Boundary {
     let attributes = Attributes { event_name: Some(format!("at {version}").into()), ..Attributes::default() };
     let start = EventTime::from_ms(100_000).unwrap();
-    let session = TouchedSession { ordinal, start, attributes, status };
-    Boundary::of(&UserId::new("u").unwrap(), session, Version::new(version))
+    let session = TouchedSession { ordinal, start, attributes, columns: PublishedColumns::default(), status };
+    Boundary::of(&UserId::new("u").unwrap(), session, &SessionColumns::default(), Version::new(version))
 }
 
 fn key(ordinal: u64) -> Item {
@@ -67,6 +69,12 @@ impl World {
     /// A sink that keeps sessions for `days` days after their last change, with streams that keep records for `hours`.
     pub fn sink_keeping_for(&self, days: u64, hours: u64) -> Sink {
         let config = Config { session_retention_days: days, stream_retention_hours: hours, ..self.config.clone() };
+        Sink::new(config, &self.embedded.dynamodb())
+    }
+
+    /// A sink for sessions with these columns.
+    pub fn sink_with_columns(&self, declaration: &str) -> Sink {
+        let config = Config { columns: SessionColumns::parse(declaration).unwrap(), ..self.config.clone() };
         Sink::new(config, &self.embedded.dynamodb())
     }
 
