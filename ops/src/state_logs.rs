@@ -66,6 +66,12 @@ impl<'a> StateLogs<'a> {
         Ok(columns.unwrap_or_default())
     }
 
+    /// The columns with which sessions are read.
+    #[must_use]
+    pub fn columns(&self) -> &SessionColumns {
+        self.store.columns()
+    }
+
     /// The buckets.
     #[must_use]
     pub fn buckets(&self) -> Range<u32> {

@@ -13,6 +13,7 @@ use sessionizer_fn::store::rest_table;
 use shared::attributes::Attributes;
 use shared::click::Click;
 use shared::columns::declaration::SessionColumns;
+use shared::columns::published::PublishedColumn;
 use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::session::Session;
@@ -44,6 +45,7 @@ pub struct UserState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct InLog {
     entry: UserEntry,
+    columns: SessionColumns,
     /// The commit that wrote it.
     commit: u64,
     /// How many commits there were since.
@@ -53,6 +55,7 @@ struct InLog {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AtRest {
     entry: UserEntry,
+    columns: SessionColumns,
     /// The commit with which the user left the log.
     commit: u64,
 }
@@ -68,7 +71,8 @@ impl UserState {
         if let Some(logs) = StateLogs::open(client, tables.log, &SessionColumns::default()).await? {
             let number = logs.bucket_of(&user_id);
             bucket = Some((number, logs.buckets().end));
-            in_log = InLog::of(&logs.load(number).await?, &user_id);
+            let logs = logs.with_columns_of(client, number).await?;
+            in_log = InLog::of(&logs.load(number).await?, logs.columns(), &user_id);
         }
         let at_rest = AtRest::read(client, tables.rest, &user_id).await?;
         Ok(Self { user_id, bucket, in_log, at_rest })
@@ -79,6 +83,17 @@ impl UserState {
         let of = |entry: &UserEntry, is_in_log| StoredUser { entry: entry.clone(), is_in_log };
         let in_log = self.in_log.as_ref().map(|it| of(&it.entry, true));
         in_log.or_else(|| self.at_rest.as_ref().map(|it| of(&it.entry, false)))
+    }
+
+    /// The columns of the sessions of [`Self::current`].
+    fn columns(&self) -> Option<&SessionColumns> {
+        self.in_log.as_ref().map(|it| &it.columns).or_else(|| self.at_rest.as_ref().map(|it| &it.columns))
+    }
+
+    /// The columns of `session`, each with its aggregate, because names are not stored.
+    fn columns_of(&self, session: &Session) -> impl Iterator<Item = (&str, PublishedColumn)> {
+        let aggregates = self.columns().into_iter().flat_map(SessionColumns::canonical_texts);
+        aggregates.zip(session.columns.in_closed())
     }
 
     /// Shows it; `timing` is what the sessionizer is configured for.
@@ -119,7 +134,7 @@ impl UserState {
         } else {
             self.write_sessions(&mut text, entry, timing);
         }
-        if let Some(AtRest { entry, commit }) = &self.at_rest {
+        if let Some(AtRest { entry, commit, .. }) = &self.at_rest {
             let last = entry.window.last_ordinal().unwrap_or_default();
             let counts = if self.in_log.is_some() { "older than the log, which counts" } else { "this is what counts" };
             let _ = writeln!(
@@ -168,6 +183,14 @@ impl UserState {
                 end.to_utc_text(),
                 utc(fixed_from_ms(session, timing))
             );
+            for (aggregate, column) in self.columns_of(session) {
+                let value = column
+                    .value
+                    .and_then(|value| serde_json::to_string(&value).ok())
+                    .unwrap_or_else(|| "none".to_owned());
+                let partial = if column.is_partial { ", of the clicks since it was declared" } else { "" };
+                let _ = writeln!(text, "    {} = {}{partial}", escaped(aggregate), escaped(&value));
+            }
         }
         if let Some(ms) = counts_from_ms(&self.user_id, entry, timing) {
             let _ = writeln!(text, "clicks before {} UTC are late and change nothing", utc(ms));
@@ -177,6 +200,10 @@ impl UserState {
     fn json(&self, timing: Timing) -> Value {
         let current = self.current();
         let window = current.as_ref().map(|current| &current.entry.window);
+        let columns = |session: &Session| {
+            let column = |(aggregate, column): (&str, PublishedColumn)| json!({"aggregate": aggregate, "value": column.value, "partial": column.is_partial});
+            self.columns_of(session).map(column).collect::<Vec<_>>()
+        };
         let sessions = window.map(|window| {
             let session = |(ordinal, session): (u64, &Session)| {
                 json!({
@@ -184,6 +211,7 @@ impl UserState {
                     "session_timestamp": session.start.ms(),
                     "session_end": session.end.ms(),
                     "event_count": session.event_count,
+                    "columns": columns(session),
                     "told_closed": Some(ordinal) != window.last_ordinal() || window.told_closed,
                     "fixed_once_user_clicks_at": fixed_from_ms(session, timing),
                 })
@@ -200,7 +228,7 @@ impl UserState {
             "told_inactive_at": entry.and_then(|entry| told_inactive_ms(entry, timing)),
             "late_before": entry.and_then(|entry| counts_from_ms(&self.user_id, entry, timing)),
             "sessions": sessions.unwrap_or_default(),
-            "item": self.at_rest.as_ref().map(|AtRest { entry, commit }| json!({
+            "item": self.at_rest.as_ref().map(|AtRest { entry, commit, .. }| json!({
                 "commit": commit,
                 "ordinal": entry.window.last_ordinal(),
                 "last_seen": entry.window.last().map(|session| session.end.ms()),
@@ -210,12 +238,12 @@ impl UserState {
 }
 
 impl InLog {
-    fn of(memory: &BucketMemory, user_id: &UserId) -> Option<Self> {
+    fn of(memory: &BucketMemory, columns: &SessionColumns, user_id: &UserId) -> Option<Self> {
         let entry = memory.user(user_id)?.clone();
         let key = LogKey::User(user_id.clone());
         let commit = memory.log().oldest_first().find(|oldest| oldest.live().any(|(live, _)| *live == key))?.number;
         let commits_since = memory.log().head().unwrap_or(commit).saturating_sub(commit);
-        Some(Self { entry, commit, commits_since })
+        Some(Self { entry, columns: columns.clone(), commit, commits_since })
     }
 }
 
@@ -227,10 +255,11 @@ impl AtRest {
         let answer = client.get_item().table_name(table).key(KEY, key).consistent_read(true).send().await;
         let answer = answer.map_err(|error| OpsError::of_table(table)(CallError::of("GetItem", &error)))?;
         let Some(item) = answer.item else { return Ok(None) };
-        let entry = rest_table::decode(&item, &SessionColumns::default())
-            .map_err(|error| not_ours(table, &[KEY], &item, &reason_of(&error)))?;
+        let decoded = rest_table::columns_in(&item)
+            .and_then(|columns| Ok(Self { entry: rest_table::decode(&item, &columns)?, columns, commit: 0 }));
+        let decoded = decoded.map_err(|error| not_ours(table, &[KEY], &item, &reason_of(&error)))?;
         let commit = item.get("commit").and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default(); // decoded
-        Ok(Some(Self { entry, commit }))
+        Ok(Some(Self { commit, ..decoded }))
     }
 }
 

@@ -1,3 +1,4 @@
+use shared::columns::values::{ColumnValue, Seen, TextAt};
 use shared::session::SessionGap;
 use shared::session_window::SessionWindow;
 
@@ -29,7 +30,7 @@ fn user(seconds: &[u64], told_closed: bool) -> UserEntry {
 }
 
 fn state(entry: UserEntry) -> UserState {
-    let in_log = Some(InLog { entry, commit: 1_007, commits_since: 3 });
+    let in_log = Some(InLog { entry, columns: SessionColumns::default(), commit: 1_007, commits_since: 3 });
     UserState { user_id: UserId::new("u").unwrap(), bucket: Some((1, 4)), in_log, at_rest: None }
 }
 
@@ -84,9 +85,34 @@ assumed: SESSION_GAP_SECONDS=10, ALLOWED_LATENESS_SECONDS=60, CLOSE_GRACE_SECOND
 }
 
 #[test]
+fn columns_are_shown_under_their_aggregates() {
+    let columns = SessionColumns::parse("entry = first(/page), n = count(), s = sum(/value)").unwrap();
+    let mut entry = user(&[100], false);
+    let page = TextAt { time: EventTime::from_ms(BEGIN_MS).unwrap(), text: "/a\u{9b}b".into() };
+    let mut values = [Seen::First(Some(page)), Seen::Count(1), Seen::Sum(None)].map(ColumnValue::from);
+    values[1].is_partial = true;
+    entry.window.sessions[0].columns = values.into_iter().collect();
+    let mut state = state(entry);
+    state.in_log.as_mut().unwrap().columns = columns;
+    let text = state.text(TIMING);
+    let expected = "
+    first(/page) = \"/a\\u{9b}b\"
+    count() = 1, of the clicks since it was declared
+    sum(/value) = none
+";
+    assert!(text.contains(expected), "{text}");
+    let expected = json!([
+        {"aggregate": "first(/page)", "value": "/a\u{9b}b", "partial": false},
+        {"aggregate": "count()", "value": 1, "partial": true},
+        {"aggregate": "sum(/value)", "value": null, "partial": false},
+    ]);
+    assert_eq!(state.json(TIMING)["sessions"][0]["columns"], expected);
+}
+
+#[test]
 fn each_phase_has_its_words() {
     let closed = state(user(&[100], true));
-    let at_rest = Some(AtRest { entry: user(&[90], true), commit: 900 });
+    let at_rest = Some(AtRest { entry: user(&[90], true), columns: SessionColumns::default(), commit: 900 });
     let forgotten = state(UserEntry::forgotten(BEGIN_MS));
     let cases = [
         (

@@ -68,6 +68,12 @@ impl LogTable {
         Self { client, name: name.into(), slots, columns }
     }
 
+    /// The columns with which sessions are read and written.
+    #[must_use]
+    pub fn columns(&self) -> &SessionColumns {
+        &self.columns
+    }
+
     /// The columns that were declared when the commit in this slot was made, without their names; `None` if the slot was
     /// never used.
     ///
