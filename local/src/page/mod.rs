@@ -66,7 +66,8 @@ impl LivePage {
     pub async fn run(self, pipeline: &Pipeline) -> Result<Infallible, LocalError> {
         let feed = Arc::new(Feed::default());
         let clicks = Clicks::new(pipeline.kinesis(), pipeline.click_stream.clone());
-        let takes_clicks = pipeline.click_format == ClickFormat::default();
+        let columns = pipeline.click_format.columns().clone();
+        let takes_clicks = pipeline.click_format == ClickFormat::default().with_columns(columns);
         let settings = Settings { gap_ms: pipeline.gap_ms, grace_ms: pipeline.grace_ms, takes_clicks };
         let app = server::app(self.address.port(), settings, Arc::clone(&feed), clicks.clone());
         tokio::select! {

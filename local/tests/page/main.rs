@@ -24,7 +24,12 @@ const BARS: &str = "[...document.querySelectorAll('[aria-label=\"user anna\"] .b
 
 /// The page of a new pipeline, in a new browser.
 fn opened() -> (Served, Browser) {
-    let served = Served::start(&["--shards", "1", "--gap-seconds", GAP_SECONDS]);
+    opened_with(&[])
+}
+
+/// The same, with more options.
+fn opened_with(options: &[&str]) -> (Served, Browser) {
+    let served = Served::start(&[&["--shards", "1", "--gap-seconds", GAP_SECONDS], options].concat());
     let browser = Browser::start(1200, 900, &[]);
     browser.open(&served.url);
     browser.until("document.querySelector('#connection[data-state=live]') !== null");
@@ -124,7 +129,7 @@ fn a_broken_record_shows_its_reason() {
 
 #[test]
 fn the_keyboard_reaches_everything_and_a_bar_shows_its_boundaries() {
-    let (_served, browser) = opened();
+    let (_served, browser) = opened_with(&["--columns", "entry = first(/event_type), visits = count()"]);
     browser.fill("#user", "anna");
     click_late(&browser, 50.0);
     browser.until(&format!("{BARS}.length === 1"));
@@ -164,6 +169,8 @@ fn the_keyboard_reaches_everything_and_a_bar_shows_its_boundaries() {
         "session_end",
         "duration_ms",
         "event_count",
+        "entry",
+        "visits",
     ];
     let sorted = |names: Vec<&str>| {
         let mut names = names;
@@ -174,6 +181,8 @@ fn the_keyboard_reaches_everything_and_a_bar_shows_its_boundaries() {
     assert_eq!(sorted(keys_shown), sorted(published.to_vec()));
     assert_eq!(texts("#details-table [data-key=status]"), json!(["open", "closed"]));
     assert_eq!(texts("#details-table .changed[data-key=event_count]"), json!(["1"]));
+    assert_eq!(texts("#details-table [data-key=entry]"), json!(["click", "click"]));
+    assert_eq!(texts("#details-table [data-key=visits]"), json!(["–", "1"]));
     browser.press(keys::ESCAPE);
     assert_eq!(active(), "anna_0");
     browser.press(keys::RIGHT);
