@@ -27,7 +27,7 @@ impl World {
         let (tables, user_id) = (names(), UserId::new(user).unwrap());
         let forget = forget(dynamodb, &tables, &user_id);
         let found = forget.find(|_| ()).await.unwrap();
-        let removed = forget.carry_out(&found, |_, _| ()).await.unwrap();
+        let removed = forget.carry_out(&found, now_ms, |_, _| ()).await.unwrap();
         (found, removed)
     }
 
@@ -156,6 +156,37 @@ async fn sessions_that_the_sink_has_not_stored_yet_stay_away_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_the_sink_has_stored_out_of_order_stay_away_too() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer();
+    let clicks: Vec<_> = (0..5).map(|session| ("u", 100 * session, "old")).collect();
+    world.click(&sessionizer, &clicks).await;
+    let old = world.published().await;
+    let (early, late) = old.split_at(2);
+    world.store(late).await;
+    let (found, removed) = world.forget("u").await;
+    assert_eq!((found.sessions, removed.sessions, removed.tombstones), (3, 3, 5));
+    world.store(early).await;
+    assert_eq!(world.sessions(|_| true).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_whose_numbers_were_retracted_before_stay_away_too() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer();
+    // The third click makes two sessions one, and u_1 begins anew before the sink has stored that.
+    world.click(&sessionizer, &[("u", 0, "old"), ("u", 15, "old")]).await;
+    world.click(&sessionizer, &[("u", 8, "old")]).await;
+    world.store_published().await;
+    assert_eq!(world.sessions(|_| true).await, ["u_0 open old"]);
+    world.click(&sessionizer, &[("u", 100, "old")]).await;
+    let (found, removed) = world.forget("u").await;
+    assert_eq!((found.sessions, removed.sessions, removed.tombstones), (1, 1, 2));
+    world.store_published().await;
+    assert_eq!(world.sessions(|_| true).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boundaries_that_wait_to_be_published_are_dropped_and_those_of_others_are_published() {
     let world = World::start().await;
     // Its invocation ends before it can publish; Lambda redelivers its records.
@@ -223,7 +254,7 @@ async fn records_with_the_users_partition_key_are_taken_only_if_asked_for() {
     positions.sort();
     assert_eq!(positions, [format!("{SHARD}/1"), format!("{SHARD}/3")]);
     assert_eq!(found.rejected, Matched { perhaps: 0, unreadable: 1, positions: found.rejected.positions.clone() });
-    assert_eq!(forget.carry_out(&found, |_, _| ()).await.unwrap().rejected, 2);
+    assert_eq!(forget.carry_out(&found, now_ms, |_, _| ()).await.unwrap().rejected, 2);
     let left: Vec<_> = world.items("rejected-records").await.into_keys().collect();
     assert_eq!(left, [format!("{SHARD}/2"), format!("{SHARD}/4")]);
 }
@@ -249,7 +280,7 @@ async fn a_call_that_is_denied_is_an_error_that_names_table_and_call_and_the_com
         let forget = forget(&dynamodb, &tables, &user_id);
         let outcome = async {
             let found = forget.find(|_| ()).await?;
-            forget.carry_out(&found, |_, _| ()).await
+            forget.carry_out(&found, now_ms, |_, _| ()).await
         };
         let error = outcome.await.unwrap_err();
         let expected = format!("table {table}: {operation} failed: AccessDeniedException");

@@ -41,8 +41,11 @@ pub struct Known {
 pub struct Forgotten {
     /// What was live before, as the decision over it has seen it.
     pub known: Known,
-    /// How many commits this took, without those whose answers were lost; 0 if nothing was live.
+    /// How many commits this took; 0 if nothing was live. Those whose answers were lost count as one together.
     pub commits: u64,
+    /// When the user was forgotten, in Unix milliseconds, as long as the log keeps that: by these commits or by earlier
+    /// ones.
+    pub forgotten_ms: Option<u64>,
     /// The log's newest commit. An item of session-state that is not of a later one is superseded.
     pub head: u64,
     /// The version of that commit. Every boundary made of what was forgotten has a lower one.
@@ -107,8 +110,14 @@ impl<S: LogStore, R: RestStore> Forgetter<'_, S, R> {
             };
             let commit = match step {
                 Step::Done => {
-                    let head = memory.log().head().unwrap_or_default();
-                    return Ok(Forgotten { known: before, commits, head, version: memory.log().version() });
+                    let was_live = before != Known::default();
+                    return Ok(Forgotten {
+                        known: before,
+                        commits: if was_live { commits.max(1) } else { commits },
+                        forgotten_ms: memory.user(user_id).map(|entry| entry.arrival_ms),
+                        head: memory.log().head().unwrap_or_default(),
+                        version: memory.log().version(),
+                    });
                 }
                 Step::Commit(commit) => commit,
                 Step::LogIsFull => {
