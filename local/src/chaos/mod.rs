@@ -8,6 +8,7 @@ pub mod adversary;
 pub mod commits;
 pub mod expected;
 pub mod fault_kind;
+mod forgotten;
 pub mod mortal;
 pub mod packing;
 pub mod replay;

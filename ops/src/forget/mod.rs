@@ -204,18 +204,18 @@ impl Forget<'_> {
             age_ms.map_or(Duration::ZERO, |age_ms| self.settling.saturating_sub(Duration::from_millis(age_ms)));
         let settled = Instant::now() + unsettled;
         // Without any commit, sessions can only have been written by something else, up to now.
-        let (mut version, mut last_ordinal) = (Version::new(now_ms()), None);
+        let (mut version, mut highest_ordinal) = (Version::new(now_ms()), None);
         if let Some(Forgotten { known, commits, head, version: newest, .. }) = &forgotten {
             if *newest > Version::NONE {
                 version = *newest;
             }
-            last_ordinal = known.last_ordinal();
+            highest_ordinal = known.highest_ordinal();
             (removed.commits, removed.head, removed.waiting) = (*commits, Some(*head), known.waiting.len() as u64);
             on_progress(&removed, "deleting the item of session-state");
             removed.item = self.delete_item(*head).await?;
         }
         on_progress(&removed, "emptying the sessions");
-        self.sessions().empty(version, last_ordinal, now_ms(), &mut removed).await?;
+        self.sessions().empty(version, highest_ordinal, now_ms(), &mut removed).await?;
         on_progress(&removed, "deleting rejected records");
         rejected::delete(self, &found.rejected, |deleted| {
             removed.rejected += deleted;

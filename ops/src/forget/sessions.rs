@@ -44,13 +44,6 @@ pub(super) struct Sessions<'a> {
     pub(super) stream_hours: u64,
 }
 
-impl Removed {
-    fn count(&mut self, outcomes: &[Outcome]) {
-        self.tombstones += count(outcomes, Outcome::Emptied);
-        self.newer_sessions += count(outcomes, Outcome::Newer);
-    }
-}
-
 /// What became of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -69,44 +62,56 @@ impl Sessions<'_> {
         Ok(count)
     }
 
-    /// Replaces every session that is not later than `version` by a tombstone. Also puts one for each ordinal up to
-    /// `last_ordinal` without a session: that session may be on its way to the table.
+    /// Replaces every session that is not later than `version`, and what the sink has kept of retracted ones, by an empty
+    /// tombstone. Also puts one for each ordinal up to `highest` without a session: it may be on its way to the table.
     pub(super) async fn empty(
         &self,
         version: Version,
-        last_ordinal: Option<u64>,
+        highest: Option<u64>,
         now_ms: u64,
         removed: &mut Removed,
     ) -> Result<(), OpsError> {
-        if let Some(last) = last_ordinal {
+        if let Some(highest) = highest {
             // First, so that the sink has little time to store them.
-            self.keep_out(version, last, now_ms, removed).await?;
+            self.keep_out(version, highest, now_ms, removed).await?;
         }
         let mut pages = self.pages();
         while let Some(items) = pages.next().await? {
-            let ordinals: Vec<u64> = items.iter().filter(|item| !is_tombstone(item)).filter_map(ordinal).collect();
-            let outcomes = self.put_all(&ordinals, version, now_ms).await?;
+            let (retracted, sessions): (Vec<_>, Vec<_>) =
+                items.iter().filter(|item| !is_empty(item)).partition(|item| is_tombstone(item));
+            let ordinals = |items: Vec<&Item>| items.into_iter().filter_map(ordinal).collect::<Vec<_>>();
+            let outcomes = self.put_all(&ordinals(sessions), version, now_ms).await?;
             removed.sessions += count(&outcomes, Outcome::Emptied);
-            removed.count(&outcomes);
+            removed.newer_sessions += count(&outcomes, Outcome::Newer);
+            removed.tombstones += count(&outcomes, Outcome::Emptied);
+            let outcomes = self.put_all(&ordinals(retracted), version, now_ms).await?;
+            removed.tombstones += count(&outcomes, Outcome::Emptied);
         }
         Ok(())
     }
 
-    /// Puts a tombstone of `version` for each ordinal up to `last` that has no item, or a tombstone of a lower version.
-    async fn keep_out(&self, version: Version, last: u64, now_ms: u64, removed: &mut Removed) -> Result<(), OpsError> {
+    /// Puts a tombstone of `version` for each ordinal up to `highest` that has no item, or a tombstone of a lower version.
+    async fn keep_out(
+        &self,
+        version: Version,
+        highest: u64,
+        now_ms: u64,
+        removed: &mut Removed,
+    ) -> Result<(), OpsError> {
+        let end = highest.saturating_add(1);
         let (mut pages, mut next) = (self.pages(), 0);
         while let Some(items) = pages.next().await? {
             for item in items {
                 let Some(ordinal) = ordinal(&item) else { continue };
-                let missing = next.max(ordinal.saturating_sub(MAX_OUT_OF_ORDER))..ordinal.min(last.saturating_add(1));
+                let missing = next.max(ordinal.saturating_sub(MAX_OUT_OF_ORDER))..ordinal.min(end);
                 self.put_range(missing, version, now_ms, removed).await?;
-                if ordinal <= last && is_tombstone(&item) && number(&item, VERSION) < Some(version.number()) {
+                if ordinal < end && is_tombstone(&item) && number(&item, VERSION) < Some(version.number()) {
                     self.put_range(ordinal..ordinal + 1, version, now_ms, removed).await?;
                 }
                 next = ordinal.saturating_add(1);
             }
         }
-        self.put_range(next..last.saturating_add(1), version, now_ms, removed).await
+        self.put_range(next..end, version, now_ms, removed).await
     }
 
     async fn put_range(
@@ -118,7 +123,9 @@ impl Sessions<'_> {
     ) -> Result<(), OpsError> {
         while !ordinals.is_empty() {
             let round: Vec<u64> = ordinals.by_ref().take(ORDINALS_PER_ROUND).collect();
-            removed.count(&self.put_all(&round, version, now_ms).await?);
+            let outcomes = self.put_all(&round, version, now_ms).await?;
+            removed.tombstones += count(&outcomes, Outcome::Emptied);
+            removed.newer_sessions += count(&outcomes, Outcome::Newer);
         }
         Ok(())
     }
@@ -168,6 +175,11 @@ impl Sessions<'_> {
         let attributes = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
         key.chain(attributes).map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+/// Whether it is a tombstone as [`Sessions::tombstone`] makes it. The sink's have start and attributes of the session.
+fn is_empty(item: &Item) -> bool {
+    is_tombstone(item) && number(item, "session_timestamp") == Some(EventTime::START.ms())
 }
 
 fn is_tombstone(item: &Item) -> bool {

@@ -2,6 +2,7 @@
 
 use kinesis_function::backoff::Backoff;
 use shared::boundary::Version;
+use shared::limits::MAX_WINDOW_SESSIONS;
 use shared::user_id::UserId;
 
 use crate::bucket::forgetting::{Step, next_step, waiting_ordinals};
@@ -53,10 +54,13 @@ pub struct Forgotten {
 }
 
 impl Known {
-    /// The highest ordinal that a session of the user has had, as far as is known.
+    /// The highest ordinal that a session of the user can have had; `None` if nothing is known of the user. Late clicks may
+    /// have made sessions of the window one, and retracted as many ordinals; those in front of it they leave alone.
     #[must_use]
-    pub fn last_ordinal(&self) -> Option<u64> {
-        let of = |entry: &Option<UserEntry>| entry.as_ref()?.window.last_ordinal();
+    pub fn highest_ordinal(&self) -> Option<u64> {
+        const HIGHEST_IN_WINDOW: u64 = MAX_WINDOW_SESSIONS as u64 - 1;
+        let of =
+            |entry: &Option<UserEntry>| Some(entry.as_ref()?.window.first_ordinal.saturating_add(HIGHEST_IN_WINDOW));
         [of(&self.entry), of(&self.item), self.waiting.iter().max().copied()].into_iter().flatten().max()
     }
 }
