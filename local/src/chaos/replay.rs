@@ -3,7 +3,7 @@
 //! Checks every single commit: its number, its version, which clicks its cursor takes, the states it writes, and its
 //! outbox. A commit that forgets a user sets this user back and must change nothing else.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use sessionizer_fn::bucket::id::bucket_of;
 use sessionizer_fn::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, Position, ShardKey, UserEntry};
@@ -32,8 +32,6 @@ pub struct Replayed {
     pub committed: Vec<Boundary>,
     /// Boundaries of users who were forgotten later: they may have been published before.
     pub superseded: Vec<Boundary>,
-    /// Everyone who was forgotten.
-    pub forgotten: BTreeSet<UserId>,
 }
 
 /// Applies the `commits` of all buckets to the clicks of `shards`. `before` is what users had before.
@@ -83,7 +81,6 @@ impl Replayed {
         self.expected.windows.insert(user_id.clone(), UserEntry::forgotten(0).window);
         self.expected.sessions.retain(|_, session| session.user_id != *user_id);
         self.superseded.extend(self.committed.extract_if(.., |boundary| boundary.user_id == *user_id));
-        self.forgotten.insert(user_id.clone());
     }
 }
 

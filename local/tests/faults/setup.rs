@@ -1,5 +1,6 @@
 //! The settings of a trial, and the functions under them.
 
+use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
 use kinesis_function::config::Settings;
 use local_aws::faults::{Call, Fault, FaultyHttpClient};
@@ -90,14 +91,20 @@ pub fn sessionizer(
     }
     let config = sessionizer_fn::config::Config::from_variables(variables).unwrap();
     let sdk = faulty(&world.recorder.recording(world.sdk(), &config.state_log_table, setup.rule()), speed, plan);
-    let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
+    let (dynamodb, kinesis) = (Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
     let options = setup.options(&config);
     Sessionizer::with_options(config, options, &dynamodb, &kinesis)
 }
 
+/// A client of an operator's `sessionctl`, whose commits are recorded.
+pub fn operator(world: &World, setup: Setup, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> Client {
+    let sdk = world.recorder.recording(world.sdk(), "state-log", setup.rule());
+    Client::new(&faulty(&sdk, SPEED_OF_TIMEOUTS, plan))
+}
+
 pub fn sink(world: &World, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> Sink {
     let config = sink_fn::config::Config::from_variables(world.sink.clone()).unwrap();
-    Sink::new(config, &aws_sdk_dynamodb::Client::new(&faulty(world.sdk(), SPEED_OF_TIMEOUTS, plan)))
+    Sink::new(config, &Client::new(&faulty(world.sdk(), SPEED_OF_TIMEOUTS, plan)))
 }
 
 fn faulty(sdk: &SdkConfig, speed: f64, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {
