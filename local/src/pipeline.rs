@@ -18,6 +18,7 @@ use sessionizer_fn::bucket::bounds::Bounds;
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
 use shared::click_format::ClickFormat;
+use shared::session_cut::SessionCut;
 use shared::user_id::UserId;
 use sink_fn::handler::Sink;
 
@@ -84,6 +85,8 @@ pub struct Pipeline {
     pub click_format: ClickFormat,
     /// The inactivity that ends a session, in milliseconds.
     pub gap_ms: u64,
+    /// Where sessions are cut.
+    pub session_cut: SessionCut,
     /// How long after the gap a user's inactivity is reported, in milliseconds.
     pub grace_ms: u64,
     sessionizer: EventSourceMapping,
@@ -132,7 +135,7 @@ impl Pipeline {
         let rejected_table = config.rejected.name.clone();
         let sessions_table = sink_config.sessions_table.clone();
         let (max_clock_skew_ms, click_format) = (config.max_clock_skew_ms, config.click_format.clone());
-        let (gap_ms, grace_ms) = (config.session_gap.ms(), config.close_grace_ms);
+        let (gap_ms, session_cut, grace_ms) = (config.session_gap.ms(), config.session_cut, config.close_grace_ms);
         let of_sweeps = sessionizer_options(&config, staging.slots());
         let of_batches = match options.inactivity {
             Inactivity::Closes => of_sweeps,
@@ -169,6 +172,7 @@ impl Pipeline {
             max_clock_skew_ms,
             click_format,
             gap_ms,
+            session_cut,
             grace_ms,
             sessionizer,
             sink,
