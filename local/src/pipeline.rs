@@ -12,6 +12,7 @@ use local_aws::event_source_mapping::{
 };
 use local_aws::template::{FunctionSpec, Template};
 use local_aws::{LocalAws, LocalAwsOptions};
+use ops::config::TableNames;
 use ops::stored::{self, ReadLimit};
 use ops::users::{self, StateTables, StoredUser};
 use sessionizer_fn::bucket::bounds::Bounds;
@@ -192,6 +193,16 @@ impl Pipeline {
     #[must_use]
     pub fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
+    }
+
+    /// The names of the tables.
+    pub(crate) fn table_names(&self) -> TableNames {
+        TableNames {
+            sessions: self.sessions_table.clone(),
+            state_log: self.state_log_table.clone(),
+            states: self.state_table.clone(),
+            rejected: self.rejected_table.clone(),
+        }
     }
 
     /// A client of the embedded DynamoDB.

@@ -1,4 +1,4 @@
-//! What a commit that forgets a user may do: supersede the user's entry, and drop the user's boundaries from outboxes.
+//! What a commit that forgets a user does with outboxes: it drops the user's boundaries from them.
 
 use std::collections::HashMap;
 
@@ -21,32 +21,31 @@ impl Outboxes {
         self.0.retain(|_, (number, _)| *number >= commit.tail);
     }
 
-    /// The user whom `commit`, the next one, forgets.
+    /// Checks the cursors and the sweep's outbox in `commit`, the next one, which forgets this user.
     ///
     /// # Errors
-    /// If it changes anything else, or leaves boundaries of the user in an outbox.
-    pub(super) fn forgotten_by<'c>(&self, commit: &'c LogCommit) -> Result<&'c UserId, String> {
-        let mut users = commit.entries.iter().filter_map(|(key, value)| match (key, value) {
-            (LogKey::User(user_id), LogValue::User(entry)) => Some((user_id, entry)),
-            _ => None,
-        });
-        let user_id = match (users.next(), users.next()) {
-            (Some((user_id, entry)), None) if entry.is_forgotten() => user_id,
-            _ => return Err("it has no outbox of its own, and does not forget a user either".to_owned()),
+    /// If it leaves boundaries of the user in one, or changes anything else.
+    pub(super) fn are_rid_of(&self, user_id: &UserId, commit: &LogCommit) -> Result<(), String> {
+        let written = |origin: &Origin| {
+            let key = LogKey::Origin(origin.clone());
+            commit.entries.iter().find(|(written, _)| *written == key).map(|(_, value)| value)
         };
-        let mut expected: HashMap<&Origin, LogValue> = HashMap::new();
         for (origin, (_, value)) in &self.0 {
-            let without = without(value, user_id);
-            if without != *value {
-                expected.insert(origin, without);
+            let expected = without(value, user_id);
+            match written(origin) {
+                None if expected == *value => {}
+                Some(written) if expected == *written => {}
+                written => return Err(format!("of {origin:?} it must have {expected:?}, not {written:?}")),
             }
         }
-        let written = commit.entries.iter().filter_map(|(key, value)| match key {
-            LogKey::Origin(origin) => Some((origin, value.clone())),
-            LogKey::User(_) => None,
-        });
-        let written: HashMap<_, _> = written.collect();
-        if written == expected { Ok(user_id) } else { Err(format!("of outboxes it must write {expected:?}")) }
+        match commit
+            .entries
+            .iter()
+            .find(|(key, _)| matches!(key, LogKey::Origin(origin) if !self.0.contains_key(origin)))
+        {
+            Some((key, _)) => Err(format!("{key:?} is new")),
+            None => Ok(()),
+        }
     }
 }
 

@@ -114,7 +114,8 @@ impl Bucket<'_> {
     fn commit(&mut self, recorded: &RecordedCommit) -> Result<(), String> {
         let commit = &recorded.commit;
         let Some((outbox, cursor)) = own_outbox(commit)? else {
-            let user_id = self.outboxes.forgotten_by(commit)?;
+            let user_id = self.forgotten_by(commit)?;
+            self.outboxes.are_rid_of(user_id, commit)?;
             self.replayed.forget(user_id);
             return Ok(());
         };
@@ -152,6 +153,18 @@ impl Bucket<'_> {
         }
         self.replayed.committed.extend(told);
         Ok(())
+    }
+
+    /// The user whom the commit forgets. It repeats others at most.
+    fn forgotten_by<'c>(&self, commit: &'c LogCommit) -> Result<&'c UserId, String> {
+        let current = |user_id: &UserId| self.replayed.expected.windows.get(user_id);
+        let mut changed = written(commit).filter(|(user_id, window)| current(user_id) != Some(*window));
+        match (changed.next(), changed.next()) {
+            (Some((user_id, window)), None) if *window == UserEntry::forgotten(0).window => Ok(user_id),
+            (one, other) => {
+                Err(format!("it has no outbox of its own, and must forget one user, not {one:?}, {other:?}"))
+            }
+        }
     }
 
     fn draft_of(&self, user_id: &UserId) -> WindowDraft {

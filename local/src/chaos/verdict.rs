@@ -24,6 +24,14 @@ pub struct Found {
     pub rejected: Vec<Vec<u8>>,
 }
 
+impl Found {
+    /// Leaves out the sessions and states of these users.
+    pub fn leave_out(&mut self, users: &BTreeSet<UserId>) {
+        self.sessions.retain(|session| !users.contains(&session.user_id));
+        self.states.retain(|user_id, _| !users.contains(user_id));
+    }
+}
+
 /// Compares sessions and states with the expected result, whichever commits led there. The boundaries'
 /// versions are not compared.
 ///

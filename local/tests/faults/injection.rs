@@ -46,7 +46,8 @@ impl Injection {
         match call.operation.as_str() {
             // A read that fails is only repeated.
             "BatchGetItem" => return vec![Self::Throttled, Self::AllParts, Self::DieAfter],
-            "GetItem" | "Query" | "Scan" => return vec![Self::Throttled, Self::DieAfter],
+            // Such a failure ends a command, as dying does.
+            "GetItem" | "Query" | "Scan" => return vec![Self::Throttled],
             _ => {}
         }
         let repeats = |injection: &Self| matches!(injection, Self::NoAnswer | Self::Slow | Self::InternalError);

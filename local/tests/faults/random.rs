@@ -21,7 +21,7 @@ use crate::trial::close_everybody;
 use crate::world::World;
 
 const SEEDS: u64 = 200;
-const SEEDS_OF_FORGETTING: u64 = 40;
+const SEEDS_OF_FORGETTING: u64 = 24;
 const TASKS: usize = 8;
 const SIZE: Size = Size { phases: 3, records: 8, users: 4 };
 
@@ -35,6 +35,9 @@ const LONG: Duration = Duration::from_secs(600);
 
 /// How far the clocks of sweeps are ahead, in milliseconds.
 const CLOCKS_MS: [i64; 6] = [0, 0, 60_000, -300_000, 3_600_000, 365 * 86_400_000];
+
+/// The same where users are forgotten, which the log keeps for an hour.
+const LONGEST_AHEAD_MS: i64 = 600_000;
 
 /// A shard: its records, and how many of them are checkpointed.
 struct Shard {
@@ -132,6 +135,9 @@ impl<'w> Run<'w> {
                 self.setup = changed(&mut self.rng, self.setup);
             }
             self.apply().await?;
+            if self.forgetting.is_some() {
+                self.catch_up_with_commands(None).await?;
+            }
             if self.rng.u8(..4) == 0 {
                 self.wait_for_days().await?;
             }
@@ -238,7 +244,10 @@ impl<'w> Run<'w> {
     }
 
     async fn sweep(&mut self) {
-        let ahead = self.rng.choice(CLOCKS_MS).unwrap();
+        let mut ahead = self.rng.choice(CLOCKS_MS).unwrap();
+        if self.forgetting.is_some() {
+            ahead = ahead.min(LONGEST_AHEAD_MS);
+        }
         let time = TimeBudget::lasting(self.now_ms().saturating_add_signed(ahead), LONG);
         let work = |sessionizer| async move { handle_sweep(&sessionizer, time).await.unwrap().outcome };
         let outcome = self.environments.invoke(self.setup, work).await;
@@ -270,19 +279,27 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// Until nothing runs any more, and all tombstones have expired.
-    async fn wait_for_days(&mut self) -> Result<(), String> {
+    /// Until nothing runs any more, and everyone is forgotten whom a command has begun to forget, and this user. That
+    /// takes less than the hour for which the log keeps that users were forgotten.
+    async fn catch_up_with_commands(&mut self, one_more: Option<UserId>) -> Result<(), String> {
         self.environments.finish().await;
         if let Some(forgetting) = &mut self.forgetting {
             forgetting.finish().await;
             self.world.recorder.quiet().await;
         }
         self.deliver_boundaries().await;
-        let more = self.forgetting.is_some() && self.rng.bool();
-        let (more, now_ms) = (more.then(|| self.any_user()), self.arrival_ms);
-        if let Some(forgetting) = &mut self.forgetting {
-            forgetting.forget_when_quiet(self.setup, more, now_ms).await?;
+        let now_ms = self.arrival_ms;
+        match &mut self.forgetting {
+            Some(forgetting) => forgetting.forget_when_quiet(self.setup, one_more, now_ms).await,
+            None => Ok(()),
         }
+    }
+
+    /// Until nothing runs any more, and all tombstones have expired.
+    async fn wait_for_days(&mut self) -> Result<(), String> {
+        let is_one_more = self.forgetting.is_some() && self.rng.bool();
+        let one_more = is_one_more.then(|| self.any_user());
+        self.catch_up_with_commands(one_more).await?;
         self.world.expire_tombstones().await;
         self.delivered.clear();
         self.arrival_ms += 4 * DAY_MS;

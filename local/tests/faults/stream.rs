@@ -95,8 +95,7 @@ pub async fn check(
     if is_within_lateness {
         let clicks = records.iter().flat_map(|record| record.parts(setup).clicks).map(|(_, click)| click);
         let clicks = clicks.filter(|click| !forgotten.contains(&click.user_id));
-        found.sessions.retain(|session| !forgotten.contains(&session.user_id));
-        found.states.retain(|user_id, _| !forgotten.contains(user_id));
+        found.leave_out(forgotten);
         compare(&Expected::of_sorted(clicks.collect(), setup.rule()), &found)?;
     }
     Ok(())
