@@ -12,12 +12,14 @@ use local_aws::event_source_mapping::{
 };
 use local_aws::template::{FunctionSpec, Template};
 use local_aws::{LocalAws, LocalAwsOptions};
+use ops::config::TableNames;
 use ops::stored::{self, ReadLimit};
 use ops::users::{self, StateTables, StoredUser};
 use sessionizer_fn::bucket::bounds::Bounds;
 use sessionizer_fn::handler::Sessionizer;
 use shared::boundary::Boundary;
 use shared::click_format::ClickFormat;
+use shared::session_cut::SessionCut;
 use shared::user_id::UserId;
 use sink_fn::handler::Sink;
 
@@ -84,6 +86,8 @@ pub struct Pipeline {
     pub click_format: ClickFormat,
     /// The inactivity that ends a session, in milliseconds.
     pub gap_ms: u64,
+    /// Where sessions are cut.
+    pub session_cut: SessionCut,
     /// How long after the gap a user's inactivity is reported, in milliseconds.
     pub grace_ms: u64,
     sessionizer: EventSourceMapping,
@@ -132,7 +136,7 @@ impl Pipeline {
         let rejected_table = config.rejected.name.clone();
         let sessions_table = sink_config.sessions_table.clone();
         let (max_clock_skew_ms, click_format) = (config.max_clock_skew_ms, config.click_format.clone());
-        let (gap_ms, grace_ms) = (config.session_gap.ms(), config.close_grace_ms);
+        let (gap_ms, session_cut, grace_ms) = (config.session_gap.ms(), config.session_cut, config.close_grace_ms);
         let of_sweeps = sessionizer_options(&config, staging.slots());
         let of_batches = match options.inactivity {
             Inactivity::Closes => of_sweeps,
@@ -169,6 +173,7 @@ impl Pipeline {
             max_clock_skew_ms,
             click_format,
             gap_ms,
+            session_cut,
             grace_ms,
             sessionizer,
             sink,
@@ -188,6 +193,16 @@ impl Pipeline {
     #[must_use]
     pub fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
+    }
+
+    /// The names of the tables.
+    pub(crate) fn table_names(&self) -> TableNames {
+        TableNames {
+            sessions: self.sessions_table.clone(),
+            state_log: self.state_log_table.clone(),
+            states: self.state_table.clone(),
+            rejected: self.rejected_table.clone(),
+        }
     }
 
     /// A client of the embedded DynamoDB.

@@ -63,7 +63,7 @@ pub(crate) async fn forget(args: &ForgetArgs, output: &mut Out) -> Result<ExitCo
     }
     let bar = spinner();
     let removed = forget
-        .carry_out(&found, |so_far, what| {
+        .carry_out(&found, now_ms, |so_far, what| {
             let (sessions, rejected) = (so_far.sessions, so_far.rejected);
             bar.set_message(format!("{what}; {sessions} sessions and {rejected} rejected records removed"));
         })

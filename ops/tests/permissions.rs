@@ -207,6 +207,6 @@ async fn forget_needs_exactly_the_permissions_on_the_page_and_a_dry_run_only_tho
     };
     let found = forget.find(|_| ()).await.unwrap();
     assert_eq!(*calls.lock().unwrap(), listed("forget --dry-run"));
-    forget.carry_out(&found, |_, _| ()).await.unwrap();
+    forget.carry_out(&found, ops::time_text::now_ms, |_, _| ()).await.unwrap();
     assert_eq!(*calls.lock().unwrap(), listed("forget"));
 }

@@ -34,7 +34,15 @@ const OVERTAKEN_MS: std::ops::RangeInclusive<u64> = 500..=3_000;
 
 /// Pauses between sweeps, in milliseconds, and how far their clocks are ahead.
 const SWEEP_PAUSE_MS: std::ops::RangeInclusive<u64> = 20..=400;
-const SWEEP_CLOCKS_MS: [i64; 6] = [0, 0, 20_000, -300_000, 3_600_000, 365 * 86_400_000];
+const SWEEP_CLOCKS_MS: [i64; 6] = [0, 0, 20_000, -300_000, AN_HOUR_MS, 365 * 86_400_000];
+
+/// So long the log keeps that a user was forgotten: where users are, no clock may be further ahead.
+const AN_HOUR_MS: i64 = 3_600_000;
+
+/// Pauses between commands that forget a user, in milliseconds. One in so many dies, within this time.
+const FORGET_PAUSE_MS: std::ops::RangeInclusive<u64> = 100..=2_000;
+const COMMANDS_PER_DEATH: u32 = 3;
+const LONGEST_LIFE_MS: u64 = 1_000;
 
 /// Decides about faults. Clones share one random number generator.
 #[derive(Clone, Debug)]
@@ -154,7 +162,18 @@ impl Adversary {
     pub fn next_sweep(&self) -> (Duration, i64) {
         self.draw(|rng| {
             let pause = Duration::from_millis(rng.u64(SWEEP_PAUSE_MS));
-            (pause, rng.choice(SWEEP_CLOCKS_MS).unwrap_or_default())
+            let is_possible = |ahead_ms: &i64| !self.injects(FaultKind::Forget) || *ahead_ms < AN_HOUR_MS;
+            (pause, rng.choice(SWEEP_CLOCKS_MS.into_iter().filter(is_possible).collect::<Vec<_>>()).unwrap_or_default())
+        })
+    }
+
+    /// The pause before the next command that forgets a user, and for how long it lives.
+    #[must_use]
+    pub fn next_command(&self) -> (Duration, Duration) {
+        self.draw(|rng| {
+            let pause = Duration::from_millis(rng.u64(FORGET_PAUSE_MS));
+            let dies = rng.u32(..COMMANDS_PER_DEATH) == 0;
+            (pause, if dies { Duration::from_millis(rng.u64(..LONGEST_LIFE_MS)) } else { Duration::MAX })
         })
     }
 

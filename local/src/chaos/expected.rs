@@ -1,6 +1,6 @@
 //! The expected final tables, computed without streams, batches, logs or tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::boundary::{Boundary, Version};
 use shared::click::Click;
@@ -52,6 +52,12 @@ impl Expected {
         clicks.sort_by_key(|click| click.time); // stable: of equal times, the first to arrive begins the session
         let Self { windows, .. } = Self::in_order(&clicks, rule, columns);
         Self { sessions: sessions_of_sorted(&clicks, rule, columns), windows, columns: columns.clone() }
+    }
+
+    /// Leaves out what is expected of these users.
+    pub fn leave_out(&mut self, users: &BTreeSet<UserId>) {
+        self.sessions.retain(|_, session| !users.contains(&session.user_id));
+        self.windows.retain(|user_id, _| !users.contains(user_id));
     }
 
     /// Takes in what a draft tells at `version`, and its window. Returns what it tells.

@@ -42,13 +42,15 @@ pub enum FaultKind {
     SmallRing,
     /// Some clicks are later than the allowed lateness.
     Late,
+    /// Users are forgotten while they click, by commands that meet faults and die.
+    Forget,
     /// All of the above.
     All,
 }
 
 impl FaultKind {
     /// Each kind except [`Self::All`].
-    pub const EACH: [Self; 18] = [
+    pub const EACH: [Self; 19] = [
         Self::Throttle,
         Self::InternalError,
         Self::Reset,
@@ -67,6 +69,7 @@ impl FaultKind {
         Self::OldWriter,
         Self::SmallRing,
         Self::Late,
+        Self::Forget,
     ];
 
     /// The kinds that affect a single call.
@@ -95,6 +98,7 @@ impl FaultKind {
             Self::OldWriter => ("old-writer", "functions that went on after a turn of the ring"),
             Self::SmallRing => ("small-ring", "state logs with a few slots"),
             Self::Late => ("late", "streams with clicks later than any promise"),
+            Self::Forget => ("forget", "users forgotten at any time"),
             Self::All => ("all", "any"),
         }
     }

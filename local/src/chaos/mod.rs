@@ -9,6 +9,8 @@ pub mod columns;
 pub mod commits;
 pub mod expected;
 pub mod fault_kind;
+mod forgetter;
+mod forgotten;
 pub mod mortal;
 pub mod packing;
 pub mod replay;
@@ -31,6 +33,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::chaos::adversary::Adversary;
 use crate::chaos::commits::Recorder;
 use crate::chaos::fault_kind::{FaultKind, Tally};
+use crate::chaos::forgetter::Forgetter;
 use crate::chaos::mortal::Zombies;
 use crate::chaos::packing::packed;
 use crate::chaos::replay::replay;
@@ -130,7 +133,9 @@ async fn one_run(
     kinds: &[FaultKind],
     tally: Arc<Tally>,
 ) -> Result<Result<(), String>, LocalError> {
-    let adversary = Adversary::new(rng.u64(..), kinds, tally);
+    // In half of the runs, because clocks are less wrong where users are forgotten.
+    let kinds: Vec<_> = kinds.iter().copied().filter(|kind| *kind != FaultKind::Forget || rng.bool()).collect();
+    let adversary = Adversary::new(rng.u64(..), &kinds, tally);
     let slots = adversary.injects(FaultKind::SmallRing).then(|| rng.u64(SMALL_RING));
     if slots.is_some() {
         adversary.count(FaultKind::SmallRing);
@@ -150,7 +155,12 @@ async fn one_run(
     };
     let pipeline = Pipeline::start_with(options, &stage).await?;
     let sweeping = adversary.injects(FaultKind::Sweep).then(|| stage.sweep(&pipeline)).transpose()?;
-    put(script, rng, &adversary, &pipeline).await?;
+    let may_be_forgotten = if adversary.injects(FaultKind::Forget) { script.users() } else { Vec::new() };
+    let mut forgetter = Forgetter::new(&stage, &pipeline, may_be_forgotten);
+    tokio::select! {
+        put = put(script, rng, &adversary, &pipeline) => put?,
+        never = forgetter.forget_at_any_time() => match never {},
+    }
     if let Some(sweeping) = sweeping {
         sweeping.abort();
         let _ = sweeping.await; // always an error, because it was aborted
@@ -158,7 +168,11 @@ async fn one_run(
     stage.zombies.rest().await;
     stage.recorder.quiet().await;
     pipeline.sweeps.close_all().await?;
-    let found = everything_stored(&pipeline, &stage.zombies).await?;
+    let mut found = everything_stored(&pipeline, &stage.zombies).await?;
+    if let Err(failure) = forgetter.finish().await {
+        return Ok(Err(failure));
+    }
+    found = pipeline.found(std::mem::take(&mut found.published)).await?;
     let records = pipeline.put_records().await?;
     let buckets = stage.config(&pipeline)?.state_buckets;
     let compared = stage.recorder.take().and_then(|commits| {
@@ -166,7 +180,10 @@ async fn one_run(
         let replayed = replay(BTreeMap::new(), commits, &shards, buckets, script.format.columns())?;
         verdict::compare_with_commits(&replayed, &found)?;
         verdict::compare_rejected(&rejected, &found)?;
-        script.expected.as_ref().map_or(Ok(()), |expected| verdict::compare(expected, &found))
+        let Some(mut expected) = script.expected.clone() else { return Ok(()) };
+        expected.leave_out(&forgetter.begun);
+        found.leave_out(&forgetter.begun);
+        verdict::compare(&expected, &found)
     });
     pipeline.stop().await?;
     Ok(compared)

@@ -1,12 +1,12 @@
 //! What the recorded commits must have made of the stream: the rule, applied in commit order, each click once.
 //!
 //! Checks every single commit: its number, its version, which clicks its cursor takes, the states it writes, and its
-//! outbox.
+//! outbox. A commit that forgets a user sets this user back and must change nothing else.
 
 use std::collections::{BTreeMap, HashMap};
 
 use sessionizer_fn::bucket::id::bucket_of;
-use sessionizer_fn::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, Position, ShardKey};
+use sessionizer_fn::state_log_entry::{Cursor, LogKey, LogValue, Origin, Outbox, Position, ShardKey, UserEntry};
 use sessionizer_fn::store::log_store::LogCommit;
 use shared::boundary::Boundary;
 use shared::click::Click;
@@ -16,6 +16,7 @@ use shared::user_id::UserId;
 
 use crate::chaos::commits::RecordedCommit;
 use crate::chaos::expected::Expected;
+use crate::chaos::forgotten::Outboxes;
 
 /// Largest commit, in bytes. Source: design, section 3 (380 KB).
 const MAX_COMMIT_BYTES: usize = 380 * 1_024;
@@ -28,8 +29,10 @@ pub type Shards = BTreeMap<ShardKey, Vec<(Position, Click)>>;
 pub struct Replayed {
     /// The tables. Boundaries have the versions of their commits.
     pub expected: Expected,
-    /// Every boundary of every outbox.
+    /// Every boundary of every outbox, except for those of users who were forgotten later.
     pub committed: Vec<Boundary>,
+    /// Boundaries of users who were forgotten later: they may have been published before.
+    pub superseded: Vec<Boundary>,
 }
 
 /// Applies the `commits` of all buckets to the clicks of `shards`, for sessions with these `columns`. `before` is what
@@ -46,15 +49,21 @@ pub fn replay(
 ) -> Result<Replayed, String> {
     commits.sort_by_key(|it| (it.bucket, it.commit.number));
     let expected = Expected { windows: before, columns: columns.clone(), ..Expected::default() };
-    let mut replayed = Replayed { expected, committed: Vec::new() };
+    let mut replayed = Replayed { expected, ..Replayed::default() };
     for of_bucket in commits.chunk_by(|one, next| one.bucket == next.bucket) {
         let bucket = of_bucket.first().map_or(0, |it| it.bucket);
-        let mut replay = Bucket { bucket, shards: clicks_of(bucket, shards, buckets), replayed: &mut replayed };
+        let mut replay = Bucket {
+            bucket,
+            shards: clicks_of(bucket, shards, buckets),
+            outboxes: Outboxes::default(),
+            replayed: &mut replayed,
+        };
         let mut before: Option<&LogCommit> = None;
         for recorded in of_bucket {
             let commit = &recorded.commit;
             follows(before, recorded)
                 .and_then(|()| replay.commit(recorded))
+                .map(|()| replay.outboxes.take_in(commit))
                 .map_err(|fault| format!("commit {} of bucket {bucket}: {fault}\n  {commit:?}", commit.number))?;
             before = Some(commit);
         }
@@ -69,10 +78,20 @@ pub fn replay(
     Ok(replayed)
 }
 
+impl Replayed {
+    /// What the user clicks from now on are a new user's sessions.
+    fn forget(&mut self, user_id: &UserId) {
+        self.expected.windows.insert(user_id.clone(), UserEntry::forgotten(0).window);
+        self.expected.sessions.retain(|_, session| session.user_id != *user_id);
+        self.superseded.extend(self.committed.extract_if(.., |boundary| boundary.user_id == *user_id));
+    }
+}
+
 /// A bucket, and its clicks by shard, in order, as far as no commit has taken them.
 struct Bucket<'r> {
     bucket: u32,
     shards: HashMap<ShardKey, Vec<(Position, Click)>>,
+    outboxes: Outboxes,
     replayed: &'r mut Replayed,
 }
 
@@ -97,7 +116,12 @@ fn follows(before: Option<&LogCommit>, recorded: &RecordedCommit) -> Result<(), 
 impl Bucket<'_> {
     fn commit(&mut self, recorded: &RecordedCommit) -> Result<(), String> {
         let commit = &recorded.commit;
-        let (outbox, cursor) = own_outbox(commit)?;
+        let Some((outbox, cursor)) = own_outbox(commit)? else {
+            let user_id = self.forgotten_by(commit)?;
+            self.outboxes.are_rid_of(user_id, commit)?;
+            self.replayed.forget(user_id);
+            return Ok(());
+        };
         let mut drafts = match cursor {
             Some((shard, cursor)) => self.applied(shard, cursor, recorded)?,
             None => BTreeMap::new(),
@@ -134,6 +158,18 @@ impl Bucket<'_> {
         Ok(())
     }
 
+    /// The user whom the commit forgets. It repeats others at most.
+    fn forgotten_by<'c>(&self, commit: &'c LogCommit) -> Result<&'c UserId, String> {
+        let current = |user_id: &UserId| self.replayed.expected.windows.get(user_id);
+        let mut changed = written(commit).filter(|(user_id, window)| current(user_id) != Some(*window));
+        match (changed.next(), changed.next()) {
+            (Some((user_id, window)), None) if *window == UserEntry::forgotten(0).window => Ok(user_id),
+            (one, other) => {
+                Err(format!("it has no outbox of its own, and must forget one user, not {one:?}, {other:?}"))
+            }
+        }
+    }
+
     fn draft_of(&self, user_id: &UserId) -> WindowDraft {
         WindowDraft::on(self.replayed.expected.windows.get(user_id).cloned().unwrap_or_default())
     }
@@ -167,8 +203,9 @@ impl Bucket<'_> {
 /// An outbox, and the cursor that its commit has moved.
 type OwnOutbox<'c> = (&'c Outbox, Option<(&'c ShardKey, &'c Cursor)>);
 
-/// What the commit itself has to publish; what it repeats has the number of an earlier commit.
-fn own_outbox(commit: &LogCommit) -> Result<OwnOutbox<'_>, String> {
+/// What the commit itself has to publish; what it repeats has the number of an earlier commit. `None` if it publishes
+/// nothing, not even nothing: it forgets a user.
+fn own_outbox(commit: &LogCommit) -> Result<Option<OwnOutbox<'_>>, String> {
     let outboxes = commit.entries.iter().filter_map(|(key, value)| match (key, value) {
         (LogKey::Origin(Origin::Shard(shard)), LogValue::Cursor(cursor)) => {
             Some((&cursor.outbox, Some((shard, cursor))))
@@ -178,8 +215,7 @@ fn own_outbox(commit: &LogCommit) -> Result<OwnOutbox<'_>, String> {
     });
     let mut own = outboxes.filter(|(outbox, _)| outbox.commit == commit.number);
     match (own.next(), own.next()) {
-        (Some(own), None) => Ok(own),
-        (None, _) => Err("it has no outbox of its own".to_owned()),
+        (own, None) => Ok(own),
         _ => Err("it has two outboxes of its own".to_owned()),
     }
 }

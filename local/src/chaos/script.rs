@@ -1,5 +1,6 @@
 //! The stream of a run, and what to expect of it.
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_kinesis::types::Record;
@@ -11,6 +12,7 @@ use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
 use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
+use shared::user_id::UserId;
 
 use crate::chaos::columns;
 use crate::chaos::expected::Expected;
@@ -54,6 +56,13 @@ impl Script {
         let clicks = clicks(phases.iter().flatten().map(|sent| &sent.data), &format);
         let expected = (!is_late).then(|| Expected::of_sorted(clicks, RULE, format.columns()));
         Self { expected, phases, format, declaration, any_order: true }
+    }
+
+    /// Everyone who clicks.
+    pub(crate) fn users(&self) -> Vec<UserId> {
+        let names = self.phases.iter().flatten().filter_map(|sent| Some(sent.click.as_ref()?.0.as_str()));
+        let names: BTreeSet<_> = names.collect();
+        names.into_iter().filter_map(|name| UserId::new(name).ok()).collect()
     }
 
     /// The file's records in order. The session rule itself computes the expected result.

@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use shared::click_format::ClickFormat;
+use shared::session_cut::SessionCut;
 
 use crate::error::LocalError;
 use crate::page::clicks::Clicks;
@@ -68,7 +69,11 @@ impl LivePage {
         let clicks = Clicks::new(pipeline.kinesis(), pipeline.click_stream.clone());
         let columns = pipeline.click_format.columns().clone();
         let takes_clicks = pipeline.click_format == ClickFormat::default().with_columns(columns);
-        let settings = Settings { gap_ms: pipeline.gap_ms, grace_ms: pipeline.grace_ms, takes_clicks };
+        let cut_offset_ms = match pipeline.session_cut {
+            SessionCut::None => None,
+            SessionCut::Daily { offset_ms } => Some(offset_ms),
+        };
+        let settings = Settings { gap_ms: pipeline.gap_ms, cut_offset_ms, grace_ms: pipeline.grace_ms, takes_clicks };
         let app = server::app(self.address.port(), settings, Arc::clone(&feed), clicks.clone());
         tokio::select! {
             ended = source::read(pipeline, &feed) => ended,

@@ -62,6 +62,8 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 pub(crate) struct Settings {
     /// The inactivity that ends a session, in milliseconds.
     pub(crate) gap_ms: u64,
+    /// How far the clock at whose midnights sessions are cut is ahead of UTC, in milliseconds; `None` if they are not.
+    pub(crate) cut_offset_ms: Option<i64>,
     /// How long after the gap that is reported, in milliseconds.
     pub(crate) grace_ms: u64,
     /// Whether the page can put clicks: its own are in the default format.

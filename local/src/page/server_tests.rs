@@ -42,7 +42,8 @@ impl Site {
         let address = listener.local_addr().unwrap();
         assert!(address.ip().is_loopback());
         let feed = Arc::new(Feed::default());
-        let settings = Settings { gap_ms: 10_000, grace_ms: 5_000, takes_clicks: true };
+        let settings =
+            Settings { gap_ms: 10_000, cut_offset_ms: Some(-3_600_000), grace_ms: 5_000, takes_clicks: true };
         let app = app(address.port(), settings, Arc::clone(&feed), Clicks::new(aws.kinesis(), STREAM.to_owned()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { aws, feed, port: address.port(), client, serving: tokio::spawn(serve(listener, app)) }
@@ -133,7 +134,10 @@ async fn every_file_of_the_page_is_served_and_names_nothing_elsewhere() {
             assert!(FILES.iter().any(|(known, ..)| *known == named), "{path} loads {named}");
         }
     }
-    assert_eq!(site.get("/settings").await.2, r#"{"gap_ms":10000,"grace_ms":5000,"takes_clicks":true}"#);
+    assert_eq!(
+        site.get("/settings").await.2,
+        r#"{"gap_ms":10000,"cut_offset_ms":-3600000,"grace_ms":5000,"takes_clicks":true}"#
+    );
     assert_eq!(site.get("/../Cargo.toml").await.0, StatusCode::NOT_FOUND);
 }
 

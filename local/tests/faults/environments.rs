@@ -30,15 +30,24 @@ pub struct Plan {
     rng: Rng,
     /// After so many calls, the next one is held; before or after it takes effect.
     hold: Option<(usize, bool, Hold)>,
+    /// Whether a call that writes items of users at rest may be held.
+    holds_items: bool,
 }
 
 impl Plan {
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng::with_seed(seed), hold: None }
+        Self { rng: Rng::with_seed(seed), hold: None, holds_items: true }
+    }
+
+    /// After so many calls, holds the next one: before or, if so, after it takes effect.
+    pub fn hold(&mut self, calls: usize, after: bool, hold: Hold) {
+        self.hold = Some((calls, after, hold));
     }
 
     pub fn fault_for(&mut self, call: &Call) -> Fault {
+        let is_spared = !self.holds_items && call.operation == "BatchExecuteStatement";
         match self.hold.take() {
+            Some(hold) if is_spared => self.hold = Some(hold),
             Some((0, false, hold)) => return Fault::Held(hold),
             Some((0, true, hold)) => return Fault::ReplyHeld(hold),
             Some((calls, after, hold)) => self.hold = Some((calls - 1, after, hold)),
@@ -76,21 +85,31 @@ pub struct Environments<'w> {
     world: &'w World,
     rng: Rng,
     warm: Vec<Environment>,
+    holds_items: bool,
     overtaken: Vec<Overtaken>,
     released: Vec<JoinHandle<()>>,
 }
 
 impl<'w> Environments<'w> {
-    /// `count` environments.
-    pub fn new(world: &'w World, mut rng: Rng, setup: Setup, count: usize) -> Self {
-        let warm = (0..count).map(|_| environment(world, &mut rng, setup)).collect();
-        Self { world, rng, warm, overtaken: Vec::new(), released: Vec::new() }
+    /// `count` environments. Without `holds_items`, no call that writes items of users at rest is held.
+    pub fn new(world: &'w World, rng: Rng, setup: Setup, count: usize, holds_items: bool) -> Self {
+        let mut this = Self { world, rng, warm: Vec::new(), holds_items, overtaken: Vec::new(), released: Vec::new() };
+        this.warm = (0..count).map(|_| this.environment(setup)).collect();
+        this
+    }
+
+    fn environment(&mut self, setup: Setup) -> Environment {
+        let plan = Plan { holds_items: self.holds_items, ..Plan::new(self.rng.u64(..)) };
+        let plan = Arc::new(Mutex::new(plan));
+        let decide = Arc::clone(&plan);
+        let sessionizer = sessionizer(self.world, setup, SLOW, move |call| decide.lock().unwrap().fault_for(call));
+        Environment { sessionizer, plan }
     }
 
     /// Replaces one of the environments by one with these settings, as a deployment does.
     pub fn replace_one(&mut self, setup: Setup) {
         let place = self.rng.usize(..self.warm.len());
-        self.warm[place] = environment(self.world, &mut self.rng, setup);
+        self.warm[place] = self.environment(setup);
     }
 
     /// Invokes one of the environments. `None` if the invocation dies or is overtaken; `setup` is that of the
@@ -125,7 +144,7 @@ impl<'w> Environments<'w> {
             let invocation = tokio::spawn(async move { drop(invocation.await) });
             self.overtaken.push(Overtaken { invocation, let_go });
         }
-        self.warm[place] = environment(self.world, &mut self.rng, setup);
+        self.warm[place] = self.environment(setup);
         None
     }
 
@@ -155,11 +174,4 @@ impl<'w> Environments<'w> {
         }
         self.world.recorder.quiet().await;
     }
-}
-
-fn environment(world: &World, rng: &mut Rng, setup: Setup) -> Environment {
-    let plan = Arc::new(Mutex::new(Plan::new(rng.u64(..))));
-    let decide = Arc::clone(&plan);
-    let sessionizer = sessionizer(world, setup, SLOW, move |call| decide.lock().unwrap().fault_for(call));
-    Environment { sessionizer, plan }
 }

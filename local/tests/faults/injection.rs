@@ -43,8 +43,12 @@ impl Injection {
 
     /// Those of them that differ in what took effect and in what continues. The others repeat these, only slower.
     pub fn different_for(call: &Call) -> Vec<Self> {
-        if call.operation == "BatchGetItem" {
-            return vec![Self::Throttled, Self::AllParts, Self::DieAfter]; // a read that fails is only repeated
+        match call.operation.as_str() {
+            // A read that fails is only repeated.
+            "BatchGetItem" => return vec![Self::Throttled, Self::AllParts, Self::DieAfter],
+            // Such a failure ends a command, as dying does.
+            "GetItem" | "Query" | "Scan" => return vec![Self::Throttled],
+            _ => {}
         }
         let repeats = |injection: &Self| matches!(injection, Self::NoAnswer | Self::Slow | Self::InternalError);
         Self::all_for(call).into_iter().filter(|injection| !repeats(injection)).collect()

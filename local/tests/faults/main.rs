@@ -1,5 +1,6 @@
 //! Both functions under selected faults: every single fault at every call of small scenarios, pairs of faults for the
-//! smallest one, crashes at every call, copies that outlive their successors, and random faults over longer streams.
+//! smallest one, crashes at every call, copies that outlive their successors, and random faults over longer streams. In
+//! some of them a user is forgotten.
 
 #![recursion_limit = "256"] // handlers are deeply nested futures
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
@@ -7,6 +8,7 @@
 mod emptied;
 mod environments;
 mod every_fault;
+mod forgetting;
 mod hostile;
 mod injection;
 mod overtaken;

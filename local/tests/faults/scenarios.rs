@@ -16,6 +16,8 @@ pub enum Content {
     Click(&'static str, u64),
     /// An unreadable record.
     Poison,
+    /// A record of this user without a time.
+    Rejected(&'static str),
     /// A record that holds these, aggregated.
     Aggregated(&'static [Self]),
     /// A record that holds these, one to a line.
@@ -28,6 +30,10 @@ pub enum Step {
     Batch(&'static [Sent]),
     /// Sweeps, with a clock so many seconds ahead, until one succeeds.
     Sweep(i64),
+    /// The sink stores all that was published.
+    Store,
+    /// A user is forgotten.
+    Forget(&'static str),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +53,11 @@ const fn poison(shard: &'static str, number: u64) -> Sent {
     Sent { shard, number, content: Content::Poison }
 }
 
+/// A record that is rejected, of this user.
+const fn rejected(shard: &'static str, number: u64, user: &'static str) -> Sent {
+    Sent { shard, number, content: Content::Rejected(user) }
+}
+
 const fn several(number: u64, content: Content) -> Sent {
     Sent { shard: "s", number, content }
 }
@@ -56,7 +67,7 @@ const fn scenario(name: &'static str, steps: &'static [Step]) -> Scenario {
 }
 
 use Content::{Aggregated, Click, Lines, Poison};
-use Step::{Batch, Sweep};
+use Step::{Batch, Forget, Store, Sweep};
 
 const TWO_BUCKETS: Setup = Setup { buckets: 2, ..USUAL };
 
@@ -173,3 +184,20 @@ pub const ALL: [Scenario; 14] = [
         is_within_lateness: false,
     },
 ];
+
+/// User a has been at rest and is under way again, has a session that was retracted, some that the sink has not stored
+/// yet, and a rejected record.
+pub const FORGETTING: Scenario = scenario(
+    "user who is forgotten and clicks again",
+    &[
+        Batch(&[click("s", 1, "a", 100_000), rejected("s", 2, "a"), click("s", 3, "b", 100_000)]),
+        Sweep(HOUR),
+        Batch(&[click("s", 4, "c", 100_000)]),
+        Batch(&[click("s", 5, "c", 101_000)]),
+        Store,
+        Batch(&[click("s", 6, "a", 112_000), rejected("s", 7, "b"), click("s", 8, "a", 130_000)]),
+        Batch(&[click("s", 9, "b", 101_000), click("s", 10, "a", 106_000)]),
+        Forget("a"),
+        Batch(&[click("s", 11, "a", 109_000), click("s", 12, "b", 105_000), click("s", 13, "a", 120_000)]),
+    ],
+);

@@ -1,5 +1,6 @@
 //! The settings of a trial, and the functions under them.
 
+use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
 use kinesis_function::config::Settings;
 use local::chaos::columns::click_format;
@@ -102,16 +103,23 @@ pub fn sessionizer(
     let columns = config.click_format.columns().clone();
     let sdk = world.recorder.recording(world.sdk(), &config.state_log_table, setup.rule(), columns);
     let sdk = faulty(&sdk, speed, plan);
-    let (dynamodb, kinesis) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
+    let (dynamodb, kinesis) = (Client::new(&sdk), aws_sdk_kinesis::Client::new(&sdk));
     let options = setup.options(&config);
     Sessionizer::with_options(config, options, &dynamodb, &kinesis)
+}
+
+/// A client of an operator's `sessionctl`, whose commits are recorded.
+pub fn operator(world: &World, setup: Setup, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> Client {
+    let columns = setup.click_format().columns().clone();
+    let sdk = world.recorder.recording(world.sdk(), "state-log", setup.rule(), columns);
+    Client::new(&faulty(&sdk, SPEED_OF_TIMEOUTS, plan))
 }
 
 pub fn sink(world: &World, setup: Setup, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> Sink {
     let mut variables = world.sink.clone();
     variables.insert("SESSION_COLUMNS".to_owned(), setup.columns.to_owned());
     let config = sink_fn::config::Config::from_variables(variables).unwrap();
-    Sink::new(config, &aws_sdk_dynamodb::Client::new(&faulty(world.sdk(), SPEED_OF_TIMEOUTS, plan)))
+    Sink::new(config, &Client::new(&faulty(world.sdk(), SPEED_OF_TIMEOUTS, plan)))
 }
 
 fn faulty(sdk: &SdkConfig, speed: f64, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> SdkConfig {

@@ -1,6 +1,6 @@
 //! The records of a trial's click-stream, and what to expect of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lambda_events::streams::KinesisEventResponse;
 use kinesis_function::event::Event;
@@ -12,7 +12,9 @@ use local_aws::{HandMadeRecord, hand_made_event};
 use sessionizer_fn::state_log_entry::{Position, ShardKey};
 use shared::boundary::Boundary;
 use shared::click::LatestBelievable;
+use shared::click_format::ClickFormat;
 use shared::sequence_number::SequenceNumber;
+use shared::user_id::UserId;
 
 use crate::setup::Setup;
 use crate::world::World;
@@ -70,26 +72,34 @@ pub fn done(answer: &KinesisEventResponse, mut sequence_numbers: impl ExactSizeI
     }
 }
 
-/// Compares tables and stream with what the commits must have led to; and, if the disorder is within the lateness, with
-/// the sorted stream.
+/// Compares tables and stream with what the commits must have led to; and, if the disorder is within the lateness, those
+/// of users who were never `forgotten` with the sorted stream.
 pub async fn check(
     world: &World,
     setup: Setup,
     records: &[Record],
     published: &[Vec<u8>],
     is_within_lateness: bool,
+    forgotten: &BTreeSet<UserId>,
 ) -> Result<(), String> {
     let published = published.iter().map(|data| Boundary::decode(data).unwrap()).collect();
     let format = setup.click_format();
     let columns = format.columns();
-    let found = world.found(published, columns).await;
+    let mut found = world.found(published, columns).await;
     let commits = world.recorder.take()?;
     let replayed = replay(BTreeMap::new(), commits, &shards(setup, records), setup.buckets, columns)?;
     compare_with_commits(&replayed, &found)?;
-    let rejected: Vec<_> = records.iter().flat_map(|record| record.parts(setup).rejected).collect();
+    let is_kept = |data: &Vec<u8>| {
+        let user_id = ClickFormat::default().user_id_in(data);
+        user_id.is_none_or(|user_id| !forgotten.contains(&user_id))
+    };
+    let rejected: Vec<_> = records.iter().flat_map(|record| record.parts(setup).rejected).filter(is_kept).collect();
+    found.rejected.retain(is_kept);
     compare_rejected(&rejected, &found)?;
     if is_within_lateness {
         let clicks = records.iter().flat_map(|record| record.parts(setup).clicks).map(|(_, click)| click);
+        let clicks = clicks.filter(|click| !forgotten.contains(&click.user_id));
+        found.leave_out(forgotten);
         compare(&Expected::of_sorted(clicks.collect(), setup.rule(), columns), &found)?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Runs one stream through both functions under a script of faults and compares the resulting tables and stream.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::time::Duration;
 
 use kinesis_function::invocation::handle;
@@ -9,12 +10,14 @@ use kinesis_function::time_budget::TimeBudget;
 use local_aws::aggregated_record;
 use local_aws::faults::{Call, Fault};
 use sessionizer_fn::handler::Sessionizer;
+use shared::user_id::UserId;
 use sink_fn::handler::Sink;
 use tokio::sync::mpsc;
 
+use crate::forgetting::forget;
 use crate::injection::{Held, Script, Scripted};
 use crate::scenarios::{Content, Scenario, Sent, Step};
-use crate::setup::{SPEED_OF_TIMEOUTS, Setup, sessionizer, sink};
+use crate::setup::{SPEED_OF_TIMEOUTS, Setup, operator, sessionizer, sink};
 use crate::stream::{Record, boundary_event, check, click_event, done};
 use crate::world::World;
 
@@ -27,6 +30,9 @@ const A_YEAR_MS: u64 = 365 * 86_400_000;
 
 /// More attempts than the faults of any script.
 const MOST_ATTEMPTS: usize = 30;
+
+/// Nothing else writes meanwhile.
+const SETTLING: Duration = Duration::from_millis(1);
 
 /// The time of an invocation.
 const TIME: Duration = Duration::from_secs(5);
@@ -41,17 +47,26 @@ pub struct Trial<'w> {
     now_ms: u64,
     records: Vec<Record>,
     published: Vec<Vec<u8>>,
+    by_forget: Range<usize>,
+    forgotten: BTreeSet<UserId>,
 }
 
-/// Runs a scenario under a script and returns the calls.
-pub async fn run(world: &World, scenario: &Scenario, script: Script) -> Vec<Call> {
+/// The calls of a run.
+pub struct Made {
+    pub calls: Vec<Call>,
+    /// Those of the command `forget`, by number.
+    pub by_forget: Range<usize>,
+}
+
+/// Runs a scenario under a script.
+pub async fn run(world: &World, scenario: &Scenario, script: Script) -> Made {
     let mut trial = Trial::new(world, scenario.setup, script.clone()).await;
     for step in scenario.steps {
         trial.step(step).await;
     }
     let outcome = trial.end(scenario.is_within_lateness).await;
     outcome.unwrap_or_else(|difference| panic!("{}, {script:?}: {difference}", scenario.name));
-    trial.scripted.calls()
+    Made { calls: trial.scripted.calls(), by_forget: trial.by_forget }
 }
 
 impl<'w> Trial<'w> {
@@ -72,6 +87,8 @@ impl<'w> Trial<'w> {
             now_ms: FIRST_INVOCATION_MS,
             records: Vec::new(),
             published: Vec::new(),
+            by_forget: 0..0,
+            forgotten: BTreeSet::new(),
         }
     }
 
@@ -83,6 +100,8 @@ impl<'w> Trial<'w> {
                 self.deliver_clicks(&records).await;
             }
             Step::Sweep(ahead) => self.sweep_until_it_succeeds(ahead * 1_000).await,
+            Step::Store => self.deliver_boundaries().await,
+            Step::Forget(user) => self.forget_until_it_succeeds(&UserId::new(*user).unwrap()).await,
         }
     }
 
@@ -142,6 +161,36 @@ impl<'w> Trial<'w> {
         swept.is_some_and(|swept| swept.outcome.is_ok() && swept.timing.in_time)
     }
 
+    /// Repeats the command until it succeeds; if it has failed before, once more when the sink has caught up.
+    async fn forget_until_it_succeeds(&mut self, user_id: &UserId) {
+        let others = self.world.items_of_others(user_id).await;
+        let begin = self.scripted.calls().len();
+        self.forgotten.insert(user_id.clone());
+        let mut has_failed = false;
+        for _ in 0..MOST_ATTEMPTS {
+            if self.attempt_to_forget(user_id).await {
+                assert_eq!(self.world.items_of_others(user_id).await, others, "items of others");
+                if has_failed {
+                    self.deliver_boundaries().await;
+                    assert!(self.attempt_to_forget(user_id).await, "nothing is left to fail");
+                }
+                assert_eq!(self.world.left_of(user_id).await, [""; 0]);
+                self.by_forget = begin..self.scripted.calls().len();
+                return;
+            }
+            has_failed = true;
+        }
+        panic!("not forgotten after {MOST_ATTEMPTS} attempts");
+    }
+
+    async fn attempt_to_forget(&mut self, user_id: &UserId) -> bool {
+        let scripted = self.scripted.clone();
+        let dynamodb = operator(self.world, self.setup, move |call| scripted.fault_for(call));
+        let now_ms = self.next_invocation().now_ms;
+        let removed = self.survive(forget(dynamodb, user_id.clone(), now_ms, SETTLING)).await;
+        removed.is_some_and(|removed| removed.is_ok())
+    }
+
     /// Delivers new records of session-stream until they are done.
     pub async fn deliver_boundaries(&mut self) {
         let published = self.world.published_since().await;
@@ -168,7 +217,7 @@ impl<'w> Trial<'w> {
         self.world.expire_tombstones().await;
         close_everybody(self.world, self.setup, self.now_ms).await?;
         self.deliver_boundaries().await;
-        check(self.world, self.setup, &self.records, &self.published, is_within_lateness).await
+        check(self.world, self.setup, &self.records, &self.published, is_within_lateness, &self.forgotten).await
     }
 
     /// Waits for `work`, but drops it if it reaches a call at which it must crash.
@@ -204,6 +253,9 @@ fn bytes_of(content: Content, name: &str) -> (String, Vec<u8>) {
     };
     match content {
         Content::Poison => ("none".to_owned(), format!("poison {name}").into_bytes()),
+        Content::Rejected(user) => {
+            (user.to_owned(), format!(r#"{{"user_id":"{user}","event_name":"{name}"}}"#).into_bytes())
+        }
         Content::Click(user, ms) => {
             let ms = BEGIN_MS + ms;
             let json = format!(r#"{{"user_id":"{user}","event_timestamp":{ms},"event_name":"{name}"}}"#);

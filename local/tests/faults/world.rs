@@ -92,6 +92,12 @@ impl World {
         }
     }
 
+    /// The table and the key of an item.
+    pub fn name_of(&self, table: &str, item: &Item) -> String {
+        let keys = self.keys[table].iter().map(|name| format!("{:?}", item[name]));
+        format!("{table} {}", keys.collect::<Vec<_>>().join(" "))
+    }
+
     /// All items of a table.
     pub async fn items(&self, table: &str) -> Vec<Item> {
         let scan = self.embedded.dynamodb().scan().table_name(table).consistent_read(true);

@@ -8,7 +8,7 @@ mod browser;
 mod screenshot;
 mod served;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -24,12 +24,12 @@ const BARS: &str = "[...document.querySelectorAll('[aria-label=\"user anna\"] .b
 
 /// The page of a new pipeline, in a new browser.
 fn opened() -> (Served, Browser) {
-    opened_with(&[])
+    opened_with(&["--gap-seconds", GAP_SECONDS])
 }
 
-/// The same, with more options.
+/// The same, with these options.
 fn opened_with(options: &[&str]) -> (Served, Browser) {
-    let served = Served::start(&[&["--shards", "1", "--gap-seconds", GAP_SECONDS], options].concat());
+    let served = Served::start(&[&["--shards", "1"], options].concat());
     let browser = Browser::start(1200, 900, &[]);
     browser.open(&served.url);
     browser.until("document.querySelector('#connection[data-state=live]') !== null");
@@ -100,6 +100,42 @@ fn a_click_becomes_a_bar_a_late_one_merges_two_and_it_closes_when_nobody_clicks(
 }
 
 #[test]
+fn the_gap_runs_out_at_a_midnight_that_cuts_sessions() {
+    const DAY_MS: u128 = 86_400_000;
+    // A clock on which it was midnight at the last full minute; if that is just over, at the one before.
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let cut_ms = (now_ms - 5_000) / 60_000 * 60_000;
+    let ahead = (DAY_MS - cut_ms % DAY_MS) / 60_000;
+    let ahead = i64::try_from(ahead).unwrap() - if ahead > 840 { 1_440 } else { 0 };
+    let offset = format!("SessionCutOffsetMinutes={ahead}");
+    let cut = ["--parameter", "SessionCut=daily", "--parameter", &offset];
+    let (_served, browser) = opened_with(&[&["--gap-seconds", "180"], &cut[..]].concat());
+    let remark = browser.value("document.querySelector('#settings').textContent");
+    let midnight = browser.value(&format!("new Date({cut_ms}).toISOString().slice(11, 19)"));
+    let expected = format!(" None goes on after {} UTC.", midnight.as_str().unwrap());
+    assert!(remark.as_str().unwrap().ends_with(&expected), "{remark}");
+
+    browser.fill("#user", "anna");
+    let ago = browser.value(&format!("(Date.now() - {cut_ms}) / 1000 + 30")).as_f64().unwrap();
+    click_late(&browser, ago); // about 30 s before midnight
+    browser.until(&format!("{BARS}.length === 1 && {BARS}[0].dataset.status === 'open'"));
+    let gap = format!("{BARS}[0].previousElementSibling");
+    browser.until(&format!("{gap}.classList.contains('over')"));
+    let scale = "document.querySelector('.axis').clientWidth / Number(document.querySelector('#window').value)";
+    let difference =
+        format!("Math.abs(parseFloat({gap}.style.width) - ({cut_ms} - Number({BARS}[0].dataset.end)) * {scale})");
+    let difference = browser.value(&difference).as_f64().unwrap();
+    assert!(difference < 0.01, "the gap ends {difference} pixels from midnight");
+
+    // A click after midnight is another session, although it is within the gap.
+    browser.click("#click");
+    browser.until(&format!("{BARS}.length === 2"));
+    until_counted(&browser, "closed", 1);
+    let clicks = browser.value(&format!("{BARS}.map((bar) => bar.dataset.clicks)"));
+    assert_eq!(clicks, json!(["1", "1"]));
+}
+
+#[test]
 fn a_broken_record_shows_its_reason() {
     let (served, browser) = opened();
     browser.fill("#user", "anna");
@@ -129,7 +165,8 @@ fn a_broken_record_shows_its_reason() {
 
 #[test]
 fn the_keyboard_reaches_everything_and_a_bar_shows_its_boundaries() {
-    let (_served, browser) = opened_with(&["--columns", "entry = first(/event_type), visits = count()"]);
+    let (_served, browser) =
+        opened_with(&["--gap-seconds", GAP_SECONDS, "--columns", "entry = first(/event_type), visits = count()"]);
     browser.fill("#user", "anna");
     click_late(&browser, 50.0);
     browser.until(&format!("{BARS}.length === 1"));

@@ -28,7 +28,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::config::TableNames;
 use crate::error::OpsError;
 use crate::state_logs::{MAX_TIME_PER_LOG, StateLogs, of_bucket};
-use crate::time_text::now_ms;
 pub use rejected::Matched;
 pub use remains::{Remains, remains};
 use sessions::Sessions;
@@ -185,41 +184,46 @@ impl Forget<'_> {
         Ok(Found { state, sessions, rejected })
     }
 
-    /// Removes what is stored of the user by now, and the rejected records that were `found`. Calls `on_progress` with
-    /// what has been removed so far, and what it is about to do.
+    /// Removes what is stored of the user by now, and the rejected records that were `found`. `now_ms` is the clock, in
+    /// Unix milliseconds. Calls `on_progress` with what has been removed so far, and what it is about to do.
     ///
     /// # Errors
     /// If a table cannot be read or written. What was removed stays removed; the rest is left to a repetition.
     pub async fn carry_out(
         &self,
         found: &Found,
+        now_ms: impl Fn() -> u64,
         mut on_progress: impl FnMut(&Removed, &'static str),
     ) -> Result<Removed, OpsError> {
         let mut removed = Removed::default();
         on_progress(&removed, "committing to the state log");
-        let forgotten = self.forget_in_log().await?;
-        let settled = Instant::now() + self.settling;
-        let has_written = forgotten.as_ref().is_some_and(|forgotten| forgotten.commits > 0);
+        let forgotten = self.forget_in_log(&now_ms).await?;
+        // Not only after commits of its own: the answer may be lost, or a run before this one failed a moment ago.
+        let age_ms =
+            forgotten.as_ref().and_then(|it| it.forgotten_ms).map(|since_ms| now_ms().saturating_sub(since_ms));
+        let unsettled =
+            age_ms.map_or(Duration::ZERO, |age_ms| self.settling.saturating_sub(Duration::from_millis(age_ms)));
+        let settled = Instant::now() + unsettled;
         // Without any commit, sessions can only have been written by something else, up to now.
-        let (mut version, mut last_ordinal) = (Version::new(now_ms()), None);
-        if let Some(Forgotten { known, commits, head, version: newest }) = &forgotten {
+        let (mut version, mut highest_ordinal) = (Version::new(now_ms()), None);
+        if let Some(Forgotten { known, commits, head, version: newest, .. }) = &forgotten {
             if *newest > Version::NONE {
                 version = *newest;
             }
-            last_ordinal = known.last_ordinal();
+            highest_ordinal = known.highest_ordinal();
             (removed.commits, removed.head, removed.waiting) = (*commits, Some(*head), known.waiting.len() as u64);
             on_progress(&removed, "deleting the item of session-state");
             removed.item = self.delete_item(*head).await?;
         }
         on_progress(&removed, "emptying the sessions");
-        self.sessions().empty(version, last_ordinal, &mut removed).await?;
+        self.sessions().empty(version, highest_ordinal, now_ms(), &mut removed).await?;
         on_progress(&removed, "deleting rejected records");
         rejected::delete(self, &found.rejected, |deleted| {
             removed.rejected += deleted;
             on_progress(&removed, "deleting rejected records");
         })
         .await?;
-        if let (Some(head), true) = (removed.head, has_written) {
+        if let Some(head) = removed.head.filter(|_| !unsettled.is_zero()) {
             on_progress(&removed, "waiting for a write of session-state that may be under way");
             sleep_until(settled).await;
             removed.item |= self.delete_item(head).await?;
@@ -227,7 +231,7 @@ impl Forget<'_> {
         Ok(removed)
     }
 
-    async fn forget_in_log(&self) -> Result<Option<Forgotten>, OpsError> {
+    async fn forget_in_log(&self, now_ms: impl Fn() -> u64) -> Result<Option<Forgotten>, OpsError> {
         let table = &self.tables.state_log;
         let Some(logs) = StateLogs::open(self.dynamodb, table, &SessionColumns::default()).await? else {
             return Ok(None);

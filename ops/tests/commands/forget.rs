@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use kinesis_function::statements::Item;
 use local_aws::faults::Fault;
 use ops::config::TableNames;
 use ops::forget::{Forget, Found, Matched, Removed, remains};
@@ -12,6 +13,7 @@ use ops::time_text::now_ms;
 use ops::users::{Phase, StateTables, users};
 use shared::click_format::ClickFormat;
 use shared::columns::declaration::SessionColumns;
+use shared::limits::MAX_WINDOW_SESSIONS;
 use shared::user_id::UserId;
 
 use crate::world::{World, digits, text};
@@ -28,7 +30,7 @@ impl World {
         let (tables, user_id) = (names(), UserId::new(user).unwrap());
         let forget = forget(dynamodb, &tables, &user_id);
         let found = forget.find(|_| ()).await.unwrap();
-        let removed = forget.carry_out(&found, |_, _| ()).await.unwrap();
+        let removed = forget.carry_out(&found, now_ms, |_, _| ()).await.unwrap();
         (found, removed)
     }
 
@@ -71,7 +73,23 @@ async fn world_of_two_users() -> World {
     world
 }
 
+/// Ordinals that the sessions of a window can have had: each gets a tombstone.
+pub const ORDINALS: u64 = MAX_WINDOW_SESSIONS as u64;
+
 const SHARD: &str = "click-stream/shardId-000000000000";
+
+/// A tombstone with user id and number, and when it goes.
+fn assert_empty(item: &Item) {
+    let mut names: Vec<_> = item.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let expected =
+        ["expires_at", "ordinal", "session_id", "session_time", "session_timestamp", "status", "user_id", "version"];
+    assert_eq!(names, expected);
+    assert_eq!((&item["status"], &item["session_timestamp"]), (&text("retracted"), &digits(0)));
+    let kept_until = now_ms() / 1_000 + 72 * 3_600;
+    let expires_at: u64 = item["expires_at"].as_n().unwrap().parse().unwrap();
+    assert!(expires_at.abs_diff(kept_until) < 60, "{expires_at}");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_user_is_left_and_other_users_are_untouched_byte_for_byte() {
@@ -84,7 +102,7 @@ async fn nothing_of_the_user_is_left_and_other_users_are_untouched_byte_for_byte
     assert_eq!((found.sessions, found.rejected.positions.as_slice()), (3, &[format!("{SHARD}/1")][..]));
     assert_eq!((found.rejected.perhaps, found.rejected.unreadable), (1, 1));
     let Removed { commits, item, sessions, tombstones, newer_sessions, rejected, .. } = removed;
-    assert_eq!((commits, item, sessions, tombstones, newer_sessions, rejected), (1, true, 3, 3, 0, 1));
+    assert_eq!((commits, item, sessions, tombstones, newer_sessions, rejected), (1, true, 3, ORDINALS, 0, 1));
 
     assert_eq!(world.phase("u").await, Some(Phase::Forgotten));
     let after =
@@ -102,26 +120,8 @@ async fn nothing_of_the_user_is_left_and_other_users_are_untouched_byte_for_byte
     }
     // Of the sessions, user id and number are left, and when that goes.
     let empty: Vec<_> = after[0].iter().filter(|(key, _)| !is_theirs(key)).map(|(_, item)| item).collect();
-    assert_eq!(empty.len(), 3);
-    let kept_until = now_ms() / 1_000 + 72 * 3_600;
-    for item in empty {
-        let mut names: Vec<_> = item.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        let expected = [
-            "expires_at",
-            "ordinal",
-            "session_id",
-            "session_time",
-            "session_timestamp",
-            "status",
-            "user_id",
-            "version",
-        ];
-        assert_eq!(names, expected);
-        assert_eq!((&item["status"], &item["session_timestamp"]), (&text("retracted"), &digits(0)));
-        let expires_at: u64 = item["expires_at"].as_n().unwrap().parse().unwrap();
-        assert!(expires_at.abs_diff(kept_until) < 60, "{expires_at}");
-    }
+    assert_eq!(empty.len() as u64, ORDINALS);
+    empty.into_iter().for_each(assert_empty);
     assert!(!after[1].contains_key("u") && !after[2].contains_key(&format!("{SHARD}/1")));
     let at_rest = |item: &std::collections::HashMap<String, AttributeValue>| item.contains_key("rest");
     assert!(at_rest(&after[1]["v"]));
@@ -154,9 +154,48 @@ async fn sessions_that_the_sink_has_not_stored_yet_stay_away_too() {
     let old = world.published().await;
     world.store(&old[..2]).await;
     let (found, removed) = world.forget("u").await;
-    assert_eq!((found.sessions, removed.sessions, removed.tombstones), (2, 2, 5));
+    assert_eq!((found.sessions, removed.sessions, removed.tombstones), (2, 2, ORDINALS));
     world.store(&old).await;
     assert_eq!(world.sessions(|_| true).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_the_sink_has_stored_out_of_order_stay_away_too() {
+    let world = World::start().await;
+    let sessionizer = world.sessionizer();
+    let clicks: Vec<_> = (0..5).map(|session| ("u", 100 * session, "old")).collect();
+    world.click(&sessionizer, &clicks).await;
+    let old = world.published().await;
+    let (early, late) = old.split_at(2);
+    world.store(late).await;
+    let (found, removed) = world.forget("u").await;
+    assert_eq!((found.sessions, removed.sessions, removed.tombstones), (3, 3, ORDINALS));
+    world.store(early).await;
+    assert_eq!(world.sessions(|_| true).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_of_retracted_sessions_and_none_comes_back_under_their_numbers() {
+    // A late click makes u_0 and u_1 one; the sink stores some of the boundaries before, and all of them after.
+    for (stored, numbers_are_used_again) in [(0, false), (2, false), (4, false), (4, true)] {
+        let world = World::start().await;
+        let sessionizer = world.sessionizer();
+        world.click(&sessionizer, &[("u", 0, "old"), ("u", 15, "old")]).await;
+        world.click(&sessionizer, &[("u", 8, "old")]).await;
+        let boundaries = world.published().await;
+        assert_eq!(boundaries.len(), 4, "u_0 twice, u_1, and that it is retracted");
+        world.store(&boundaries[..stored]).await;
+        if numbers_are_used_again {
+            world.click(&sessionizer, &[("u", 100, "old")]).await;
+        }
+        let (_, removed) = world.forget("u").await;
+        assert_eq!(removed.tombstones, ORDINALS);
+        for boundary in world.published().await {
+            world.store(&[boundary]).await;
+            assert_eq!(world.sessions(|_| true).await, [""; 0]);
+        }
+        world.items("sessions").await.values().for_each(assert_empty);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,7 +250,7 @@ async fn users_at_rest_and_unknown_ones_can_be_forgotten() {
     }
     assert_eq!(world.phase("u").await, Some(Phase::AtRest));
     let (_, removed) = world.forget("u").await;
-    assert_eq!((removed.commits, removed.item, removed.tombstones), (1, true, 1));
+    assert_eq!((removed.commits, removed.item, removed.tombstones), (1, true, ORDINALS));
     world.click(&sessionizer, &[("u", 1, "new")]).await;
     world.store_published().await;
     assert_eq!(world.sessions(|user| user == "u").await, ["u_0 open new"]);
@@ -227,7 +266,7 @@ async fn records_with_the_users_partition_key_are_taken_only_if_asked_for() {
     positions.sort();
     assert_eq!(positions, [format!("{SHARD}/1"), format!("{SHARD}/3")]);
     assert_eq!(found.rejected, Matched { perhaps: 0, unreadable: 1, positions: found.rejected.positions.clone() });
-    assert_eq!(forget.carry_out(&found, |_, _| ()).await.unwrap().rejected, 2);
+    assert_eq!(forget.carry_out(&found, now_ms, |_, _| ()).await.unwrap().rejected, 2);
     let left: Vec<_> = world.items("rejected-records").await.into_keys().collect();
     assert_eq!(left, [format!("{SHARD}/2"), format!("{SHARD}/4")]);
 }
@@ -253,7 +292,7 @@ async fn a_call_that_is_denied_is_an_error_that_names_table_and_call_and_the_com
         let forget = forget(&dynamodb, &tables, &user_id);
         let outcome = async {
             let found = forget.find(|_| ()).await?;
-            forget.carry_out(&found, |_, _| ()).await
+            forget.carry_out(&found, now_ms, |_, _| ()).await
         };
         let error = outcome.await.unwrap_err();
         let expected = format!("table {table}: {operation} failed: AccessDeniedException");

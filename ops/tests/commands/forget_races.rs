@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use local_aws::faults::{Call, Fault, Hold};
 use ops::forget::Forget;
+use ops::time_text::now_ms;
 use ops::users::Phase;
+use sessionizer_fn::state_log_entry::UserEntry;
 use sessionizer_fn::store::rest_store::{RestResult, RestStore, RestingUser};
 use sessionizer_fn::store::rest_table::RestTable;
 use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
-use crate::forget::{forget, names};
+use crate::forget::{ORDINALS, forget, names};
 use crate::world::World;
 
 /// A commit to the state log.
@@ -42,7 +44,7 @@ async fn a_race_lost_to_a_sessionizer_is_decided_again() {
     let ((_, removed), ()) = tokio::join!(world.forget_through(&dynamodb, "u"), clicks);
     assert_eq!(
         (removed.commits, removed.sessions, removed.tombstones),
-        (1, 2, 2),
+        (1, 2, ORDINALS),
         "what came before the commit goes, too"
     );
     assert_eq!(world.phase("u").await, Some(Phase::Forgotten));
@@ -65,21 +67,16 @@ async fn a_sessionizer_that_loses_the_race_takes_its_clicks_for_a_new_users() {
     assert_eq!(world.sessions(|_| true).await, ["u_0 open new", "v_0 open old"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_item_that_was_being_written_is_deleted_when_it_is_looked_at_again() {
-    let world = World::start().await;
-    let sessionizer = world.sessionizer();
-    world.click(&sessionizer, &[("u", 0, "old")]).await;
-    let tables = names();
-    let (dynamodb, user_id) = (world.embedded.dynamodb(), UserId::new("u").unwrap());
-    let forget = Forget { settling: Duration::from_millis(500), ..forget(&dynamodb, &tables, &user_id) };
+/// Forgets user `u`, of whom the log of `world` has an `entry`, while a sessionizer that has lost the race for the commit
+/// that forgets is still writing the user's item. Returns whether the command has deleted an item.
+async fn forget_while_an_item_is_written(world: &World, dynamodb: &aws_sdk_dynamodb::Client, entry: UserEntry) -> bool {
+    let (tables, user_id) = (names(), UserId::new("u").unwrap());
+    let forget = Forget { settling: Duration::from_secs(1), ..forget(dynamodb, &tables, &user_id) };
     let found = forget.find(|_| ()).await.unwrap();
-    let entry = found.state.as_ref().unwrap().entry.clone().unwrap();
-    let is_waiting = Arc::new(AtomicBool::new(false));
-    let says = Arc::clone(&is_waiting);
-    // A sessionizer has lost the race for the commit that forgets, and its write of the item arrives only now.
+    let was_deleted = Arc::new(AtomicBool::new(false));
+    let says = Arc::clone(&was_deleted);
     let straggler = async {
-        while !is_waiting.load(Ordering::Relaxed) {
+        while !was_deleted.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let rest = RestTable::new(world.embedded.dynamodb(), "session-state", SessionColumns::default());
@@ -87,9 +84,47 @@ async fn an_item_that_was_being_written_is_deleted_when_it_is_looked_at_again() 
         let written = rest.write(&[RestingUser { user_id: user_id.clone(), entry, commit }]).await;
         assert!(matches!(written[..], [RestResult::Written]), "{written:?}");
     };
-    let carried_out = forget.carry_out(&found, |_, what| says.store(what.contains("under way"), Ordering::Relaxed));
+    // Once it deletes rejected records it has deleted the item for the first time.
+    let carried_out =
+        forget.carry_out(&found, now_ms, |_, what| _ = says.fetch_or(what.contains("rejected"), Ordering::Relaxed));
     let (removed, ()) = tokio::join!(carried_out, straggler);
-    assert!(removed.unwrap().item);
+    removed.unwrap().item
+}
+
+/// A world in whose log user `u` is under way, and the user's entry.
+async fn world_with_one_user() -> (World, UserEntry) {
+    let world = World::start().await;
+    world.click(&world.sessionizer(), &[("u", 0, "old")]).await;
+    let (dynamodb, tables, user_id) = (world.embedded.dynamodb(), names(), UserId::new("u").unwrap());
+    let found = forget(&dynamodb, &tables, &user_id).find(|_| ()).await.unwrap();
+    (world, found.state.unwrap().entry.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_was_being_written_is_deleted_when_it_is_looked_at_again() {
+    let (world, entry) = world_with_one_user().await;
+    assert!(forget_while_an_item_is_written(&world, &world.embedded.dynamodb(), entry).await);
+    assert!(world.items("session-state").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_looked_at_again_after_a_commit_whose_answer_was_lost() {
+    let (world, entry) = world_with_one_user().await;
+    let lossy = world.faulty(|call| if is_commit(call) { Fault::ReplyLost } else { Fault::None });
+    assert!(forget_while_an_item_is_written(&world, &aws_sdk_dynamodb::Client::new(&lossy), entry).await);
+    assert!(world.items("session-state").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_looked_at_again_after_a_run_that_died_a_moment_ago() {
+    let (world, entry) = world_with_one_user().await;
+    let denied = world.faulty(|call| if call.operation == "DeleteItem" { Fault::AccessDenied } else { Fault::None });
+    let (dynamodb, tables, user_id) = (aws_sdk_dynamodb::Client::new(&denied), names(), UserId::new("u").unwrap());
+    let first = forget(&dynamodb, &tables, &user_id);
+    let found = first.find(|_| ()).await.unwrap();
+    first.carry_out(&found, now_ms, |_, _| ()).await.unwrap_err();
+    assert_eq!(world.phase("u").await, Some(Phase::Forgotten), "it ended after its commit");
+    assert!(forget_while_an_item_is_written(&world, &world.embedded.dynamodb(), entry).await);
     assert!(world.items("session-state").await.is_empty());
 }
 
@@ -115,7 +150,8 @@ async fn an_item_of_a_user_who_has_come_and_gone_since_stays() {
         }
         assert_eq!(world.phase("u").await, Some(Phase::AtRest));
     };
-    let carried_out = forget.carry_out(&found, |_, what| says.store(what.contains("under way"), Ordering::Relaxed));
+    let carried_out =
+        forget.carry_out(&found, now_ms, |_, what| says.store(what.contains("under way"), Ordering::Relaxed));
     let (removed, ()) = tokio::join!(carried_out, comes_and_goes);
     assert!(!removed.unwrap().item);
     assert_eq!(world.phase("u").await, Some(Phase::AtRest), "of clicks that came after it was forgotten");

@@ -3,6 +3,8 @@
 //! Pure, like [`super::plan`]. The user's entry becomes one without sessions, which supersedes an item of session-state,
 //! too. Boundaries of the user that wait in an outbox are dropped from it; those of others stay, under their own commit.
 
+use std::collections::HashSet;
+
 use shared::user_id::UserId;
 
 use crate::bucket::bounds::MAX_COMMIT_BYTES;
@@ -48,12 +50,34 @@ pub fn next_step(memory: &BucketMemory, ring: Ring, user_id: &UserId, is_at_rest
         return Step::Done;
     }
     let number = memory.next_commit(ring);
+    repeat_oldest(memory, ring, number, bytes, &mut entries);
     let tail = memory.log().tail_after(number, entries.iter().map(|(key, _)| key));
     if !ring.has_room(number, tail) {
         return Step::LogIsFull;
     }
     let version = memory.log().version().next(now_ms);
     Step::Commit(LogCommit { number, tail, version, made_ms: now_ms, entries })
+}
+
+/// Makes room, like every commit, once the ring is half full: repeats the live entries of the oldest commits, except for
+/// those that are among `entries`. These take `bytes`. Nobody leaves the log, since items would have to be written first.
+fn repeat_oldest(
+    memory: &BucketMemory,
+    ring: Ring,
+    number: u64,
+    mut bytes: usize,
+    entries: &mut Vec<(LogKey, LogValue)>,
+) {
+    let written: HashSet<LogKey> = entries.iter().map(|(key, _)| key.clone()).collect();
+    for oldest in memory.log().oldest_first().take_while(|oldest| ring.is_half_full(number, oldest.number)) {
+        for (key, value) in oldest.live().filter(|(key, _)| !written.contains(*key)) {
+            bytes += entry_bytes(key, value);
+            if bytes > MAX_REWRITTEN_BYTES {
+                return;
+            }
+            entries.push((key.clone(), value.clone()));
+        }
+    }
 }
 
 /// The boundaries of the user that wait in outboxes: their ordinals.

@@ -86,12 +86,28 @@ fn outboxes_that_do_not_fit_together_are_rewritten_one_after_the_other() {
     assert!(memory.cursor(&ShardKey::new("s/0")).unwrap().outbox.entries.len() == 2_999);
 }
 
-#[test]
-fn commit_waits_while_it_would_overwrite_what_still_counts() {
-    let mut memory = memory(vec![in_log("v")]);
+/// A full ring: after the first commit, which holds `entries`, nine that hold user u.
+fn full_ring(entries: Vec<(LogKey, LogValue)>) -> BucketMemory {
+    let mut memory = memory(entries);
     for number in 2..=10 {
         let version = Version::new(NOW_MS + number);
         memory.take_in(LogCommit { number, tail: 1, version, made_ms: NOW_MS, entries: vec![in_log("u")] }).unwrap();
     }
+    memory
+}
+
+#[test]
+fn commit_repeats_what_it_would_overwrite() {
+    let cursor = || (shard("s/0"), LogValue::Cursor(typical_cursor(7, 1, 0)));
+    let memory = full_ring(vec![in_log("v"), cursor()]);
+    let Step::Commit(commit) = next_step(&memory, ring(), &user("u"), false, NOW_MS) else { panic!("no commit") };
+    assert_eq!((commit.number, commit.tail), (11, 11));
+    assert_eq!(commit.entries, [forgotten("u"), in_log("v"), cursor()]);
+}
+
+#[test]
+fn commit_waits_while_it_would_overwrite_more_than_it_can_repeat() {
+    let cursor = |number: u64| (shard(&format!("s/{number}")), LogValue::Cursor(typical_cursor(7, 1, 3_000)));
+    let memory = full_ring(vec![cursor(0), cursor(1)]);
     assert_eq!(next_step(&memory, ring(), &user("u"), false, NOW_MS), Step::LogIsFull);
 }

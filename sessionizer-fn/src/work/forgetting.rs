@@ -2,6 +2,7 @@
 
 use kinesis_function::backoff::Backoff;
 use shared::boundary::Version;
+use shared::limits::MAX_WINDOW_SESSIONS;
 use shared::user_id::UserId;
 
 use crate::bucket::forgetting::{Step, next_step, waiting_ordinals};
@@ -41,8 +42,11 @@ pub struct Known {
 pub struct Forgotten {
     /// What was live before, as the decision over it has seen it.
     pub known: Known,
-    /// How many commits this took, without those whose answers were lost; 0 if nothing was live.
+    /// How many commits this took; 0 if nothing was live. Those whose answers were lost count as one together.
     pub commits: u64,
+    /// When the user was forgotten, in Unix milliseconds, as long as the log keeps that: by these commits or by earlier
+    /// ones.
+    pub forgotten_ms: Option<u64>,
     /// The log's newest commit. An item of session-state that is not of a later one is superseded.
     pub head: u64,
     /// The version of that commit. Every boundary made of what was forgotten has a lower one.
@@ -50,10 +54,13 @@ pub struct Forgotten {
 }
 
 impl Known {
-    /// The highest ordinal that a session of the user has had, as far as is known.
+    /// The highest ordinal that a session of the user can have had; `None` if nothing is known of the user. Late clicks may
+    /// have made sessions of the window one, and retracted as many ordinals; those in front of it they leave alone.
     #[must_use]
-    pub fn last_ordinal(&self) -> Option<u64> {
-        let of = |entry: &Option<UserEntry>| entry.as_ref()?.window.last_ordinal();
+    pub fn highest_ordinal(&self) -> Option<u64> {
+        const HIGHEST_IN_WINDOW: u64 = MAX_WINDOW_SESSIONS as u64 - 1;
+        let of =
+            |entry: &Option<UserEntry>| Some(entry.as_ref()?.window.first_ordinal.saturating_add(HIGHEST_IN_WINDOW));
         [of(&self.entry), of(&self.item), self.waiting.iter().max().copied()].into_iter().flatten().max()
     }
 }
@@ -107,8 +114,14 @@ impl<S: LogStore, R: RestStore> Forgetter<'_, S, R> {
             };
             let commit = match step {
                 Step::Done => {
-                    let head = memory.log().head().unwrap_or_default();
-                    return Ok(Forgotten { known: before, commits, head, version: memory.log().version() });
+                    let was_live = before != Known::default();
+                    return Ok(Forgotten {
+                        known: before,
+                        commits: if was_live { commits.max(1) } else { commits },
+                        forgotten_ms: memory.user(user_id).map(|entry| entry.arrival_ms),
+                        head: memory.log().head().unwrap_or_default(),
+                        version: memory.log().version(),
+                    });
                 }
                 Step::Commit(commit) => commit,
                 Step::LogIsFull => {

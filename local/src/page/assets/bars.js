@@ -46,13 +46,14 @@ export class Bars {
     for (const bar of this.bars) bar.element.tabIndex = bar === focused ? 0 : -1;
   }
 
-  /** Moves what moves with time: where the gap runs out. */
-  tick(nowMs, gapMs, scale) {
+  /** Moves what moves with time: where the gap runs out, up to what `goesOnUntil` says of a session's end. */
+  tick(nowMs, goesOnUntil, scale) {
     for (const { session, gap } of this.bars) {
       const elapsed = session.status === 'open' ? Math.max(nowMs - session.end, 0) : 0;
-      const width = `${Math.min(elapsed, gapMs) * scale}px`;
+      const wholeMs = goesOnUntil(session.end) - session.end;
+      const width = `${Math.min(elapsed, wholeMs) * scale}px`;
       if (gap.style.width !== width) gap.style.width = width;
-      gap.classList.toggle('over', elapsed >= gapMs);
+      gap.classList.toggle('over', elapsed >= wholeMs);
     }
   }
 

@@ -109,7 +109,7 @@ export class Lanes {
       const note = shift === 0 ? '' : `drawn at the time of arrival, event time is on ${date}`;
       if (lane.note.textContent !== note) lane.note.textContent = note;
     }
-    lane.bars.tick(nowMs - shift, this.store.gapMs, scale);
+    lane.bars.tick(nowMs - shift, (endMs) => this.store.goesOnUntil(endMs), scale);
   }
 
   #drawAxis(nowMs, scale, isRescaled, transform) {

@@ -4,7 +4,7 @@ import { drawShop, listen } from './controls.js';
 import { Details } from './details.js';
 import { Lanes } from './lanes.js';
 import { Announcer, drawCounters, drawPublished, drawTable } from './lists.js';
-import { Store, duration } from './store.js';
+import { Store, clockTime, duration } from './store.js';
 
 /** The choices of how much time the picture shows, in gaps. */
 const WINDOWS = [6, 12, 30, 90];
@@ -17,11 +17,12 @@ const TABLE_EVERY_MS = 1_000;
 const settings = await (await fetch('/settings')).json();
 document.getElementById('settings').textContent =
   `Gap ${duration(settings.gap_ms)}, grace ${duration(settings.grace_ms)}: `
-  + `a session closes ${duration(settings.gap_ms + settings.grace_ms)} after its last click.`;
+  + `a session closes ${duration(settings.gap_ms + settings.grace_ms)} after its last click.`
+  + (settings.cut_offset_ms === null ? '' : ` None goes on after ${midnight(settings.cut_offset_ms)} UTC.`);
 
 document.getElementById('controls').hidden = !settings.takes_clicks;
 
-const store = new Store(settings.gap_ms);
+const store = new Store(settings.gap_ms, settings.cut_offset_ms);
 const details = new Details(store);
 const lanes = new Lanes(document.getElementById('lanes'), store, (id, opener) => details.open(id, opener));
 const announcer = new Announcer();
@@ -32,6 +33,11 @@ for (const gaps of WINDOWS) {
 listen();
 connect();
 draw();
+
+/** The time of day in UTC at which it is midnight on a clock that is so far ahead of UTC. */
+function midnight(offsetMs) {
+  return clockTime(((-offsetMs % 86_400_000) + 86_400_000) % 86_400_000);
+}
 
 function connect() {
   const connection = document.getElementById('connection');

@@ -7,11 +7,16 @@ const MAX_VERSIONS = 50;
 const MAX_LISTED = 40;
 /** Beyond this difference between event time and arrival, a user's lane is shifted to when the clicks arrived. */
 const MAX_UNSHIFTED_MS = 120_000;
+const DAY_MS = 86_400_000;
 
 export class Store {
-  /** @param {number} gapMs the inactivity that ends a session */
-  constructor(gapMs) {
+  /**
+   * @param {number} gapMs the inactivity that ends a session
+   * @param {?number} cutOffsetMs how far the clock whose midnights end sessions is ahead of UTC; null if none do
+   */
+  constructor(gapMs, cutOffsetMs) {
     this.gapMs = gapMs;
+    this.cutOffsetMs = cutOffsetMs;
     this.startOver();
   }
 
@@ -90,11 +95,18 @@ export class Store {
     return Math.abs(user.aheadMs ?? 0) > MAX_UNSHIFTED_MS ? user.aheadMs : 0;
   }
 
+  /** Until when a click continues a session whose last one is at `ms`: a gap later, or at midnight if that is first. */
+  goesOnUntil(ms) {
+    if (this.cutOffsetMs === null) return ms + this.gapMs;
+    const midnight = (Math.floor((ms + this.cutOffsetMs) / DAY_MS) + 1) * DAY_MS - this.cutOffsetMs;
+    return Math.min(ms + this.gapMs, midnight);
+  }
+
   #extend(session, clicks, nextStart) {
     let count = 0;
     for (const { time } of clicks) {
       if (time < session.start) continue;
-      if (time >= nextStart || time - session.end >= this.gapMs) break;
+      if (time >= nextStart || time >= this.goesOnUntil(session.end)) break;
       session.end = time;
       count += 1;
     }
