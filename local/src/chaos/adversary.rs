@@ -36,7 +36,7 @@ const OVERTAKEN_MS: std::ops::RangeInclusive<u64> = 500..=3_000;
 const SWEEP_PAUSE_MS: std::ops::RangeInclusive<u64> = 20..=400;
 const SWEEP_CLOCKS_MS: [i64; 6] = [0, 0, 20_000, -300_000, AN_HOUR_MS, 365 * 86_400_000];
 
-/// So long the log keeps that a user was forgotten: where users are, no clock may be further ahead.
+/// For so long the log keeps that a user was forgotten. In runs that forget users, no clock may be that far ahead.
 const AN_HOUR_MS: i64 = 3_600_000;
 
 /// Pauses between commands that forget a user, in milliseconds. One in so many dies, within this time.

@@ -74,25 +74,28 @@ impl Forgetter {
             self.adversary.count(FaultKind::Forget);
             self.begun.insert(user_id.clone());
             let is_first = self.owed.insert(user_id.clone());
-            let ended = tokio::time::timeout(life, self.forget(&self.faulty, &user_id)).await;
+            let ended = tokio::time::timeout(life, self.forget(&self.faulty, &user_id, SETTLING)).await;
             if is_first && matches!(ended, Ok(Ok(_))) {
                 self.owed.remove(&user_id);
             }
         }
     }
 
-    /// Forgets those completely whom a command has begun to forget, once the sink has stored all that was published.
+    /// Forgets those completely whom a command has begun to forget, once nothing else writes and the sink has
+    /// stored all that was published.
     ///
     /// # Errors
     /// If a command fails although no call does.
     pub(crate) async fn finish(&mut self) -> Result<(), String> {
         for user_id in std::mem::take(&mut self.owed) {
-            self.forget(&self.reliable, &user_id).await.map_err(|error| format!("forget {user_id}: {error}"))?;
+            self.forget(&self.reliable, &user_id, Duration::ZERO)
+                .await
+                .map_err(|error| format!("forget {user_id}: {error}"))?;
         }
         Ok(())
     }
 
-    async fn forget(&self, dynamodb: &Client, user_id: &UserId) -> Result<Removed, OpsError> {
+    async fn forget(&self, dynamodb: &Client, user_id: &UserId, settling: Duration) -> Result<Removed, OpsError> {
         let format = ClickFormat::default();
         let forget = Forget {
             dynamodb,
@@ -101,7 +104,7 @@ impl Forgetter {
             format: &format,
             by_partition_key: false,
             stream_hours: 24,
-            settling: SETTLING,
+            settling,
         };
         let found = forget.find(|_| ()).await?;
         forget.carry_out(&found, now_ms, |_, _| ()).await

@@ -168,11 +168,11 @@ async fn one_run(
     stage.zombies.rest().await;
     stage.recorder.quiet().await;
     pipeline.sweeps.close_all().await?;
-    let mut found = everything_stored(&pipeline, &stage.zombies).await?;
+    let stored = everything_stored(&pipeline, &stage.zombies).await?;
     if let Err(failure) = forgetter.finish().await {
         return Ok(Err(failure));
     }
-    found = pipeline.found(std::mem::take(&mut found.published)).await?;
+    let mut found = pipeline.found(stored.published).await?;
     let records = pipeline.put_records().await?;
     let buckets = stage.config(&pipeline)?.state_buckets;
     let compared = stage.recorder.take().and_then(|commits| {

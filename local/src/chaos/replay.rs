@@ -203,8 +203,8 @@ impl Bucket<'_> {
 /// An outbox, and the cursor that its commit has moved.
 type OwnOutbox<'c> = (&'c Outbox, Option<(&'c ShardKey, &'c Cursor)>);
 
-/// What the commit itself has to publish; what it repeats has the number of an earlier commit. `None` if it publishes
-/// nothing, not even nothing: it forgets a user.
+/// What the commit itself has to publish; what it repeats has the number of an earlier commit. `None` if it has
+/// no outbox, not even an empty one: it forgets a user.
 fn own_outbox(commit: &LogCommit) -> Result<Option<OwnOutbox<'_>>, String> {
     let outboxes = commit.entries.iter().filter_map(|(key, value)| match (key, value) {
         (LogKey::Origin(Origin::Shard(shard)), LogValue::Cursor(cursor)) => {

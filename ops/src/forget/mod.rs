@@ -198,12 +198,8 @@ impl Forget<'_> {
         let mut removed = Removed::default();
         on_progress(&removed, "committing to the state log");
         let forgotten = self.forget_in_log(&now_ms).await?;
-        // Not only after commits of its own: the answer may be lost, or a run before this one failed a moment ago.
-        let age_ms =
-            forgotten.as_ref().and_then(|it| it.forgotten_ms).map(|since_ms| now_ms().saturating_sub(since_ms));
-        let unsettled =
-            age_ms.map_or(Duration::ZERO, |age_ms| self.settling.saturating_sub(Duration::from_millis(age_ms)));
-        let settled = Instant::now() + unsettled;
+        let settled = Instant::now() + self.settling;
+        let is_recent = forgotten.as_ref().is_some_and(|forgotten| self.is_recent(forgotten, now_ms()));
         // Without any commit, sessions can only have been written by something else, up to now.
         let (mut version, mut highest_ordinal) = (Version::new(now_ms()), None);
         if let Some(Forgotten { known, commits, head, version: newest, .. }) = &forgotten {
@@ -223,7 +219,7 @@ impl Forget<'_> {
             on_progress(&removed, "deleting rejected records");
         })
         .await?;
-        if let Some(head) = removed.head.filter(|_| !unsettled.is_zero()) {
+        if let Some(head) = removed.head.filter(|_| is_recent) {
             on_progress(&removed, "waiting for a write of session-state that may be under way");
             sleep_until(settled).await;
             removed.item |= self.delete_item(head).await?;
@@ -244,6 +240,13 @@ impl Forget<'_> {
         let forgotten = timeout(MAX_TIME_PER_LOG, forgetter.forget(&mut memory, self.user_id, now_ms)).await;
         let forgotten = forgotten.map_err(|_| self.busy(bucket))?;
         forgotten.map(Some).map_err(|error| of_bucket(table, error))
+    }
+
+    /// Whether the commit that forgets may have been made so short a time ago that an item is still being written: by this
+    /// run, or by one before that failed. A commit may be written as long after it was decided as this command tries.
+    fn is_recent(&self, forgotten: &Forgotten, now_ms: u64) -> bool {
+        let age_ms = forgotten.forgotten_ms.map(|since_ms| now_ms.saturating_sub(since_ms));
+        forgotten.commits > 0 || age_ms.is_some_and(|ms| Duration::from_millis(ms) < MAX_TIME_PER_LOG + self.settling)
     }
 
     /// Deletes the user's item of session-state unless it is of a later commit than `head`. Returns whether it did.
