@@ -67,8 +67,10 @@ pub const MAX_KEY_IN_MESSAGE_CHARS: usize = 32;
 /// Most columns that sessions can have besides those of the contract.
 pub const MAX_COLUMNS: usize = 16;
 
-/// Longest declaration of columns, in bytes of UTF-8. Source: Lambda, all environment variables together (4 KB).
-pub const MAX_COLUMN_DECLARATION_BYTES: usize = 4_096;
+/// Longest declaration of columns, in bytes of UTF-8, as it is written and, without the names, in the one spelling that
+/// state is stored with. Below Lambda's limit for all environment variables together (4 KB), and below what a commit of
+/// the state log leaves.
+pub const MAX_COLUMN_DECLARATION_BYTES: usize = 3_584;
 
 /// Longest name of a column, in characters.
 pub const MAX_COLUMN_NAME_CHARS: usize = 64;

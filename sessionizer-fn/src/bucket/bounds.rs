@@ -1,6 +1,7 @@
 //! The bounds of a bucket's log and memory.
 
 use kinesis_function::limits::MAX_ITEM_BYTES;
+use shared::limits::{MAX_COLUMN_DECLARATION_BYTES, MAX_COLUMNS};
 
 use crate::compression::MAX_DECOMPRESSED_BYTES;
 
@@ -30,8 +31,13 @@ const _: () =
     assert!((TIGHT + 2) * MAX_COMMIT_BYTES / 2 < MAX_DECOMPRESSED_BYTES, "every commit that is written can be read");
 
 /// How much less a commit may change than it may repeat, in bytes: an outbox that fills a commit must still fit into
-/// what a later one repeats, with its cursor.
+/// what a later one repeats, with its cursor. The aggregates of columns are in every commit, and fit into it, too.
 const OUTBOX_MARGIN_BYTES: usize = 4 * 1_024;
+
+const _: () = assert!(
+    MAX_COLUMN_DECLARATION_BYTES + MAX_COLUMNS * 16 < OUTBOX_MARGIN_BYTES,
+    "a commit with columns that changes and repeats as much as it may is no larger than one without may be"
+);
 
 /// Smallest budget for the buckets of an environment, in bytes of memory.
 const LEAST_MEMORY_BYTES: u64 = 16 * 1_024 * 1_024;

@@ -81,6 +81,10 @@ impl SessionColumns {
             }
             names.push(name);
         }
+        let stored_bytes = columns.iter().map(|column| column.canonical.len()).sum();
+        if stored_bytes > MAX_COLUMN_DECLARATION_BYTES {
+            faults.push(DeclarationFault::TooLongInOneSpelling(stored_bytes));
+        }
         if faults.is_empty() { Ok(Self(columns.into())) } else { Err(faults) }
     }
 

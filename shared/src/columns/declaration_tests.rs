@@ -199,6 +199,9 @@ fn limits_are_inclusive() {
     assert!(faults(&deep)[0].ends_with("has 17 parts, more than the limit of 16"), "{:?}", faults(&deep));
 
     let padded = |length: usize| format!("a = count(){}", " ".repeat(length - 11));
-    assert_eq!(canonical(&padded(4_096)).len(), 1);
-    assert_eq!(faults(&padded(4_097)), ["4097 bytes, more than the limit of 4096"]);
+    assert_eq!(canonical(&padded(3_584)).len(), 1);
+    assert_eq!(faults(&padded(3_585)), ["3585 bytes, more than the limit of 3584"]);
+    let quotes = (0..13).map(|number| format!("c{number} = any(/e = '{}')", "\"".repeat(240)));
+    let quotes = quotes.collect::<Vec<_>>().join(",");
+    assert_eq!(faults(&quotes), ["6396 bytes as they are stored, with escapes, more than the limit of 3584"]);
 }

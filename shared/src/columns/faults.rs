@@ -11,6 +11,9 @@ pub enum DeclarationFault {
     /// It is longer than [`MAX_COLUMN_DECLARATION_BYTES`]. It is not looked at any further.
     #[error("{0} bytes, more than the limit of {MAX_COLUMN_DECLARATION_BYTES}")]
     TooLong(usize),
+    /// Its aggregates are longer than that in the one spelling that is stored, whose strings may need escapes.
+    #[error("{0} bytes as they are stored, with escapes, more than the limit of {MAX_COLUMN_DECLARATION_BYTES}")]
+    TooLongInOneSpelling(usize),
     /// It has more than [`MAX_COLUMNS`] columns.
     #[error("{0} columns, more than the limit of {MAX_COLUMNS}")]
     TooMany(usize),
