@@ -10,6 +10,7 @@ use crate::invocation::boundaries;
 use crate::runtime_api::{RunningFunction, Took};
 use crate::services::Services;
 use crate::table::median;
+use crate::typical_columns::Columns;
 use crate::workload::{CLICKS_PER_BATCH, Shard, SimulatedClick, WORKLOADS};
 
 /// The functions' binaries, with the minimal function first.
@@ -87,21 +88,21 @@ pub async fn measure(folder: &Path, name: &str, starts: u32) -> Result<ColdStart
 /// An event with one record, of a different user each time.
 fn small_event(name: &str, place: u64) -> Result<String, BenchError> {
     if name == "sink-fn" {
-        let all = boundaries(place)?;
+        let all = boundaries(place, Columns::None)?;
         boundary_event(&all[1..2], place)
     } else {
         let user = usize::try_from(place).unwrap_or(0) + 5_000_000;
-        click_event(&[SimulatedClick { user, ms: crate::workload::BEGIN_MS }], place)
+        click_event(&[SimulatedClick { user, ms: crate::workload::BEGIN_MS }], place, Columns::None)
     }
 }
 
 fn full_event(name: &str) -> Result<String, BenchError> {
     if name == "sink-fn" {
-        boundary_event(&boundaries(1)?, 1_000_000)
+        boundary_event(&boundaries(1, Columns::None)?, 1_000_000)
     } else {
         let workload = WORKLOADS[0];
         let clicks = Shard::new(workload, 2 * workload.users_of_full_batches(), 17).next_batch();
         debug_assert!(clicks.len() <= CLICKS_PER_BATCH);
-        click_event(&clicks, 1_000_000)
+        click_event(&clicks, 1_000_000, Columns::None)
     }
 }

@@ -18,7 +18,9 @@ use sessionizer_fn::store::settings::Settings;
 use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
+use crate::error::BenchError;
 use crate::stored::known_before;
+use crate::typical_columns::Columns;
 
 /// Bytes of a write unit. Source: DynamoDB developer guide, read/write capacity.
 const WRITE_UNIT_BYTES: u64 = 1_024;
@@ -37,6 +39,10 @@ pub struct Consumed {
     pub rest_writes: u64,
     /// Read units of session-state.
     pub rest_reads: u64,
+    /// Items of users at rest written.
+    pub rest_items: u64,
+    /// Bytes of these.
+    pub rest_bytes: u64,
     /// Commits.
     pub commits: u64,
     /// Slots read.
@@ -59,8 +65,10 @@ pub struct CountingTables(Arc<Mutex<Contents>>);
 
 #[derive(Debug, Default)]
 struct Contents {
-    /// Whether everyone has clicked before, so that session-state has an item of each user.
-    everyone_is_known: bool,
+    /// If everyone has clicked before, so that session-state has an item of each user: what clicks have for columns.
+    known: Option<Columns>,
+    /// The columns of all sessions.
+    columns: SessionColumns,
     settings: Option<Settings>,
     log: HashMap<(u32, u64), Stored<LogCommit>>,
     rest: HashMap<UserId, Stored<RestingUser>>,
@@ -75,12 +83,13 @@ struct Stored<T> {
 }
 
 impl CountingTables {
-    /// Tables without a log, and with an item at rest for everyone.
-    #[must_use]
-    pub fn of_known_users() -> Self {
-        let tables = Self::default();
-        tables.contents().everyone_is_known = true;
-        tables
+    /// Tables without a log, and with an item at rest for everyone, of sessions with `columns`.
+    ///
+    /// # Errors
+    /// None in practice: the declaration is valid.
+    pub fn of_known_users(columns: Columns) -> Result<Self, BenchError> {
+        let contents = Contents { known: Some(columns), columns: columns.declared()?, ..Contents::default() };
+        Ok(Self(Arc::new(Mutex::new(contents))))
     }
 
     /// The settings that were made.
@@ -130,9 +139,9 @@ impl CountingTables {
 
 impl Contents {
     fn at_rest(&mut self, user_id: &UserId) -> Option<&Stored<RestingUser>> {
-        if self.everyone_is_known && !self.rest.contains_key(user_id) {
-            let value = known_before(user_id)?;
-            let bytes = rest_item_bytes(&value).ok()?;
+        if let Some(columns) = self.known.filter(|_| !self.rest.contains_key(user_id)) {
+            let value = known_before(user_id, columns)?;
+            let bytes = rest_item_bytes(&value, &self.columns).ok()?;
             self.rest.insert(user_id.clone(), Stored { value, bytes });
         }
         self.rest.get(user_id)
@@ -161,15 +170,15 @@ impl LogStore for CountingTables {
     }
 
     async fn write(&self, bucket: u32, slot: u64, expected: Expected, commit: &LogCommit) -> WriteResult {
-        let bytes = match log_item_bytes(bucket, slot, commit) {
+        let mut contents = self.contents();
+        let Contents { log, consumed, columns, .. } = &mut *contents;
+        let bytes = match log_item_bytes(bucket, slot, commit, columns) {
             Ok(bytes) => bytes,
             Err(error) => return WriteResult::Failed(CallError::unbuildable("PutItem", error)),
         };
         if bytes > MAX_COMMIT_BYTES as u64 {
             return WriteResult::TooLarge;
         }
-        let mut contents = self.contents();
-        let Contents { log, consumed, .. } = &mut *contents;
         let stored = log.get(&(bucket, slot));
         let bytes_before = stored.map_or(0, |stored| stored.bytes);
         let found = stored.map_or(Expected::Nothing, |stored| Expected::Commit(stored.value.number));
@@ -183,8 +192,7 @@ impl LogStore for CountingTables {
         consumed.commits += 1;
         consumed.commit_bytes += bytes;
         consumed.user_entries += users.len() as u64;
-        consumed.user_bytes +=
-            encode_entries(&users, commit.made_ms, &SessionColumns::default()).map_or(0, |bytes| bytes.len() as u64);
+        consumed.user_bytes += encode_entries(&users, commit.made_ms, columns).map_or(0, |bytes| bytes.len() as u64);
         log.insert((bucket, slot), Stored { value: commit.clone(), bytes });
         WriteResult::Written
     }
@@ -205,9 +213,9 @@ impl RestStore for CountingTables {
 
     async fn write(&self, users: &[RestingUser]) -> Vec<RestResult> {
         let mut contents = self.contents();
-        let Contents { rest, consumed, .. } = &mut *contents;
+        let Contents { rest, consumed, columns, .. } = &mut *contents;
         let write = |user: &RestingUser| {
-            let bytes = match rest_item_bytes(user) {
+            let bytes = match rest_item_bytes(user, columns) {
                 Ok(bytes) => bytes,
                 Err(error) => return RestResult::Failed(CallError::unbuildable("BatchExecuteStatement", error)),
             };
@@ -220,6 +228,8 @@ impl RestStore for CountingTables {
                 return RestResult::LaterCommit;
             }
             consumed.rest_writes += write_units(bytes.max(bytes_before));
+            consumed.rest_items += 1;
+            consumed.rest_bytes += bytes;
             rest.insert(user.user_id.clone(), Stored { value: user.clone(), bytes });
             RestResult::Written
         };
@@ -241,11 +251,14 @@ impl Consumed {
     /// Adds `times` times `other`.
     pub fn add_times(&mut self, other: &Self, times: u64) {
         let Self { log_writes, log_reads, rest_writes, rest_reads, commits, slots_read, .. } = *other;
-        let Self { commit_bytes, user_entries, user_bytes, boundaries, boundary_bytes, .. } = *other;
+        let Self { rest_items, rest_bytes, commit_bytes, user_entries, user_bytes, boundaries, boundary_bytes, .. } =
+            *other;
         self.log_writes += times * log_writes;
         self.log_reads += times * log_reads;
         self.rest_writes += times * rest_writes;
         self.rest_reads += times * rest_reads;
+        self.rest_items += times * rest_items;
+        self.rest_bytes += times * rest_bytes;
         self.commits += times * commits;
         self.slots_read += times * slots_read;
         self.commit_bytes += times * commit_bytes;
@@ -268,20 +281,20 @@ impl Consumed {
     }
 }
 
-fn log_item_bytes(bucket: u32, slot: u64, commit: &LogCommit) -> Result<u64, CodecError> {
+fn log_item_bytes(bucket: u32, slot: u64, commit: &LogCommit, columns: &SessionColumns) -> Result<u64, CodecError> {
     let names = ["slot", "commit", "tail", "version", "made", "entries"].map(str::len).iter().sum::<usize>();
     let numbers = [commit.number, commit.tail, commit.version.number(), commit.made_ms].map(number_bytes);
     let key = format!("{bucket}/{slot}").len();
-    let entries = encode_entries(&commit.entries, commit.made_ms, &SessionColumns::default())?.len();
+    let entries = encode_entries(&commit.entries, commit.made_ms, columns)?.len();
     Ok((names + key + entries) as u64 + numbers.iter().sum::<u64>())
 }
 
-fn rest_item_bytes(user: &RestingUser) -> Result<u64, CodecError> {
+fn rest_item_bytes(user: &RestingUser, columns: &SessionColumns) -> Result<u64, CodecError> {
     let names = ["user_id", "last_seen", "ordinal", "commit", "rest"].map(str::len).iter().sum::<usize>();
     let window = &user.entry.window;
     let last_seen_ms = window.last().map_or(0, |last| last.end.ms());
     let numbers = [last_seen_ms, window.last_ordinal().unwrap_or(0), user.commit].map(number_bytes);
-    let rest = encode_user(&user.entry, &SessionColumns::default())?.len();
+    let rest = encode_user(&user.entry, columns)?.len();
     Ok((names + user.user_id.as_str().len() + rest) as u64 + numbers.iter().sum::<u64>())
 }
 

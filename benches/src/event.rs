@@ -8,6 +8,7 @@ use shared::user_id::UserId;
 
 use crate::error::BenchError;
 use crate::services::SHARDS;
+use crate::typical_columns::Columns;
 use crate::workload::SimulatedClick;
 
 /// The shard of all records.
@@ -40,14 +41,14 @@ pub fn sequence_number(place: u64) -> String {
     format!("{SEQUENCE_NUMBER_PREFIX}{place:018}")
 }
 
-/// The bytes of a click, as the walkthrough's producer writes them.
+/// The bytes of a click, as the walkthrough's producer writes them, perhaps with fields for columns.
 #[must_use]
-pub fn click_json(click: SimulatedClick) -> Vec<u8> {
+pub fn click_json(click: SimulatedClick, columns: Columns) -> Vec<u8> {
     let SimulatedClick { user, ms } = click;
     let [name, kind, device] = attributes(user, ms);
-    let user = user_id(user);
+    let (fields, user) = (columns.fields(user, ms), user_id(user));
     format!(
-        r#"{{"user_id":"{user}","event_timestamp":"{ms}","event_name":"{name}","event_type":"{kind}","device_type":"{device}"}}"#
+        r#"{{"user_id":"{user}","event_timestamp":"{ms}","event_name":"{name}","event_type":"{kind}","device_type":"{device}"{fields}}}"#
     )
     .into_bytes()
 }
@@ -56,11 +57,11 @@ pub fn click_json(click: SimulatedClick) -> Vec<u8> {
 ///
 /// # Errors
 /// None in practice.
-pub fn click_event(clicks: &[SimulatedClick], place: u64) -> Result<String, BenchError> {
+pub fn click_event(clicks: &[SimulatedClick], place: u64, columns: Columns) -> Result<String, BenchError> {
     let records = clicks.iter().zip(place..).map(|(click, place)| HandMadeRecord {
         sequence_number: sequence_number(place),
         partition_key: user_id(click.user),
-        data: click_json(*click),
+        data: click_json(*click, columns),
         arrival_ms: i64::try_from(click.ms).unwrap_or(i64::MAX),
     });
     hand_made_event("click-stream", SHARD, records.collect()).map_err(BenchError::failed)

@@ -16,8 +16,6 @@ use sessionizer_fn::config::Config;
 use sessionizer_fn::handler::Sessionizer;
 use shared::attributes::Attributes;
 use shared::boundary::{Boundary, Version};
-use shared::columns::declaration::SessionColumns;
-use shared::columns::published::PublishedColumns;
 use shared::event_time::EventTime;
 use shared::session::{Status, TouchedSession};
 use shared::user_id::UserId;
@@ -32,6 +30,7 @@ use crate::event::{attributes, boundary_event, click_event, parse, user_id};
 use crate::meter::{AskedByOperation, Meter};
 use crate::prepared::{Preparation, Prepared};
 use crate::services::Services;
+use crate::typical_columns::{Columns, DECLARATION};
 use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, CLICKS_PER_SESSION, Workload, users_per_click};
 
 /// What to measure.
@@ -61,6 +60,9 @@ pub struct Job {
     /// Whether to measure a new environment's first click instead, for which it loads the bucket's log.
     #[serde(default)]
     pub cold: bool,
+    /// What clicks, or the sink's boundaries, have for columns.
+    #[serde(default)]
+    pub columns: Columns,
 }
 
 /// A function.
@@ -122,8 +124,20 @@ impl Job {
     pub fn sink(invocations: u32) -> Self {
         let (gap_ms, spacing_ms, window_ms, users) = (0, 0, 0, 0);
         let (function, at_rest, latency_ms) = (FunctionName::Sink, 0, 0);
-        let (with_capacity, cold) = (false, false);
-        Self { function, gap_ms, spacing_ms, window_ms, users, at_rest, invocations, with_capacity, latency_ms, cold }
+        let (with_capacity, cold, columns) = (false, false, Columns::None);
+        Self {
+            function,
+            gap_ms,
+            spacing_ms,
+            window_ms,
+            users,
+            at_rest,
+            invocations,
+            with_capacity,
+            latency_ms,
+            cold,
+            columns,
+        }
     }
 
     fn workload(&self) -> Workload {
@@ -142,6 +156,9 @@ pub async fn run(job: &Job, program: Option<&Path>) -> Result<Figures, BenchErro
     let mut command = Command::new(program);
     services.environment(&mut command)?;
     command.env("SESSION_GAP_SECONDS", (job.gap_ms / 1_000).max(1).to_string());
+    if job.columns == Columns::Declared {
+        command.env("SESSION_COLUMNS", DECLARATION);
+    }
     command.arg("measure").arg(serde_json::to_string(job)?).kill_on_drop(true);
     let output = command.output().await.map_err(BenchError::process("running a measurement"))?;
     services.stop().await?;
@@ -170,6 +187,7 @@ async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
         clicks_per_second: workload.clicks_per_second(job.users / 2),
         batches: job.invocations + 1,
         at_rest: job.at_rest,
+        columns: job.columns,
     }
     .run()
     .await?;
@@ -182,7 +200,7 @@ async fn measure_sessionizer(job: &Job) -> Result<Figures, BenchError> {
     let mut figures = Figures::none(usize::try_from(hot_users).unwrap_or(usize::MAX));
     let resident_mib = || resident_memory_mib(std::process::id()).unwrap_or(0.0);
     for (round, (place, clicks)) in batches.into_iter().enumerate() {
-        let json = click_event(&clicks, place)?;
+        let json = click_event(&clicks, place, job.columns)?;
         let now_ms = clicks.last().map_or(BEGIN_MS, |click| click.ms);
         let (_, before_mib) = (meter.take(), resident_mib());
         let (cpu, began) = (process_cpu(), Instant::now());
@@ -207,7 +225,7 @@ async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
     let mut figures = Figures::none(CLICKS_PER_BATCH / 2);
     let mut place = 1;
     for round in 0..=u64::from(job.invocations) {
-        let boundaries = boundaries(round)?;
+        let boundaries = boundaries(round, job.columns)?;
         let json = boundary_event(&boundaries, place)?;
         place += boundaries.len() as u64;
         let _ = meter.take();
@@ -223,13 +241,14 @@ async fn measure_sink(job: &Job) -> Result<Figures, BenchError> {
     Ok(figures.finish(job.invocations))
 }
 
-/// The boundaries that start every user's session `ordinal` and close the previous one.
+/// The boundaries that start every user's session `ordinal` and close the previous one, with `columns`.
 ///
 /// # Errors
 /// None in practice.
-pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
+pub fn boundaries(ordinal: u64, columns: Columns) -> Result<Vec<Boundary>, BenchError> {
     let at = |ms| EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"));
     let begin_ms = |ordinal: u64| BEGIN_MS + 60_000 * ordinal;
+    let declared = columns.declared()?;
     let version = Version::new(begin_ms(ordinal));
     let mut boundaries = Vec::new();
     for user in 0..CLICKS_PER_BATCH / 2 {
@@ -237,14 +256,17 @@ pub fn boundaries(ordinal: u64) -> Result<Vec<Boundary>, BenchError> {
         let mut tell = |ordinal: u64, status| -> Result<(), BenchError> {
             let [name, kind, device] = attributes(user, ordinal).map(|text| Some(text.into()));
             let attributes = Attributes { event_name: name, event_type: kind, device_type: device };
+            let start = at(begin_ms(ordinal))?;
+            let times = (0..20).filter_map(|click| EventTime::from_ms(begin_ms(ordinal) + 2_000 * click));
+            let values = columns.of_session(user, times);
             let session = TouchedSession {
                 ordinal,
-                start: at(begin_ms(ordinal))?,
+                start,
                 attributes,
-                columns: PublishedColumns::default(),
+                columns: if status == Status::Open { values.in_open() } else { values.in_closed() },
                 status,
             };
-            boundaries.push(Boundary::of(&user_id, session, &SessionColumns::default(), version));
+            boundaries.push(Boundary::of(&user_id, session, &declared, version));
             Ok(())
         };
         if let Some(before) = ordinal.checked_sub(1) {

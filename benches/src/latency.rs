@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::error::BenchError;
 use crate::event::{click_json, parse, user_id};
+use crate::typical_columns::Columns;
 use crate::workload::SimulatedClick;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -91,7 +92,7 @@ pub async fn measure(clicks: usize) -> Result<Vec<f64>, BenchError> {
         let click = SimulatedClick { user, ms: now_ms() };
         put_at.insert(user_id(user), Instant::now());
         let put = embedded.kinesis().put_record().stream_name(click_stream).partition_key(user_id(user));
-        put.data(Blob::new(click_json(click))).send().await.map_err(BenchError::failed)?;
+        put.data(Blob::new(click_json(click, Columns::None))).send().await.map_err(BenchError::failed)?;
     }
     second.progress().wait_until_done(clicks as u64).await.map_err(BenchError::failed)?;
     first.stop().await.map_err(BenchError::failed)?;

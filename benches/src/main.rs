@@ -4,15 +4,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use benches::coldstart::{self, BINARIES};
+use benches::decode::Case;
 use benches::error::BenchError;
 use benches::invocation::{self, Figures, FunctionName, Job};
 use benches::poison::{self, PartitionedBy, Stream};
 use benches::prepared::Preparation;
-use benches::records::{Input, STAGES};
+use benches::records::{self, Input, STAGES};
 use benches::table::{Table, median, quantile};
+use benches::typical_columns::Columns;
 use benches::units::{CSV_TITLES, Pipeline, TITLES};
 use benches::workload::{WORKLOADS, Workload};
-use benches::{decode, latency, services};
+use benches::{latency, services};
 use clap::{Parser, Subcommand};
 use sessionizer_fn::bucket::bounds::SLOTS;
 
@@ -27,17 +29,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Clicks per CPU second without calls, by stage (for allocations, see the binary `allocations`).
-    Records {
-        /// Number of rounds; the fastest counts.
-        #[arg(long, default_value_t = 20)]
-        rounds: u32,
-    },
+    Records(Rounds),
     /// CPU time to decode a click, by the format and size of its record.
-    Decode {
-        /// Number of rounds; the fastest counts.
-        #[arg(long, default_value_t = 20)]
-        rounds: u32,
-    },
+    Decode(Rounds),
     /// CPU, calls and memory of whole invocations of both functions on full events.
     Invocation(Workloads),
     /// Requests, CPU and memory of a new environment that loads a bucket's log, in one invocation with one click.
@@ -90,6 +84,16 @@ enum Command {
     Prepare { preparation: String },
 }
 
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Rounds {
+    /// Number of rounds; the fastest counts.
+    #[arg(long, default_value_t = 20)]
+    rounds: u32,
+    /// Clicks with the fields of four typical columns, without and with their declaration, in turn.
+    #[arg(long)]
+    columns: bool,
+}
+
 #[derive(Clone, Debug, clap::Args)]
 struct Workloads {
     /// Workloads by their number in the list, 1 to 6 [default: all].
@@ -104,6 +108,9 @@ struct Workloads {
     /// Least duration of every call to a service, in milliseconds.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
+    /// Clicks with the fields of four typical columns, without and with their declaration.
+    #[arg(long)]
+    columns: bool,
 }
 
 impl Workloads {
@@ -120,7 +127,14 @@ impl Workloads {
         if self.only.is_empty() {
             jobs.push(("sink: half closes, half opens".to_owned(), Job::sink(self.invocations)));
         }
-        jobs
+        if !self.columns {
+            return jobs;
+        }
+        let with = |(name, job): (String, Job)| {
+            let cases = [("undeclared", Columns::Undeclared), ("declared", Columns::Declared)];
+            cases.map(|(case, columns)| (format!("{name}, columns {case}"), Job { columns, ..job.clone() }))
+        };
+        jobs.into_iter().flat_map(with).collect()
     }
 }
 
@@ -157,6 +171,9 @@ struct Units {
     /// User ids are UUIDs of 36 characters, in place of 12 or so.
     #[arg(long)]
     uuids: bool,
+    /// Four typical columns are declared.
+    #[arg(long)]
+    columns: bool,
     /// Print docs/cost/units.csv instead of a table.
     #[arg(long)]
     csv: bool,
@@ -176,6 +193,7 @@ impl Units {
             environments,
             slots,
             uuids,
+            columns: if self.columns { Columns::Declared } else { Columns::None },
         };
         let users = if self.users.is_empty() { vec![None] } else { self.users.iter().copied().map(Some).collect() };
         let mut pipelines = Vec::new();
@@ -207,8 +225,9 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), BenchError> {
     match command {
-        Command::Records { rounds } => records(rounds),
-        Command::Decode { rounds } => decode(rounds),
+        Command::Records(Rounds { rounds, columns: false }) => records(rounds),
+        Command::Records(Rounds { rounds, columns: true }) => columns(rounds),
+        Command::Decode(rounds) => decode(rounds),
         Command::Invocation(workloads) => invocations(&workloads).await,
         Command::Load { hot_users, workload } => loads(workload, &hot_users).await,
         Command::Units(args) => units(&args).await,
@@ -232,10 +251,10 @@ async fn run(command: Command) -> Result<(), BenchError> {
 #[allow(clippy::cast_precision_loss)]
 fn records(rounds: u32) -> Result<(), BenchError> {
     for workload in [WORKLOADS[2], WORKLOADS[3]] {
-        let input = Input::of(workload)?;
+        let input = Input::of(workload, Columns::None)?;
         println!("{workload}: {} clicks, {:.2} users per click", input.clicks, input.users_per_click);
         let mut table = Table::new(&["", "µs per click", "clicks per CPU second"]);
-        let cpu = input.cpu(rounds)?;
+        let [cpu] = records::cpu([&input], rounds)?;
         let mut row = |name: &str, seconds: f64| {
             let per_click = seconds / input.clicks as f64;
             table.row([name.to_owned(), format!("{:.3}", per_click * 1e6), format!("{:.0}", 1.0 / per_click)]);
@@ -250,10 +269,46 @@ fn records(rounds: u32) -> Result<(), BenchError> {
     Ok(())
 }
 
-fn decode(rounds: u32) -> Result<(), BenchError> {
+/// What the declaration of typical columns costs, by stage.
+#[allow(clippy::cast_precision_loss)]
+fn columns(rounds: u32) -> Result<(), BenchError> {
+    for workload in WORKLOADS {
+        let inputs = [Input::of(workload, Columns::Undeclared)?, Input::of(workload, Columns::Declared)?];
+        let clicks = inputs[0].clicks as f64;
+        println!("{workload}: {clicks} clicks, {:.2} users per click", inputs[0].users_per_click);
+        let mut table = Table::new(&["µs per click", "undeclared", "declared", "more"]);
+        let cpu = records::cpu([&inputs[0], &inputs[1]], rounds)?;
+        let mut row = |name: &str, stages: std::ops::Range<usize>| {
+            let of = |cpu: &[std::time::Duration]| {
+                cpu[stages.clone()].iter().sum::<std::time::Duration>().as_secs_f64() * 1e6 / clicks
+            };
+            let [undeclared, declared] = [of(&cpu[0]), of(&cpu[1])];
+            table.row([
+                name.to_owned(),
+                format!("{undeclared:.3}"),
+                format!("{declared:.3}"),
+                format!("{:.3}", declared - undeclared),
+            ]);
+        };
+        for (place, stage) in STAGES.iter().enumerate() {
+            row(stage, place..place + 1);
+        }
+        row("all", 0..STAGES.len());
+        println!("{table}");
+    }
+    Ok(())
+}
+
+fn decode(args: Rounds) -> Result<(), BenchError> {
+    let cases = if args.columns { Case::with_columns()?.into() } else { Vec::from(Case::all()?) };
+    let mut least = vec![std::time::Duration::MAX; cases.len()];
+    for _ in 0..args.rounds.max(1) {
+        for (case, least) in cases.iter().zip(&mut least) {
+            *least = case.cpu_per_click()?.min(*least);
+        }
+    }
     let mut table = Table::new(&["records", "bytes", "CPU ns per click"]);
-    for case in decode::Case::all()? {
-        let cpu = case.cpu_per_click(rounds)?;
+    for (case, cpu) in cases.iter().zip(least) {
         table.row([case.name.to_owned(), case.bytes_per_record().to_string(), cpu.as_nanos().to_string()]);
     }
     println!("{table}");

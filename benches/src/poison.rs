@@ -23,6 +23,7 @@ use crate::error::BenchError;
 use crate::event::{SHARD, click_json, parse, sequence_number, user_id};
 use crate::invocation::time_enough;
 use crate::services::Services;
+use crate::typical_columns::Columns;
 use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, Shard, SimulatedClick, WORKLOADS};
 
 /// Records in the measured stream.
@@ -134,7 +135,7 @@ struct Record {
 impl Record {
     fn hand_made(&self) -> HandMadeRecord {
         let (partition_key, data, ms) = match self.click {
-            Some(click) => (user_id(click.user), click_json(click), click.ms),
+            Some(click) => (user_id(click.user), click_json(click, Columns::None), click.ms),
             None => ("poison".to_owned(), vec![b'x'; POISON_BYTES], BEGIN_MS),
         };
         let sequence_number = sequence_number(self.place);

@@ -21,7 +21,6 @@ use sessionizer_fn::store::log_table::LogTable;
 use sessionizer_fn::store::rest_store::{RestResult, RestStore};
 use sessionizer_fn::store::rest_table::RestTable;
 use sessionizer_fn::store::settings::Settings;
-use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 use tokio::process::Command;
 
@@ -30,6 +29,7 @@ use crate::error::BenchError;
 use crate::event::user_id;
 use crate::simulation::{Load, Simulation};
 use crate::stored::known_before;
+use crate::typical_columns::Columns;
 use crate::workload::{SimulatedClick, Workload};
 
 /// The bucket in which all users are, see [`user_id`].
@@ -49,6 +49,8 @@ pub struct Preparation {
     pub batches: u32,
     /// Users at rest to store besides those who click.
     pub at_rest: usize,
+    /// What clicks have for columns. The variables declare them, too.
+    pub columns: Columns,
 }
 
 /// What was stored, and what comes next.
@@ -84,15 +86,15 @@ impl Preparation {
     /// If a batch is not done, or a call to the services fails.
     pub async fn prepare(&self, dynamodb: &aws_sdk_dynamodb::Client) -> Result<Prepared, BenchError> {
         let config = Config::from_variables(std::env::vars()).map_err(BenchError::failed)?;
-        let tables = CountingTables::of_known_users();
-        let load = Load::new(self.workload, self.clicks_per_second);
+        let tables = CountingTables::of_known_users(self.columns)?;
+        let load = Load { columns: self.columns, ..Load::new(self.workload, self.clicks_per_second) };
         let warm_up_ms = load.warm_up_ms();
-        let mut simulation = Simulation::new(load, &tables, &tables, &tables);
+        let mut simulation = Simulation::new(load, &tables, &tables, &tables)?;
         let gauges = simulation.run(warm_up_ms).await?.report.gauges;
         let batches: Vec<_> = (0..self.batches).map(|_| simulation.next_batch()).collect();
         store_log(dynamodb, &config, &tables).await?;
         store_users(dynamodb, &config, &tables, &batches).await?;
-        store_others(dynamodb, &config, self.at_rest).await?;
+        store_others(dynamodb, &config, self.at_rest, self.columns).await?;
         Ok(Prepared {
             hot_users: gauges.hot_users,
             log_bytes: gauges.log_bytes,
@@ -109,7 +111,7 @@ async fn store_log(
     tables: &CountingTables,
 ) -> Result<(), BenchError> {
     let simulated = tables.settings().ok_or_else(|| BenchError::failed("no batch was simulated"))?;
-    let log = LogTable::new(dynamodb.clone(), &config.state_log_table, SLOTS, SessionColumns::default());
+    let log = LogTable::new(dynamodb.clone(), &config.state_log_table, SLOTS, config.click_format.columns().clone());
     log.make_settings(Settings { buckets: config.state_buckets.into(), ..simulated })
         .await
         .map_err(BenchError::failed)?;
@@ -143,11 +145,15 @@ async fn store_users(
         user.entry.has_item = false; // as long as it is not stored
         users.push(user);
     }
-    let results = RestTable::new(dynamodb.clone(), &config.state_table, SessionColumns::default()).write(&users).await;
+    let results = rest_table(dynamodb, config).write(&users).await;
     match results.into_iter().find(|result| !matches!(result, RestResult::Written)) {
         None => Ok(()),
         Some(other) => Err(BenchError::failed(format!("a user was not stored: {other:?}"))),
     }
+}
+
+fn rest_table(dynamodb: &aws_sdk_dynamodb::Client, config: &Config) -> RestTable {
+    RestTable::new(dynamodb.clone(), &config.state_table, config.click_format.columns().clone())
 }
 
 fn user_of(key: &LogKey) -> Option<&UserId> {
@@ -158,15 +164,20 @@ fn user_of(key: &LogKey) -> Option<&UserId> {
 }
 
 /// Stores `count` users who never click: copies of one item, because it takes too long to make millions.
-async fn store_others(dynamodb: &aws_sdk_dynamodb::Client, config: &Config, count: usize) -> Result<(), BenchError> {
+async fn store_others(
+    dynamodb: &aws_sdk_dynamodb::Client,
+    config: &Config,
+    count: usize,
+    columns: Columns,
+) -> Result<(), BenchError> {
     if count == 0 {
         return Ok(());
     }
     let (table, key) = (config.state_table.as_str(), "user_id");
     let first = UserId::new("other").map_err(|_| BenchError::failed("an invalid user id"))?;
-    let mut user = known_before(&first).ok_or_else(|| BenchError::failed("a user without an item"))?;
+    let mut user = known_before(&first, columns).ok_or_else(|| BenchError::failed("a user without an item"))?;
     user.entry.has_item = false;
-    RestTable::new(dynamodb.clone(), table, SessionColumns::default()).write(&[user]).await;
+    rest_table(dynamodb, config).write(&[user]).await;
     let id = AttributeValue::S(first.as_str().to_owned());
     let read = dynamodb.get_item().table_name(table).key(key, id).send().await.map_err(BenchError::failed)?;
     let item = &read.item.ok_or_else(|| BenchError::failed("a user was not stored"))?;

@@ -15,7 +15,6 @@ use sessionizer_fn::state_log_codec::encode_entries;
 use sessionizer_fn::state_log_entry::{Origin, ShardKey};
 use sessionizer_fn::store::log_store::LogCommit;
 use shared::click_format::ClickFormat;
-use shared::columns::declaration::SessionColumns;
 use shared::session::SessionGap;
 use shared::session_cut::SessionCut;
 use shared::session_window::WindowRule;
@@ -24,6 +23,7 @@ use crate::cpu::process_cpu;
 use crate::error::BenchError;
 use crate::event::{click_event, parse};
 use crate::stored::{self, FIRST_COMMIT, State};
+use crate::typical_columns::Columns;
 use crate::workload::{BEGIN_MS, Shard, Workload, users_per_click};
 
 /// The stages of the work, in order. A bucket's memory takes in its own commits as part of deciding.
@@ -38,6 +38,7 @@ pub struct Input {
     log: Vec<LogCommit>,
     at_rest: UsersAtRest,
     rules: Rules,
+    format: ClickFormat,
     /// Number of clicks.
     pub clicks: usize,
     /// Distinct users per click.
@@ -45,16 +46,16 @@ pub struct Input {
 }
 
 impl Input {
-    /// A full batch of `workload`.
+    /// A full batch of `workload`, whose clicks and sessions have `columns`.
     ///
     /// # Errors
     /// None in practice.
-    pub fn of(workload: Workload) -> Result<Self, BenchError> {
+    pub fn of(workload: Workload, columns: Columns) -> Result<Self, BenchError> {
         let mut shard = Shard::new(workload, 2 * workload.users_of_full_batches(), 17);
-        let State { log, at_rest } = stored::state(workload, &shard)?;
+        let State { log, at_rest } = stored::state(workload, &shard, columns)?;
         let clicks = shard.next_batch();
         Ok(Self {
-            json: click_event(&clicks, 1)?,
+            json: click_event(&clicks, 1, columns)?,
             log,
             at_rest: at_rest.into_iter().map(|user| (user.user_id, Some(user.entry))).collect(),
             rules: Rules {
@@ -70,6 +71,7 @@ impl Input {
                 ring: Ring::new(SLOTS, FIRST_COMMIT),
                 bounds: Bounds::new(SLOTS, 1, u64::MAX),
             },
+            format: ClickFormat::default().with_columns(columns.declared()?),
             clicks: clicks.len(),
             users_per_click: users_per_click(&clicks),
         })
@@ -95,7 +97,7 @@ impl Input {
     pub fn process(&self, memory: &mut BucketMemory, mut between: impl FnMut(usize)) -> Result<(), BenchError> {
         let records = Records::of(parse(&self.json)?).map_err(BenchError::failed)?;
         between(0);
-        let mut batch = Batch::decode(&records, &ClickFormat::default(), MAX_CLOCK_SKEW_MS, 1);
+        let mut batch = Batch::decode(&records, &self.format, MAX_CLOCK_SKEW_MS, 1);
         between(1);
         let (mut commits, mut applied) = (Vec::new(), 0);
         for (shard, clicks) in batch.buckets.remove(&0).unwrap_or_default() {
@@ -104,7 +106,7 @@ impl Input {
         between(2);
         for commit in &commits {
             for outbox in commit.entries.iter().filter_map(|(_, value)| value.outbox()) {
-                for boundary in outbox.boundaries(&SessionColumns::default()) {
+                for boundary in outbox.boundaries(self.format.columns()) {
                     std::hint::black_box(boundary.encode()?);
                 }
             }
@@ -112,8 +114,7 @@ impl Input {
         between(3);
         for commit in &commits {
             std::hint::black_box(
-                encode_entries(&commit.entries, commit.made_ms, &SessionColumns::default())
-                    .map_err(BenchError::failed)?,
+                encode_entries(&commit.entries, commit.made_ms, self.format.columns()).map_err(BenchError::failed)?,
             );
         }
         between(4);
@@ -145,22 +146,25 @@ impl Input {
         }
         Ok(applied)
     }
+}
 
-    /// CPU time of each stage: the minimum of `rounds` rounds, because disturbances only add to it.
-    ///
-    /// # Errors
-    /// Like [`Self::process`].
-    pub fn cpu(&self, rounds: u32) -> Result<[Duration; STAGES.len()], BenchError> {
-        let mut least = [Duration::MAX; STAGES.len()];
-        for _ in 0..rounds {
-            let mut memory = self.memory()?;
+/// CPU time of each stage of each of `inputs`, in turn: the minimum of `rounds` rounds, because disturbances only add to
+/// it.
+///
+/// # Errors
+/// Like [`Input::process`].
+pub fn cpu<const N: usize>(inputs: [&Input; N], rounds: u32) -> Result<[[Duration; STAGES.len()]; N], BenchError> {
+    let mut least = [[Duration::MAX; STAGES.len()]; N];
+    for _ in 0..rounds {
+        for (input, least) in inputs.iter().zip(&mut least) {
+            let mut memory = input.memory()?;
             let mut before = process_cpu();
-            self.process(&mut memory, |stage| {
+            input.process(&mut memory, |stage| {
                 let now = process_cpu();
                 least[stage] = least[stage].min(now - before);
                 before = process_cpu();
             })?;
         }
-        Ok(least)
     }
+    Ok(least)
 }

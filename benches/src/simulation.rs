@@ -23,8 +23,6 @@ use sessionizer_fn::store::publisher::Publisher;
 use sessionizer_fn::store::rest_store::RestStore;
 use shared::attributes::Attributes;
 use shared::click::Click;
-use shared::columns::declaration::SessionColumns;
-use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::sequence_number::SequenceNumber;
 use shared::session::SessionGap;
@@ -37,6 +35,7 @@ use crate::event::{attributes, sequence_number, user_id};
 use crate::population::{Population, Returns};
 use crate::services::SHARDS;
 use crate::shares::Writers;
+use crate::typical_columns::Columns;
 use crate::workload::{BEGIN_MS, CLICKS_PER_BATCH, CLICKS_PER_SESSION, SimulatedClick, Workload};
 
 /// The template's buckets, as many as shards.
@@ -73,6 +72,8 @@ pub struct Load {
     pub slots: u64,
     /// Whether user ids are UUIDs of 36 characters, in place of a word and a number.
     pub uuids: bool,
+    /// What clicks have for columns.
+    pub columns: Columns,
 }
 
 /// Clicks and counts of a part of a run.
@@ -101,6 +102,7 @@ impl Load {
             environments: 1,
             slots: SLOTS,
             uuids: false,
+            columns: Columns::None,
         }
     }
 
@@ -198,9 +200,11 @@ where
     P: Publisher + Clone,
 {
     /// A run of `load` with these stores, which are empty.
-    #[must_use]
-    pub fn new(load: Load, log: &S, rest: &R, publisher: &P) -> Self {
-        let columns = SessionColumns::default();
+    ///
+    /// # Errors
+    /// None in practice: the declaration of columns is valid.
+    pub fn new(load: Load, log: &S, rest: &R, publisher: &P) -> Result<Self, BenchError> {
+        let columns = load.columns.declared()?;
         let environment =
             || Environment::new(load.options(), columns.clone(), log.clone(), rest.clone(), publisher.clone());
         let population = Population::new(load.workload, load.clicks_per_second, load.returns, 17);
@@ -209,7 +213,7 @@ where
             pending: Vec::new(),
             place: 1,
         };
-        Self {
+        Ok(Self {
             environments: (0..load.environments.max(1)).map(|_| environment()).collect(),
             population,
             rng: Rng::with_seed(23),
@@ -218,7 +222,7 @@ where
             now_ms: BEGIN_MS,
             next_sweep_ms: BEGIN_MS + SWEEP_EVERY_MS,
             load,
-        }
+        })
     }
 
     /// Goes on for `ms` of simulated time.
@@ -321,6 +325,7 @@ where
             }
         };
         let [event_name, event_type, device_type] = attributes(user, ms).map(|text| Some(text.into()));
+        let time = EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"))?;
         let sequence_number = SequenceNumber::parse(sequence_number(place)).map_err(BenchError::failed)?;
         Ok(BatchClick {
             index,
@@ -328,9 +333,9 @@ where
             arrival_ms: ms,
             click: Click {
                 user_id,
-                time: EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"))?,
+                time,
                 attributes: Attributes { event_name, event_type, device_type },
-                columns: ColumnValues::default(),
+                columns: self.load.columns.of_click(user, time),
             },
         })
     }

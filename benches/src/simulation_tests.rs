@@ -96,7 +96,7 @@ async fn units_counted_are_those_that_dynamodb_reports() {
         counting: counting.clone(),
     };
 
-    let mut simulation = Simulation::new(load, &both, &both, &counting);
+    let mut simulation = Simulation::new(load, &both, &both, &counting).unwrap();
     let stretch = simulation.run(90_000).await.unwrap();
 
     let (consumed, reported) = (counting.take(), meter.take());
@@ -114,7 +114,7 @@ async fn units_counted_are_those_that_dynamodb_reports() {
 async fn in_the_steady_state_as_many_users_leave_the_log_as_sessions_begin() {
     let load = Load { returns: Returns::AfterMs(86_400_000), ..busy() };
     let counting = CountingTables::default();
-    let mut simulation = Simulation::new(load.clone(), &counting, &counting, &counting);
+    let mut simulation = Simulation::new(load.clone(), &counting, &counting, &counting).unwrap();
     simulation.run(load.warm_up_ms()).await.unwrap();
     let before = counting.take();
     let stretch = simulation.run(load.measured_ms()).await.unwrap();

@@ -6,7 +6,6 @@ use sessionizer_fn::store::log_store::LogCommit;
 use sessionizer_fn::store::rest_store::RestingUser;
 use shared::attributes::Attributes;
 use shared::boundary::Version;
-use shared::columns::values::ColumnValues;
 use shared::event_time::EventTime;
 use shared::session::Session;
 use shared::session_window::SessionWindow;
@@ -14,6 +13,7 @@ use shared::user_id::UserId;
 
 use crate::error::BenchError;
 use crate::event::{attributes, user_id};
+use crate::typical_columns::Columns;
 use crate::workload::{BEGIN_MS, Before, CLICKS_PER_SESSION, Shard, Workload};
 
 /// Sessions of a user before the current one.
@@ -38,11 +38,11 @@ pub struct State {
 ///
 /// # Errors
 /// If the active users fill more than half of the log.
-pub fn state(workload: Workload, shard: &Shard) -> Result<State, BenchError> {
+pub fn state(workload: Workload, shard: &Shard, columns: Columns) -> Result<State, BenchError> {
     let (mut active, mut at_rest) = (Vec::new(), Vec::new());
     for (user, before) in shard.before().iter().enumerate() {
         let user_id = UserId::new(user_id(user)).map_err(|_| BenchError::failed("an invalid user id"))?;
-        let entry = entry(workload, user, *before)?;
+        let entry = entry(workload, user, *before, columns)?;
         if entry.window.told_closed {
             // As long as it is not stored, there is no item.
             at_rest.push(RestingUser { user_id, entry: UserEntry { has_item: false, ..entry }, commit: FIRST_COMMIT });
@@ -66,15 +66,17 @@ pub fn state(workload: Workload, shard: &Shard) -> Result<State, BenchError> {
 
 /// The item of a user who last clicked a day before the run. `None` does not occur.
 #[must_use]
-pub fn known_before(user_id: &UserId) -> Option<RestingUser> {
+pub fn known_before(user_id: &UserId, columns: Columns) -> Option<RestingUser> {
     let start_ms = BEGIN_MS - 86_400_000;
     let [event_name, event_type, device_type] = attributes(0, start_ms).map(|text| Some(text.into()));
+    let [start, end] = [EventTime::from_ms(start_ms)?, EventTime::from_ms(start_ms + 600_000)?];
     let session = Session {
-        start: EventTime::from_ms(start_ms)?,
-        end: EventTime::from_ms(start_ms + 600_000)?,
+        start,
+        end,
         event_count: CLICKS_PER_SESSION.into(),
         attributes: Attributes { event_name, event_type, device_type },
-        columns: ColumnValues::default(),
+        columns: columns
+            .of_session(0, spread(start_ms, 600_000 / u64::from(CLICKS_PER_SESSION - 1), CLICKS_PER_SESSION)),
     };
     let entry = UserEntry {
         window: SessionWindow {
@@ -90,7 +92,7 @@ pub fn known_before(user_id: &UserId) -> Option<RestingUser> {
 }
 
 /// The entry of `user`, given their activity `before` the batch. Earlier sessions were left behind.
-fn entry(workload: Workload, user: usize, before: Before) -> Result<UserEntry, BenchError> {
+fn entry(workload: Workload, user: usize, before: Before, columns: Columns) -> Result<UserEntry, BenchError> {
     let at = |ms| EventTime::from_ms(ms).ok_or_else(|| BenchError::failed("a time after the year 9999"));
     let [event_name, event_type, device_type] = attributes(user, before.last_ms).map(|text| Some(text.into()));
     let start_ms = before.last_ms - u64::from(before.clicks - 1) * workload.spacing_ms;
@@ -99,7 +101,7 @@ fn entry(workload: Workload, user: usize, before: Before) -> Result<UserEntry, B
         end: at(before.last_ms)?,
         event_count: before.clicks.into(),
         attributes: Attributes { event_name, event_type, device_type },
-        columns: ColumnValues::default(),
+        columns: columns.of_session(user, spread(start_ms, workload.spacing_ms, before.clicks)),
     };
     Ok(UserEntry {
         window: SessionWindow {
@@ -111,4 +113,9 @@ fn entry(workload: Workload, user: usize, before: Before) -> Result<UserEntry, B
         arrival_ms: before.last_ms,
         has_item: true,
     })
+}
+
+/// The times of `clicks` clicks, `spacing_ms` apart.
+fn spread(start_ms: u64, spacing_ms: u64, clicks: u32) -> impl Iterator<Item = EventTime> {
+    (0..u64::from(clicks)).filter_map(move |number| EventTime::from_ms(start_ms + number * spacing_ms))
 }

@@ -5,10 +5,11 @@ use crate::error::BenchError;
 use crate::population::Returns;
 use crate::shares::Writers;
 use crate::simulation::{BUCKETS, Load, Simulation};
+use crate::typical_columns::Columns;
 use crate::workload::{CLICKS_PER_SESSION, Workload};
 
 /// The titles of the columns of [`Measured::row`].
-pub const TITLES: [&str; 20] = [
+pub const TITLES: [&str; 21] = [
     "",
     "shards/buckets",
     "clicks/s of a bucket",
@@ -27,6 +28,7 @@ pub const TITLES: [&str; 20] = [
     "KiB of users",
     "KiB of items",
     "KiB of a commit",
+    "bytes of an item at rest",
     "users under way",
     "log MiB",
 ];
@@ -63,6 +65,8 @@ pub struct Pipeline {
     pub slots: u64,
     /// Whether user ids are UUIDs of 36 characters, in place of a word and a number.
     pub uuids: bool,
+    /// What clicks have for columns.
+    pub columns: Columns,
 }
 
 impl Pipeline {
@@ -102,7 +106,7 @@ impl Pipeline {
                 Returns::InTurn(usize::try_from(of_bucket).unwrap_or(usize::MAX))
             }
         };
-        let (environments, slots, uuids) = (self.environments, self.slots, self.uuids);
+        let Self { environments, slots, uuids, columns, .. } = *self;
         let load = |writers| Load {
             returns,
             writers,
@@ -110,6 +114,7 @@ impl Pipeline {
             environments,
             slots,
             uuids,
+            columns,
             ..Load::new(self.workload, clicks_per_second)
         };
         let kinds = Writers::kinds(self.shards, self.buckets, self.by_user).into_iter();
@@ -125,8 +130,9 @@ impl Pipeline {
         let measured_ms = loads.iter().map(|(load, _)| load.measured_ms()).max().unwrap_or(0);
         let mut measured = Measured::none(self);
         for (load, buckets) in loads {
-            let (tables, warm_up_ms, times) = (CountingTables::of_known_users(), load.warm_up_ms(), u64::from(buckets));
-            let mut simulation = Simulation::new(load, &tables, &tables, &tables);
+            let tables = CountingTables::of_known_users(load.columns)?;
+            let (warm_up_ms, times) = (load.warm_up_ms(), u64::from(buckets));
+            let mut simulation = Simulation::new(load, &tables, &tables, &tables)?;
             simulation.run(warm_up_ms).await?;
             let _ = tables.take();
             let stretch = simulation.run(measured_ms).await?;
@@ -209,6 +215,7 @@ impl Measured {
             kib(consumed.user_bytes),
             kib(consumed.commit_bytes),
             format!("{:.1}", consumed.commit_bytes as f64 / 1_024.0 / consumed.commits.max(1) as f64),
+            format!("{:.0}", consumed.rest_bytes as f64 / consumed.rest_items.max(1) as f64),
             self.hot_users.to_string(),
             format!("{:.2}", self.log_bytes as f64 / 1_048_576.0),
         ]
@@ -246,6 +253,7 @@ mod tests {
             environments: 1,
             slots: 16,
             uuids: false,
+            columns: Columns::None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use benches::error::BenchError;
 use benches::records::{Input, STAGES};
 use benches::table::Table;
+use benches::typical_columns::Columns;
 use benches::workload::WORKLOADS;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
 #[allow(clippy::cast_precision_loss)]
 fn print() -> Result<(), BenchError> {
     for workload in [WORKLOADS[2], WORKLOADS[3]] {
-        let input = Input::of(workload)?;
+        let input = Input::of(workload, Columns::None)?;
         println!("{workload}: {} clicks, {:.2} users per click", input.clicks, input.users_per_click);
         let mut table = Table::new(&["per click", "allocations", "bytes"]);
         let mut memory = input.memory()?;
