@@ -5,7 +5,7 @@
 //! declares others knows which ones go on ([`shared::columns::mapping`]).
 
 use std::collections::HashMap;
-use std::{slice, vec};
+use std::{mem, slice, vec};
 
 use serde::{Deserialize, Serialize};
 use shared::columns::declaration::SessionColumns;
@@ -46,7 +46,7 @@ const HUNDREDTHS: u8 = 64;
 const WHOLE: u8 = 128;
 
 /// The units of numbers, in billionths.
-const UNITS: [(u8, i128); 3] = [(WHOLE, 1_000_000_000), (HUNDREDTHS, 10_000_000), (0, 1)];
+const UNITS: [(u8, i64); 3] = [(WHOLE, 1_000_000_000), (HUNDREDTHS, 10_000_000), (0, 1)];
 
 /// Columns as they are stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -142,17 +142,17 @@ impl<'a> ColumnsOut<'a> {
     }
 
     /// The bytes to store; `None` if no columns are declared.
-    pub(crate) fn encode(self) -> Result<Option<Vec<u8>>, CodecError> {
+    pub(crate) fn encode(mut self) -> Result<Option<Vec<u8>>, CodecError> {
         if self.has_more {
             return Err(CodecError::UndeclaredColumns(self.columns.len()));
         }
         if self.columns.is_empty() {
             return Ok(None);
         }
-        let columns = self.columns.iter().map(|ColumnOut { aggregate, tags, numbers }| WireColumn {
+        let columns = self.columns.iter_mut().map(|ColumnOut { aggregate, tags, numbers }| WireColumn {
             aggregate,
             tags,
-            numbers: numbers.clone(),
+            numbers: mem::take(numbers),
         });
         let wire = WireColumns { texts: self.texts.texts, columns: columns.collect() };
         postcard::to_allocvec(&wire).map(Some).map_err(CodecError::Unencodable)
@@ -228,8 +228,13 @@ fn partial_if(is_partial: bool) -> u8 {
 /// The number in the largest unit of which it is a multiple, and that unit's bit.
 fn in_units(number: Number) -> (u8, i128) {
     let billionths = number.billionths();
-    let unit = UNITS.into_iter().find(|(_, unit)| billionths % unit == 0);
-    unit.map_or((0, billionths), |(bit, unit)| (bit, billionths / unit))
+    // Divisions of 64 bits are many times faster, and nearly all numbers fit.
+    if let Ok(billionths) = i64::try_from(billionths) {
+        let unit = UNITS.into_iter().find(|(_, unit)| billionths % unit == 0);
+        return unit.map_or((0, billionths.into()), |(bit, unit)| (bit, (billionths / unit).into()));
+    }
+    let unit = UNITS.into_iter().find(|(_, unit)| billionths % i128::from(*unit) == 0);
+    unit.map_or((0, billionths), |(bit, unit)| (bit, billionths / i128::from(unit)))
 }
 
 /// Bytes of a value of a session from `start` to `end`, except that each text is counted as if it were the only one, at
@@ -402,7 +407,7 @@ impl ColumnIn<'_> {
         let units = self.next()?;
         let unit = UNITS.into_iter().find(|(bit, _)| *bit == tag & (WHOLE | HUNDREDTHS));
         let (_, unit) = unit.ok_or_else(|| unexpected(tag, "one unit at most"))?;
-        let number = units.checked_mul(unit).and_then(Number::from_billionths);
+        let number = units.checked_mul(unit.into()).and_then(Number::from_billionths);
         number.ok_or_else(|| Fault::of("number of a column", units, "less than 10^38 billionths"))
     }
 
