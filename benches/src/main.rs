@@ -248,52 +248,41 @@ async fn run(command: Command) -> Result<(), BenchError> {
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn records(rounds: u32) -> Result<(), BenchError> {
     for workload in [WORKLOADS[2], WORKLOADS[3]] {
-        let input = Input::of(workload, Columns::None)?;
+        let input = Input::of(workload, 2 * workload.users_of_full_batches(), Columns::None)?;
         println!("{workload}: {} clicks, {:.2} users per click", input.clicks, input.users_per_click);
         let mut table = Table::new(&["", "µs per click", "clicks per CPU second"]);
-        let [cpu] = records::cpu([&input], rounds)?;
+        let [cpu] = records::cpu([input], rounds)?;
         let mut row = |name: &str, seconds: f64| {
-            let per_click = seconds / input.clicks as f64;
-            table.row([name.to_owned(), format!("{:.3}", per_click * 1e6), format!("{:.0}", 1.0 / per_click)]);
+            table.row([name.to_owned(), format!("{:.3}", seconds * 1e6), format!("{:.0}", 1.0 / seconds)]);
         };
         for (stage, cpu) in STAGES.iter().zip(cpu) {
-            row(stage, cpu.as_secs_f64());
+            row(stage, cpu);
         }
-        row("decode, decide, encode boundaries", cpu[1..4].iter().sum::<std::time::Duration>().as_secs_f64());
-        row("all", cpu.iter().sum::<std::time::Duration>().as_secs_f64());
+        row("decode, decide, encode boundaries", cpu[1..4].iter().sum());
+        row("all", cpu.iter().sum());
         println!("{table}");
     }
     Ok(())
 }
 
-/// What the declaration of typical columns costs, by stage.
-#[allow(clippy::cast_precision_loss)]
+/// What the declaration of typical columns costs, by stage, in full shards.
 fn columns(rounds: u32) -> Result<(), BenchError> {
     for workload in WORKLOADS {
-        let inputs = [Input::of(workload, Columns::Undeclared)?, Input::of(workload, Columns::Declared)?];
-        let clicks = inputs[0].clicks as f64;
-        println!("{workload}: {clicks} clicks, {:.2} users per click", inputs[0].users_per_click);
+        let input = |columns| Input::of(workload, 2 * workload.users_of_a_full_shard(), columns);
+        let inputs = [input(Columns::Undeclared)?, input(Columns::Declared)?];
+        println!("{workload}: {} clicks, {:.2} users per click", inputs[0].clicks, inputs[0].users_per_click);
         let mut table = Table::new(&["µs per click", "undeclared", "declared", "more"]);
-        let cpu = records::cpu([&inputs[0], &inputs[1]], rounds)?;
-        let mut row = |name: &str, stages: std::ops::Range<usize>| {
-            let of = |cpu: &[std::time::Duration]| {
-                cpu[stages.clone()].iter().sum::<std::time::Duration>().as_secs_f64() * 1e6 / clicks
-            };
-            let [undeclared, declared] = [of(&cpu[0]), of(&cpu[1])];
-            table.row([
-                name.to_owned(),
-                format!("{undeclared:.3}"),
-                format!("{declared:.3}"),
-                format!("{:.3}", declared - undeclared),
-            ]);
+        let cpu = records::cpu(inputs, rounds)?;
+        let mut row = |name: &str, [undeclared, declared]: [f64; 2]| {
+            let cells = [undeclared, declared, declared - undeclared].map(|seconds| format!("{:.3}", seconds * 1e6));
+            table.row([name.to_owned()].into_iter().chain(cells));
         };
         for (place, stage) in STAGES.iter().enumerate() {
-            row(stage, place..place + 1);
+            row(stage, cpu.map(|stages| stages[place]));
         }
-        row("all", 0..STAGES.len());
+        row("all", cpu.map(|stages| stages.iter().sum()));
         println!("{table}");
     }
     Ok(())

@@ -31,31 +31,41 @@ pub const STAGES: [&str; 5] = ["read the event", "decode clicks", "decide", "enc
 
 const MAX_CLOCK_SKEW_MS: u64 = 900_000;
 
-/// A batch and the state of its bucket.
+/// Batch after batch, and the state of their bucket.
 #[derive(Debug)]
 pub struct Input {
+    shard: Shard,
+    columns: Columns,
+    /// The batch, as an event.
     json: String,
+    /// The place of its first record in the shard.
+    place: u64,
+    /// The arrival of its last record, in Unix milliseconds.
+    arrival_ms: u64,
     log: Vec<LogCommit>,
     at_rest: UsersAtRest,
     rules: Rules,
     format: ClickFormat,
-    /// Number of clicks.
+    /// Its number of clicks.
     pub clicks: usize,
     /// Distinct users per click.
     pub users_per_click: f64,
 }
 
 impl Input {
-    /// A full batch of `workload`, whose clicks and sessions have `columns`.
+    /// A first batch of `users` users of `workload`, half of whom click; clicks and sessions have `columns`.
     ///
     /// # Errors
     /// None in practice.
-    pub fn of(workload: Workload, columns: Columns) -> Result<Self, BenchError> {
-        let mut shard = Shard::new(workload, 2 * workload.users_of_full_batches(), 17);
+    pub fn of(workload: Workload, users: usize, columns: Columns) -> Result<Self, BenchError> {
+        let shard = Shard::new(workload, users, 17);
         let State { log, at_rest } = stored::state(workload, &shard, columns)?;
-        let clicks = shard.next_batch();
-        Ok(Self {
-            json: click_event(&clicks, 1, columns)?,
+        let mut input = Self {
+            shard,
+            columns,
+            json: String::new(),
+            place: 1,
+            arrival_ms: BEGIN_MS,
             log,
             at_rest: at_rest.into_iter().map(|user| (user.user_id, Some(user.entry))).collect(),
             rules: Rules {
@@ -72,12 +82,28 @@ impl Input {
                 bounds: Bounds::new(SLOTS, 1, u64::MAX),
             },
             format: ClickFormat::default().with_columns(columns.declared()?),
-            clicks: clicks.len(),
-            users_per_click: users_per_click(&clicks),
-        })
+            clicks: 0,
+            users_per_click: 0.0,
+        };
+        input.advance()?;
+        Ok(input)
     }
 
-    /// The bucket's memory before the batch.
+    /// Goes on to the next batch.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn advance(&mut self) -> Result<(), BenchError> {
+        self.place += self.clicks as u64;
+        let clicks = self.shard.next_batch();
+        self.json = click_event(&clicks, self.place, self.columns)?;
+        self.arrival_ms = clicks.last().map_or(self.arrival_ms, |click| click.ms);
+        self.clicks = clicks.len();
+        self.users_per_click = users_per_click(&clicks);
+        Ok(())
+    }
+
+    /// The bucket's memory before the first batch.
     ///
     /// # Errors
     /// None in practice.
@@ -89,58 +115,53 @@ impl Input {
         Ok(memory)
     }
 
-    /// Does all of the work once, on a `memory` made by [`Self::memory`], and calls `between` with each stage's number
-    /// after it.
+    /// Does all of the work once, on the `memory` after the last batch, and calls `after` with the number of each stage
+    /// behind a part of it.
     ///
     /// # Errors
     /// If the result is not the expected one.
-    pub fn process(&self, memory: &mut BucketMemory, mut between: impl FnMut(usize)) -> Result<(), BenchError> {
+    pub fn process(&self, memory: &mut BucketMemory, mut after: impl FnMut(usize)) -> Result<(), BenchError> {
         let records = Records::of(parse(&self.json)?).map_err(BenchError::failed)?;
-        between(0);
+        after(0);
         let mut batch = Batch::decode(&records, &self.format, MAX_CLOCK_SKEW_MS, 1);
-        between(1);
-        let (mut commits, mut applied) = (Vec::new(), 0);
+        after(1);
+        let mut applied = 0;
         for (shard, clicks) in batch.buckets.remove(&0).unwrap_or_default() {
-            applied += self.decide(memory, &shard, &clicks, &mut commits)?;
+            applied += self.commit(memory, &shard, &clicks, &mut after)?;
         }
-        between(2);
-        for commit in &commits {
-            for outbox in commit.entries.iter().filter_map(|(_, value)| value.outbox()) {
-                for boundary in outbox.boundaries(self.format.columns()) {
-                    std::hint::black_box(boundary.encode()?);
-                }
-            }
-        }
-        between(3);
-        for commit in &commits {
-            std::hint::black_box(
-                encode_entries(&commit.entries, commit.made_ms, self.format.columns()).map_err(BenchError::failed)?,
-            );
-        }
-        between(4);
         if applied == self.clicks as u64 { Ok(()) } else { Err(BenchError::failed("clicks were not applied")) }
     }
 
-    /// Appends the commits of `clicks`; returns how many clicks they apply.
-    fn decide(
+    /// Makes, encodes and takes in the commits of `clicks`, and encodes their boundaries; returns how many clicks they
+    /// apply.
+    fn commit(
         &self,
         memory: &mut BucketMemory,
         shard: &ShardKey,
         clicks: &[BatchClick],
-        commits: &mut Vec<LogCommit>,
+        after: &mut impl FnMut(usize),
     ) -> Result<u64, BenchError> {
+        let (origin, columns) = (Origin::Shard(shard.clone()), self.format.columns());
         let (mut todo, mut applied) = (clicks, 0);
         while let Some(last) = todo.last() {
-            let mut plan =
-                Plan::new(memory, &self.rules, Origin::Shard(shard.clone()), BEGIN_MS + 60_000, Packing::Tight);
+            let mut plan = Plan::new(memory, &self.rules, origin.clone(), self.arrival_ms, Packing::Tight);
             let taken = plan.apply(todo, &self.at_rest);
             plan.close_inactive(last.arrival_ms);
             let leaving = vec![true; plan.empty_oldest().len()];
             let Some(Planned { commit, report }) = plan.commit(&leaving).filter(|_| taken > 0) else {
                 return Err(BenchError::failed(format!("{} clicks cannot be committed", todo.len())));
             };
-            memory.take_in(commit.clone()).map_err(BenchError::failed)?;
-            commits.push(commit);
+            after(2);
+            let bytes = encode_entries(&commit.entries, commit.made_ms, columns).map_err(BenchError::failed)?;
+            std::hint::black_box(bytes);
+            after(4);
+            memory.take_in(commit).map_err(BenchError::failed)?;
+            after(2);
+            let outbox = memory.outbox(&origin).ok_or_else(|| BenchError::failed("a commit without an outbox"))?;
+            for boundary in outbox.boundaries(columns) {
+                std::hint::black_box(boundary.encode()?);
+            }
+            after(3);
             applied += report.applied;
             todo = &todo[taken..];
         }
@@ -148,23 +169,31 @@ impl Input {
     }
 }
 
-/// CPU time of each stage of each of `inputs`, in turn: the minimum of `rounds` rounds, because disturbances only add to
-/// it.
+/// CPU time of each stage of each of `inputs`, in turn, per click: the minimum of `rounds` batches, because disturbances
+/// only add to it. One more batch comes before, and does not count.
 ///
 /// # Errors
 /// Like [`Input::process`].
-pub fn cpu<const N: usize>(inputs: [&Input; N], rounds: u32) -> Result<[[Duration; STAGES.len()]; N], BenchError> {
-    let mut least = [[Duration::MAX; STAGES.len()]; N];
-    for _ in 0..rounds {
-        for (input, least) in inputs.iter().zip(&mut least) {
-            let mut memory = input.memory()?;
+#[allow(clippy::cast_precision_loss)]
+pub fn cpu<const N: usize>(mut inputs: [Input; N], rounds: u32) -> Result<[[f64; STAGES.len()]; N], BenchError> {
+    let mut least = [[f64::INFINITY; STAGES.len()]; N];
+    let mut memories = Vec::with_capacity(N);
+    for input in &inputs {
+        memories.push(input.memory()?);
+    }
+    for round in 0..=rounds {
+        for ((input, memory), least) in inputs.iter().zip(&mut memories).zip(&mut least) {
+            let mut stages = [Duration::ZERO; STAGES.len()];
             let mut before = process_cpu();
-            input.process(&mut memory, |stage| {
-                let now = process_cpu();
-                least[stage] = least[stage].min(now - before);
+            input.process(memory, |stage| {
+                stages[stage] += process_cpu() - before;
                 before = process_cpu();
             })?;
+            for (least, stage) in least.iter_mut().zip(stages).filter(|_| round > 0) {
+                *least = least.min(stage.as_secs_f64() / input.clicks as f64);
+            }
         }
+        inputs.iter_mut().try_for_each(Input::advance)?;
     }
     Ok(least)
 }
