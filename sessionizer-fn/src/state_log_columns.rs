@@ -228,7 +228,7 @@ fn partial_if(is_partial: bool) -> u8 {
 /// The number in the largest unit of which it is a multiple, and that unit's bit.
 fn in_units(number: Number) -> (u8, i128) {
     let billionths = number.billionths();
-    // Divisions of 64 bits are many times faster, and nearly all numbers fit.
+    // Nearly all numbers fit into 64 bits, whose divisions take half the time.
     if let Ok(billionths) = i64::try_from(billionths) {
         let unit = UNITS.into_iter().find(|(_, unit)| billionths % unit == 0);
         return unit.map_or((0, billionths.into()), |(bit, unit)| (bit, (billionths / unit).into()));
