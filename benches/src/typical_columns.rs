@@ -102,7 +102,7 @@ impl Columns {
     }
 }
 
-/// The path of the page of a click: 14 to 37 bytes.
+/// The path of the page of a click: 14 to 33 bytes.
 fn page(user: usize, ms: u64) -> String {
     let [name, ..] = attributes(user, ms);
     let product = product(user, ms);
@@ -160,10 +160,10 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_some_hundreds_of_14_to_37_bytes() {
+    fn pages_are_some_hundreds_of_14_to_33_bytes() {
         let pages: HashSet<_> = (0..10_000).map(|ms| page(5, BEGIN_MS + 7 * ms)).collect();
         let lengths = || pages.iter().map(String::len);
-        assert_eq!((lengths().min(), lengths().max()), (Some(14), Some(37)));
+        assert_eq!((lengths().min(), lengths().max()), (Some(14), Some(33)));
         assert!((300..=320).contains(&pages.len()), "{}", pages.len());
     }
 

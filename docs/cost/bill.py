@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Computes docs/cost.md's tables and picture, and the README's row, from units.csv. Needs Python 3.9 and nothing else.
+"""Computes docs/cost.md's tables and picture, and the README's row, from units.csv and units-columns.csv, which has the
+units with four typical columns. Needs Python 3.9 and nothing else.
 
-    cargo run --release -p benches -- units --csv --uuids > docs/cost/units.csv && docs/cost/bill.py
+    cargo run --release -p benches -- units --csv --uuids > docs/cost/units.csv
+    cargo run --release -p benches -- units --csv --uuids --columns --only 4,5 > docs/cost/units-columns.csv
+    docs/cost/bill.py
 
 With --check it changes nothing, and fails if any of them is not what it computes.
 """
@@ -34,6 +37,7 @@ MEMORY_GB, VCPU_MB = 0.5, 1769  # of a function; a vCPU is so many MB
 WAIT_SECONDS = 0.020  # an invocation's time besides its CPU time
 CLICKS_PER_BATCH, BOUNDARIES_PER_BATCH = 8_000, 1_000
 CLICK_CPU_US = {1: 10.2, 10: 7.7}  # by window in seconds; gap 30 min
+COLUMNS_CPU_US = {1: 1.5, 10: 2.2}  # more with four typical columns
 BOUNDARY_CPU_US = 13.6
 SINK_SHARDS = 4  # of session-stream
 SWEEPS = 30 * 1_440
@@ -43,6 +47,7 @@ CLICKS_PER_KPU = 17_500  # a second of CPU time; the least that was measured (do
 
 SIZES = [1_000_000, 10_000_000, 100_000_000, 1_000_000_000]
 BILLED = (1800, 30)  # gap and time between clicks of the bill, in seconds
+BILLED_WINDOWS = [1, 10]
 # Units per 1,000 clicks, writes and reads alike, of one item per user and batch: the design's first edition.
 BEFORE = {(10, 2): {1: 797, 10: 242, 30: 113}, (1800, 30): {1: 985, 10: 859, 30: 659}}
 
@@ -67,19 +72,18 @@ class Units:
         return self.log_reads + self.rest_reads
 
 
-def measured():
-    """The units by gap, time between clicks, window (seconds) and clicks a day."""
-    with (HERE / "units.csv").open(newline="") as file:
+def measured(name, kinds):
+    """The units in a file by gap, time between clicks, window (seconds) and clicks a day; at least those of `kinds`."""
+    with (HERE / name).open(newline="") as file:
         rows = list(csv.DictReader(file))
     units = {}
     for row in rows:
         key = tuple(int(row[name]) for name in ["gap_s", "spacing_s", "window_s", "clicks_per_day"])
         figures = {name: float(row[name]) for name in Units.__annotations__ if name != "shards"}
         units[key] = Units(shards=int(row["shards"]), **figures)
-    missing = [(*kind, window, size) for kind in BEFORE for window in BEFORE[kind] for size in SIZES
-               if (*kind, window, size) not in units]
+    missing = [(*kind, size) for kind in kinds for size in SIZES if (*kind, size) not in units]
     if missing:
-        sys.exit(f"error: docs/cost/units.csv has no line for {missing}")
+        sys.exit(f"error: docs/cost/{name} has no line for {missing}")
     return units
 
 
@@ -100,8 +104,9 @@ class Table:
 class Month:
     """A month at `size` clicks a day, with all boundaries or with ends only."""
 
-    def __init__(self, units, size, ends_only):
-        self.units = {window: units[(*BILLED, window, size)] for window in [1, 10]}
+    def __init__(self, units, size, ends_only=False, click_cpu_us=CLICK_CPU_US):
+        self.units = {window: units[(*BILLED, window, size)] for window in BILLED_WINDOWS}
+        self.click_cpu_us = click_cpu_us
         self.clicks, self.rate = size * 30, size / 86_400
         self.boundaries = self.clicks / 1_000 * self.units[10].boundaries * (0.5 if ends_only else 1)
 
@@ -119,7 +124,7 @@ class Month:
 
     def sessionizer(self, window):
         batches = invocations(self.clicks, self.units[window].shards, window, CLICKS_PER_BATCH)
-        return function(batches + SWEEPS, self.clicks * CLICK_CPU_US[window] / 1e6)
+        return function(batches + SWEEPS, self.clicks * self.click_cpu_us[window] / 1e6)
 
     def sink(self):
         batches = invocations(self.boundaries, SINK_SHARDS, 1, BOUNDARIES_PER_BATCH)
@@ -205,6 +210,30 @@ def parts_table(months):
     ])
 
 
+def columns_table(units_with, months):
+    """What four typical columns add, for each window."""
+    cpu = {window: CLICK_CPU_US[window] + COLUMNS_CPU_US[window] for window in BILLED_WINDOWS}
+    pairs = [(month, Month(units_with, size, click_cpu_us=cpu)) for month, size in zip(months, SIZES)]
+
+    def row(name, before, after):
+        figures = [(before(*pair), after(*pair)) for pair in pairs]
+        return [name, *(f"{without} → {with_columns}" for without, with_columns in figures)]
+
+    rows = []
+    for window in BILLED_WINDOWS:
+        def units_row(kind):
+            def of(which):
+                return lambda *pair: f"{getattr(pair[which].units[window], kind):.0f}"
+            return row(f"{kind[:-1]} units of state, window {window} s", of(0), of(1))
+
+        def here(which):
+            return lambda *pair: dollars(pair[which].here(window))
+
+        rows += [units_row("writes"), units_row("reads"), row(f"a month, window {window} s", here(0), here(1))]
+    titles = ["without → with", f"{millions(SIZES[0])} clicks a day", *map(millions, SIZES[1:])]
+    return markdown(titles, rows)
+
+
 def totals_table(months_by_output):
     rows = []
     for output, months in months_by_output.items():
@@ -288,7 +317,9 @@ def readme(page, months):
 
 def computed():
     """What each file must contain."""
-    units = measured()
+    billed = [(*BILLED, window) for window in BILLED_WINDOWS]
+    units = measured("units.csv", [(*kind, window) for kind in BEFORE for window in BEFORE[kind]])
+    units_with_columns = measured("units-columns.csv", billed)
     outputs = {"All boundaries": False, "Ends only": True}
     months = {name: [Month(units, size, ends_only) for size in SIZES] for name, ends_only in outputs.items()}
     page, start = ROOT / "docs" / "cost.md", ROOT / "README.md"
@@ -298,6 +329,7 @@ def computed():
     text = replaced(text, "parts", parts_table(months["All boundaries"]))
     text = replaced(text, "totals", totals_table(months))
     text = replaced(text, "verdict", verdict(months))
+    text = replaced(text, "columns", columns_table(units_with_columns, months["All boundaries"]))
     return {
         page: text,
         start: readme(start.read_text(), months["All boundaries"]),
@@ -316,7 +348,7 @@ def main():
             if not check:
                 path.write_text(text)
     if check and stale:
-        sys.exit(f"error: not as computed from docs/cost/units.csv: {', '.join(stale)}; run docs/cost/bill.py")
+        sys.exit(f"error: not as computed from docs/cost/units.csv and units-columns.csv: {', '.join(stale)}; run docs/cost/bill.py")
     print(f"changed: {', '.join(stale)}" if stale else "all as computed")
 
 
