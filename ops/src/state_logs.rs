@@ -8,7 +8,7 @@ use kinesis_function::call_error::CallError;
 use kinesis_function::failures::Failures;
 use sessionizer_fn::bucket::id::bucket_of;
 use sessionizer_fn::bucket::memory::BucketMemory;
-use sessionizer_fn::store::log_store::LogStore;
+use sessionizer_fn::store::log_store::{LogStore, StoreError};
 use sessionizer_fn::store::log_table::LogTable;
 use sessionizer_fn::store::settings::{FORMAT, Settings};
 use sessionizer_fn::work::error::BucketError;
@@ -49,27 +49,20 @@ impl<'a> StateLogs<'a> {
         Ok(Some(Self { table, store, settings, failures: Failures::default() }))
     }
 
-    /// The same with the columns that the newest commit of `bucket` has, whose names are not stored.
+    /// The same with the columns that the newest commit of `bucket` has, whose names are not stored. Reading a later commit
+    /// with others is [`StoreError::OtherColumns`].
     ///
     /// # Errors
     /// If it cannot be read.
-    pub async fn with_columns_of(self, client: &Client, bucket: u32) -> Result<Self, OpsError> {
-        let columns = self.columns_of(bucket).await.map_err(|error| of_bucket(self.table, error))?;
-        let store = LogTable::new(client.clone(), self.table, self.settings.slots, columns);
-        Ok(Self { store, ..self })
-    }
-
-    async fn columns_of(&self, bucket: u32) -> Result<SessionColumns, BucketError> {
-        let reader = self.reader();
-        let Some(head) = reader.find_head(bucket).await? else { return Ok(SessionColumns::default()) };
-        let columns = self.store.columns_in(bucket, reader.ring().slot_of(head)).await?;
-        Ok(columns.unwrap_or_default())
-    }
-
-    /// The columns with which sessions are read.
-    #[must_use]
-    pub fn columns(&self) -> &SessionColumns {
-        self.store.columns()
+    pub(crate) async fn with_columns_of(&self, client: &Client, bucket: u32) -> Result<Self, BucketError> {
+        let head = self.reader().find_head(bucket).await?;
+        let columns = match head {
+            None => None,
+            Some(head) => self.store.columns_in(bucket, self.reader().ring().slot_of(head)).await?,
+        };
+        let store = LogTable::new(client.clone(), self.table, self.settings.slots, columns.unwrap_or_default());
+        let store = store.going_by(head.unwrap_or_default());
+        Ok(Self { table: self.table, store, settings: self.settings, failures: Failures::default() })
     }
 
     /// The buckets.
@@ -95,14 +88,44 @@ impl<'a> StateLogs<'a> {
     /// # Errors
     /// If it cannot be read, or not in time.
     pub async fn load(&self, bucket: u32) -> Result<BucketMemory, OpsError> {
+        self.in_time(self.reader().load(bucket)).await
+    }
+
+    /// The same with the columns of the bucket's newest commit, whose names are not stored.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn load_with_columns(
+        &self,
+        client: &Client,
+        bucket: u32,
+    ) -> Result<(BucketMemory, SessionColumns), OpsError> {
+        let load = async {
+            loop {
+                let logs = self.with_columns_of(client, bucket).await?;
+                let read = logs.reader().load(bucket).await;
+                if !are_columns_others(&read) {
+                    return Ok((read?, logs.store.columns().clone()));
+                }
+            }
+        };
+        self.in_time(load).await
+    }
+
+    async fn in_time<T>(&self, read: impl Future<Output = Result<T, BucketError>>) -> Result<T, OpsError> {
         let late = || CallError::of_part("BatchGetItem", "TimedOut", "the log was not read in time");
-        let read = timeout(MAX_TIME_PER_LOG, self.reader().load(bucket)).await;
+        let read = timeout(MAX_TIME_PER_LOG, read).await;
         read.map_err(|_| OpsError::of_table(self.table)(late()))?.map_err(|error| of_bucket(self.table, error))
     }
 
     pub(crate) fn reader(&self) -> Reader<'_, LogTable> {
         Reader { store: &self.store, settings: self.settings, failures: &self.failures }
     }
+}
+
+/// Whether a commit was made in the meantime with other columns than the newest one had: they were declared anew.
+pub(crate) fn are_columns_others<T>(result: &Result<T, BucketError>) -> bool {
+    matches!(result, Err(BucketError::Unreadable(StoreError::OtherColumns { .. })))
 }
 
 /// The settings item, if there is one.

@@ -71,8 +71,8 @@ impl UserState {
         if let Some(logs) = StateLogs::open(client, tables.log, &SessionColumns::default()).await? {
             let number = logs.bucket_of(&user_id);
             bucket = Some((number, logs.buckets().end));
-            let logs = logs.with_columns_of(client, number).await?;
-            in_log = InLog::of(&logs.load(number).await?, logs.columns(), &user_id);
+            let (memory, columns) = logs.load_with_columns(client, number).await?;
+            in_log = InLog::of(&memory, &columns, &user_id);
         }
         let at_rest = AtRest::read(client, tables.rest, &user_id).await?;
         Ok(Self { user_id, bucket, in_log, at_rest })

@@ -158,6 +158,6 @@ async fn add_users_at_rest(
 pub(crate) fn reason_of(error: &StoreError) -> String {
     match error {
         StoreError::Unreadable { reason, .. } => reason.clone(),
-        StoreError::Call(error) => error.to_string(),
+        StoreError::Call(_) | StoreError::OtherColumns { .. } => error.to_string(),
     }
 }

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::config::TableNames;
 use crate::error::OpsError;
-use crate::state_logs::{MAX_TIME_PER_LOG, StateLogs, of_bucket};
+use crate::state_logs::{MAX_TIME_PER_LOG, StateLogs, are_columns_others, of_bucket};
 pub use rejected::Matched;
 pub use remains::{Remains, remains};
 use sessions::Sessions;
@@ -233,12 +233,22 @@ impl Forget<'_> {
             return Ok(None);
         };
         let bucket = logs.bucket_of(self.user_id);
-        let logs = logs.with_columns_of(self.dynamodb, bucket).await?; // the commit may repeat others' sessions
-        let mut memory = logs.load(bucket).await?;
         let rest = self.rest();
-        let forgetter = Forgetter { bucket, reader: logs.reader(), rest: &rest };
-        let forgotten = timeout(MAX_TIME_PER_LOG, forgetter.forget(&mut memory, self.user_id, now_ms)).await;
-        let forgotten = forgotten.map_err(|_| self.busy(bucket))?;
+        let forget = async {
+            loop {
+                // The commit may repeat others' sessions, so it has to know all of their columns.
+                let logs = logs.with_columns_of(self.dynamodb, bucket).await?;
+                let forgetter = Forgetter { bucket, reader: logs.reader(), rest: &rest };
+                let forgotten = match logs.reader().load(bucket).await {
+                    Ok(mut memory) => forgetter.forget(&mut memory, self.user_id, &now_ms).await,
+                    Err(error) => Err(error),
+                };
+                if !are_columns_others(&forgotten) {
+                    return forgotten;
+                }
+            }
+        };
+        let forgotten = timeout(MAX_TIME_PER_LOG, forget).await.map_err(|_| self.busy(bucket))?;
         forgotten.map(Some).map_err(|error| of_bucket(table, error))
     }
 

@@ -16,6 +16,12 @@ pub enum StoreError {
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// A commit has other columns than the ones before it, which its reader goes by.
+    #[error("the item {key:?} of the state-log table has other columns than the commits before")]
+    OtherColumns {
+        /// The item's key.
+        key: String,
+    },
     /// An item that this code must not touch: damaged, or in a format that it does not know.
     #[error("the item {key:?} of the {table} table cannot be read: {reason}")]
     Unreadable {

@@ -58,6 +58,8 @@ pub struct LogTable {
     name: String,
     slots: u64,
     columns: SessionColumns,
+    /// The last commit that may have other columns; `None` if any may.
+    others_until: Option<u64>,
 }
 
 impl LogTable {
@@ -65,7 +67,14 @@ impl LogTable {
     /// `columns`.
     #[must_use]
     pub fn new(client: Client, name: impl Into<String>, slots: u64, columns: SessionColumns) -> Self {
-        Self { client, name: name.into(), slots, columns }
+        Self { client, name: name.into(), slots, columns, others_until: None }
+    }
+
+    /// The same for a reader that does not declare columns but goes by those of commit `number`: a later one with others is
+    /// [`StoreError::OtherColumns`], so that it cannot be overlooked.
+    #[must_use]
+    pub fn going_by(self, number: u64) -> Self {
+        Self { others_until: Some(number), ..self }
     }
 
     /// The columns with which sessions are read and written.
@@ -192,6 +201,13 @@ impl LogTable {
             return Err(unreadable(key, format_args!("{TAIL} is {tail}, expected {COMMIT}, {commit}, at most")));
         }
         let entries = bytes(item, ENTRIES).map_err(|reason| unreadable(key, reason))?;
+        if self.others_until.is_some_and(|until| commit > until) {
+            let columns =
+                columns_of_entries(entries).map_err(|error| unreadable(key, format_args!("{ENTRIES}: {error}")))?;
+            if !columns.canonical_texts().eq(self.columns.canonical_texts()) {
+                return Err(StoreError::OtherColumns { key: key.to_owned() });
+            }
+        }
         let entries = decode_entries(entries, made_ms, &self.columns)
             .map_err(|error| unreadable(key, format_args!("{ENTRIES}: {error}")))?;
         Ok(LogCommit { number: commit, tail, version: Version::new(version), made_ms, entries })

@@ -145,6 +145,20 @@ async fn reads_of_many_slots_are_cut_into_requests_and_stay_in_order() {
     assert!(asked.iter().all(|(_, body)| body["RequestItems"][LOG_TABLE]["ConsistentRead"] == true));
 }
 
+#[tokio::test]
+async fn reader_that_goes_by_a_commits_columns_does_not_overlook_that_a_later_one_has_others() {
+    let tables = Tables::start().await;
+    let columns = SessionColumns::parse("clicks = count()").unwrap();
+    let declaring = LogTable::new(tables.client(), LOG_TABLE, SLOTS, columns.clone());
+    write(&tables.log(), &commit(100, 1)).await;
+    write(&declaring, &commit(101, 1)).await;
+    let read = async |table: &LogTable| table.read(0, &[100 % SLOTS, 101 % SLOTS]).await;
+    assert!(read(&tables.log()).await.is_ok(), "a reader with a declaration maps them");
+    let refused = read(&tables.log().going_by(100)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::OtherColumns { .. }), "{refused:?}");
+    assert!(read(&tables.log().going_by(101)).await.is_ok() && read(&declaring.going_by(100)).await.is_ok());
+}
+
 /// A commit of `users` users with long ids of random letters, which hardly compress, and its bytes in an item.
 fn incompressible(users: u64) -> (LogCommit, usize) {
     let mut commit = commit(100, users);
