@@ -100,5 +100,28 @@ fn exports(pipeline: &Pipeline) -> Vec<String> {
     ];
     let mut variables: BTreeMap<_, _> = pipeline.environment().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     variables.extend(endpoints);
-    variables.into_iter().map(|(name, value)| format!("export {name}={value}")).collect()
+    variables.into_iter().map(|(name, value)| export(name, value)).collect()
+}
+
+/// The line that exports a variable with this value.
+fn export(name: &str, value: &str) -> String {
+    // Only the character 0 cannot be quoted, which no environment variable can hold.
+    let quoted = shlex::try_quote(value).unwrap_or_default();
+    format!("export {name}={quoted}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn shell_that_reads_the_exports_gets_the_values_as_they_are() {
+        for value in ["", "10", "Email Delivered", "n = count(/a in ['x', \"y\"])", "$HOME `id` \\ ;\nb"] {
+            let script = format!("{}; printf %s \"$VALUE\"", export("VALUE", value));
+            let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), value, "{script}");
+        }
+    }
 }
