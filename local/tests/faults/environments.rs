@@ -13,6 +13,9 @@ use tokio::task::JoinHandle;
 use crate::setup::{Setup, sessionizer};
 use crate::world::World;
 
+/// What an invocation calls from reading a log until the items of those who leave it are written.
+const FROM_READING_TO_ITEMS: [&str; 2] = ["BatchGetItem", "BatchExecuteStatement"];
+
 /// One in this many calls meets a fault.
 const CALLS_PER_FAULT: u8 = 8;
 
@@ -30,7 +33,7 @@ pub struct Plan {
     rng: Rng,
     /// After so many calls, the next one is held; before or after it takes effect.
     hold: Option<(usize, bool, Hold)>,
-    /// Whether a call that writes items of users at rest may be held.
+    /// Whether the calls of [`FROM_READING_TO_ITEMS`] may be held.
     holds_items: bool,
 }
 
@@ -45,7 +48,7 @@ impl Plan {
     }
 
     pub fn fault_for(&mut self, call: &Call) -> Fault {
-        let is_spared = !self.holds_items && call.operation == "BatchExecuteStatement";
+        let is_spared = !self.holds_items && FROM_READING_TO_ITEMS.contains(&call.operation.as_str());
         match self.hold.take() {
             Some(hold) if is_spared => self.hold = Some(hold),
             Some((0, false, hold)) => return Fault::Held(hold),
@@ -91,7 +94,8 @@ pub struct Environments<'w> {
 }
 
 impl<'w> Environments<'w> {
-    /// `count` environments. Without `holds_items`, no call that writes items of users at rest is held.
+    /// `count` environments. Without `holds_items`, nothing is held from reading a log until the items of
+    /// those who leave it are written: that must not take longer than `forget` waits.
     pub fn new(world: &'w World, rng: Rng, setup: Setup, count: usize, holds_items: bool) -> Self {
         let mut this = Self { world, rng, warm: Vec::new(), holds_items, overtaken: Vec::new(), released: Vec::new() };
         this.warm = (0..count).map(|_| this.environment(setup)).collect();
