@@ -106,7 +106,7 @@ fn exports(pipeline: &Pipeline) -> Vec<String> {
 /// The line that exports a variable with this value.
 fn export(name: &str, value: &str) -> String {
     // Only the character 0 cannot be quoted, which no environment variable can hold.
-    let quoted = shlex::try_quote(value).unwrap_or_default();
+    let quoted = if value.is_empty() { "".into() } else { shlex::try_quote(value).unwrap_or_default() };
     format!("export {name}={quoted}")
 }
 

@@ -50,7 +50,8 @@ impl Served {
             && !line.starts_with("Press Ctrl-C")
         {
             if let Some((name, value)) = line.strip_prefix("export ").and_then(|export| export.split_once('=')) {
-                served.exports.insert(name.to_owned(), value.to_owned());
+                let words = shlex::split(value).unwrap(); // as a shell reads it
+                served.exports.insert(name.to_owned(), words.concat());
             }
         }
         served
