@@ -98,8 +98,8 @@ async fn redrive_without_a_terminal_and_without_yes_is_refused_before_any_call()
     let account = Account::with(1).await;
     let expected = "error: redrive changes tables and streams and needs confirmation, but standard input and standard \
                     error are not a terminal: nothing was changed\n\
-                    hint: run the command in a terminal, use --dry-run to only count, or pass --yes after reading its \
-                    entry in --help\n";
+                    hint: run the command in a terminal, or pass --yes after reading its entry in --help (redrive and \
+                    forget: --dry-run to only count)\n";
     assert_eq!(account.run(&["redrive"]), (Some(2), String::new(), expected.to_owned()));
     assert_eq!(account.left().await, 1);
 }
