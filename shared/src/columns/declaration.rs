@@ -15,7 +15,7 @@ use crate::shown;
 pub const PARTIAL: &str = "partial";
 
 /// Names of a boundary's or an item's fields, which no column can have.
-const RESERVED: [&str; 15] = [
+const RESERVED: [&str; 16] = [
     "user_id",
     "session_timestamp",
     "session_time",
@@ -31,6 +31,7 @@ const RESERVED: [&str; 15] = [
     "version",
     "ordinal",
     "expires_at",
+    "confirmed", // what the sink removes to change nothing
 ];
 
 /// The columns of a deployment, in the order in which boundaries show them. Cheap to clone. The default has none.
