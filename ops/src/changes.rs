@@ -13,7 +13,6 @@ use ops::target::{Service, Target};
 use ops::text_table::escaped;
 use ops::time_text::now_ms;
 use serde_json::json;
-use shared::columns::declaration::SessionColumns;
 
 use crate::cli::{ForgetArgs, RedriveArgs};
 use crate::{Out, dynamodb, kinesis, spinner};
@@ -72,8 +71,7 @@ pub(crate) async fn forget(args: &ForgetArgs, output: &mut Out) -> Result<ExitCo
     let removed = removed?;
     output.text(&format!("removed:\n{removed}\nremains:\n"))?;
     output.object(&json!({ "removed": removed.json() }))?;
-    let slots =
-        StateLogs::open(&dynamodb, &tables.state_log, &SessionColumns::default()).await?.map(|logs| logs.slots());
+    let slots = StateLogs::open(&dynamodb, &tables.state_log).await?.map(|logs| logs.slots());
     for remains in remains(&forget, &found, &removed, slots, &target.streams, now_ms()) {
         output.text(&format!("  {remains}\n"))?;
         output.object(&json!({ "remains": remains.json() }))?;

@@ -189,7 +189,8 @@ impl OpsError {
 const SECOND_CLICK: &str = "the next redrive counts each of these records as a second click";
 const FOREIGN_ITEM: &str = "something else wrote or edited this item: find out what before you change it; \
                             see docs/operations.md, \"A state that cannot be read\"";
-const WITHOUT_A_TERMINAL: &str = "run the command in a terminal, or pass --yes after reading its entry in --help (redrive and forget: --dry-run to only count)";
+const WITHOUT_A_TERMINAL: &str = "run the command in a terminal, or pass --yes after reading its entry in --help \
+                                  (redrive and forget: --dry-run to only count)";
 const CREDENTIALS: &str = "take them from `aws configure export-credentials --format env` (profiles are not read) or from \
                            the variables that `local serve` prints";
 

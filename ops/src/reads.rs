@@ -16,7 +16,6 @@ use ops::user_state::UserState;
 use ops::users::StateTables;
 use ops::watch::Watch;
 use serde_json::json;
-use shared::columns::declaration::SessionColumns;
 
 use crate::cli::{ActiveArgs, SessionsArgs, StateArgs, TablesArgs, TimelineArgs, WatchArgs, user_id};
 use crate::{Out, ctrl_c, dynamodb, kinesis, spinner, width};
@@ -65,7 +64,7 @@ pub(crate) async fn active(args: &ActiveArgs, output: &mut Out) -> Result<ExitCo
     let dynamodb = dynamodb(&sdk);
     let target = Target::of(&sdk, &dynamodb, &[Service::DynamoDb], [tables.state_log.as_str()]).await?;
     eprintln!("{target}\n");
-    let Some(logs) = StateLogs::open(&dynamodb, &tables.state_log, &SessionColumns::default()).await? else {
+    let Some(logs) = StateLogs::open(&dynamodb, &tables.state_log).await? else {
         eprintln!("nobody: nothing was ever committed to the state log");
         return Ok(ExitCode::SUCCESS);
     };

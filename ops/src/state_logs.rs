@@ -38,15 +38,21 @@ pub struct StateLogs<'a> {
 }
 
 impl<'a> StateLogs<'a> {
-    /// The table called `table`, whose sessions are read with these `columns`; `None` if nothing was ever committed to it.
-    /// Without columns, what is read must not be written again.
+    /// The table called `table`; `None` if nothing was ever committed to it. Sessions are read without their columns, so
+    /// that what is read must not be written again.
     ///
     /// # Errors
     /// If the settings cannot be read, or are none that a sessionizer of this version makes.
-    pub async fn open(client: &Client, table: &'a str, columns: &SessionColumns) -> Result<Option<Self>, OpsError> {
+    pub async fn open(client: &Client, table: &'a str) -> Result<Option<Self>, OpsError> {
         let Some(settings) = settings(client, table).await? else { return Ok(None) };
-        let store = LogTable::new(client.clone(), table, settings.slots, columns.clone());
+        let store = LogTable::new(client.clone(), table, settings.slots, SessionColumns::default());
         Ok(Some(Self { table, store, settings, failures: Failures::default() }))
+    }
+
+    /// The same with these columns.
+    #[must_use]
+    pub fn with_columns(self, columns: SessionColumns) -> Self {
+        Self { store: self.store.with_columns(columns), ..self }
     }
 
     /// The same with the columns that the newest commit of `bucket` has, whose names are not stored. Reading a later commit
@@ -54,14 +60,13 @@ impl<'a> StateLogs<'a> {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub(crate) async fn with_columns_of(&self, client: &Client, bucket: u32) -> Result<Self, BucketError> {
+    pub(crate) async fn with_columns_of(&self, bucket: u32) -> Result<Self, BucketError> {
         let head = self.reader().find_head(bucket).await?;
         let columns = match head {
             None => None,
             Some(head) => self.store.columns_in(bucket, self.reader().ring().slot_of(head)).await?,
         };
-        let store = LogTable::new(client.clone(), self.table, self.settings.slots, columns.unwrap_or_default());
-        let store = store.going_by(head.unwrap_or_default());
+        let store = self.store.with_columns(columns.unwrap_or_default()).going_by(head.unwrap_or_default());
         Ok(Self { table: self.table, store, settings: self.settings, failures: Failures::default() })
     }
 
@@ -95,14 +100,10 @@ impl<'a> StateLogs<'a> {
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub async fn load_with_columns(
-        &self,
-        client: &Client,
-        bucket: u32,
-    ) -> Result<(BucketMemory, SessionColumns), OpsError> {
+    pub async fn load_with_columns(&self, bucket: u32) -> Result<(BucketMemory, SessionColumns), OpsError> {
         let load = async {
             loop {
-                let logs = self.with_columns_of(client, bucket).await?;
+                let logs = self.with_columns_of(bucket).await?;
                 let read = logs.reader().load(bucket).await;
                 if !are_columns_others(&read) {
                     return Ok((read?, logs.store.columns().clone()));

@@ -68,10 +68,10 @@ impl UserState {
     /// If they cannot be read.
     pub async fn read(client: &Client, tables: StateTables<'_>, user_id: UserId) -> Result<Self, OpsError> {
         let (mut bucket, mut in_log) = (None, None);
-        if let Some(logs) = StateLogs::open(client, tables.log, &SessionColumns::default()).await? {
+        if let Some(logs) = StateLogs::open(client, tables.log).await? {
             let number = logs.bucket_of(&user_id);
             bucket = Some((number, logs.buckets().end));
-            let (memory, columns) = logs.load_with_columns(client, number).await?;
+            let (memory, columns) = logs.load_with_columns(number).await?;
             in_log = InLog::of(&memory, &columns, &user_id);
         }
         let at_rest = AtRest::read(client, tables.rest, &user_id).await?;

@@ -94,7 +94,8 @@ impl Phase {
 
 /// The state of each user, those in logs first.
 ///
-/// Sessions are read with these `columns`. A limit bounds the users, and which logs are read: whole logs, one after the other, until there are enough users.
+/// Sessions are read with these `columns`. A limit bounds the users, and which logs are read: whole logs, one after the
+/// other, until there are enough users.
 ///
 /// # Errors
 /// If a table cannot be read or contains something that the functions did not write.
@@ -105,7 +106,8 @@ pub async fn users(
     limit: ReadLimit,
 ) -> Result<Stored<BTreeMap<UserId, StoredUser>>, OpsError> {
     let mut users = BTreeMap::new();
-    if let Some(logs) = StateLogs::open(client, tables.log, columns).await? {
+    if let Some(logs) = StateLogs::open(client, tables.log).await? {
+        let logs = logs.with_columns(columns.clone());
         for bucket in logs.buckets() {
             let memory = logs.load(bucket).await?;
             for (user_id, entry) in memory.users() {

@@ -28,7 +28,6 @@ use ops::user_state::UserState;
 use ops::users::StateTables;
 use ops::watch::Watch;
 use shared::click_format::ClickFormat;
-use shared::columns::declaration::SessionColumns;
 use shared::user_id::UserId;
 
 const PAGE: &str = include_str!("../../docs/sessionctl.md");
@@ -138,7 +137,7 @@ async fn sessions_active_and_state_need_exactly_the_permissions_on_the_page() {
     assert_eq!(std::mem::take(&mut *calls.lock().unwrap()), listed("timeline"));
 
     Target::of(&sdk, &dynamodb, &[], ["state-log"]).await.unwrap();
-    let logs = StateLogs::open(&dynamodb, "state-log", &SessionColumns::default()).await.unwrap().unwrap();
+    let logs = StateLogs::open(&dynamodb, "state-log").await.unwrap().unwrap();
     active::show(&logs, 1, &mut output(), |_| ()).await.unwrap();
     assert_eq!(std::mem::take(&mut *calls.lock().unwrap()), listed("active"));
 

@@ -123,20 +123,19 @@ impl<'a> ColumnsOut<'a> {
 
     /// Adds those of a session. Sessions and boundaries are decoded in the same order.
     pub(crate) fn push_session(&mut self, values: &'a ColumnValues, start: EventTime, end: EventTime) {
-        let values = values.as_slice();
-        self.has_more |= values.len() > self.columns.len();
-        for (place, column) in self.columns.iter_mut().enumerate() {
-            let tag = values.get(place).map_or(LACKING, |value| column.push_value(value, start, end, &mut self.texts));
-            column.tags.push(tag);
-        }
+        self.push(values.as_slice(), |column, value, texts| column.push_value(value, start, end, texts));
     }
 
     /// Adds those of a boundary.
     pub(crate) fn push_published(&mut self, values: &'a PublishedColumns) {
-        let values = values.as_slice();
+        self.push(values.as_slice(), ColumnOut::push_published);
+    }
+
+    /// Adds the next value of each column, of which `push_value` returns the tag. [`next`] reads them again.
+    fn push<T>(&mut self, values: &'a [T], push_value: impl Fn(&mut ColumnOut<'a>, &'a T, &mut Texts<'a>) -> u8) {
         self.has_more |= values.len() > self.columns.len();
         for (place, column) in self.columns.iter_mut().enumerate() {
-            let tag = values.get(place).map_or(LACKING, |value| column.push_published(value, &mut self.texts));
+            let tag = values.get(place).map_or(LACKING, |value| push_value(column, value, &mut self.texts));
             column.tags.push(tag);
         }
     }

@@ -6,7 +6,7 @@
 //! compares them.
 
 use shared::attributes::Attributes;
-use shared::columns::published::{PublishedColumn, PublishedColumns, PublishedValue};
+use shared::columns::published::{PublishedColumns, PublishedValue};
 use shared::columns::values::{ColumnValue, ColumnValues, Seen};
 use shared::session::{Session, Status, TouchedSession};
 use shared::session_window::SessionWindow;
@@ -24,14 +24,14 @@ const TIME_IN_COMMIT_BYTES: usize = 7;
 const TAG_BYTES: usize = 1;
 
 /// Bytes of the place of a combination of attributes or a text, at most: an item has fewer than 2^20 of them, and the
-/// place of a text takes a bit more.
+/// place of a text takes one more bit.
 const PLACE_BYTES: usize = 3;
 
 /// Bytes of a column's number, at most: 128 bits, seven to a byte.
 const MAX_NUMBER_BYTES: usize = 19;
 
-/// Memory of values besides the values: a length and a capacity. Source: thin-vec.
-const VALUES_BYTES: usize = 16;
+/// Memory of a list of columns besides these: a length and a capacity. Source: thin-vec.
+const LIST_BYTES: usize = 16;
 
 /// Longest text that takes no memory besides its value, in bytes. Source: smol_str, `SmolStr`.
 const MAX_INLINE_BYTES: usize = 23;
@@ -191,23 +191,23 @@ fn session_memory_bytes(session: &Session) -> usize {
 }
 
 fn values_heap_bytes(columns: &ColumnValues) -> usize {
-    let bytes = |value: &ColumnValue| match &value.seen {
-        Seen::First(Some(at)) | Seen::Last(Some(at)) => heap_bytes(&at.text),
-        _ => 0,
-    };
-    let values = columns.as_slice();
-    let own = if values.is_empty() { 0 } else { VALUES_BYTES };
-    own + size_of_val(values) + values.iter().map(bytes).sum::<usize>()
+    list_heap_bytes(columns.as_slice(), |value| match &value.seen {
+        Seen::First(at) | Seen::Last(at) => at.as_ref().map(|at| &*at.text),
+        _ => None,
+    })
 }
 
 fn published_heap_bytes(columns: &PublishedColumns) -> usize {
-    let bytes = |column: &PublishedColumn| match &column.value {
-        Some(PublishedValue::Text(text)) => heap_bytes(text),
-        _ => 0,
-    };
-    let values = columns.as_slice();
-    let own = if values.is_empty() { 0 } else { VALUES_BYTES };
-    own + size_of_val(values) + values.iter().map(bytes).sum::<usize>()
+    list_heap_bytes(columns.as_slice(), |column| match &column.value {
+        Some(PublishedValue::Text(text)) => Some(text),
+        _ => None,
+    })
+}
+
+/// Memory of a list of columns, each of which may have a `text`.
+fn list_heap_bytes<T>(list: &[T], text: impl Fn(&T) -> Option<&str>) -> usize {
+    let own = if list.is_empty() { 0 } else { LIST_BYTES };
+    own + size_of_val(list) + list.iter().filter_map(text).map(heap_bytes).sum::<usize>()
 }
 
 fn outbox_heap_bytes(outbox: &Outbox) -> usize {

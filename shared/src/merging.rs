@@ -1,7 +1,7 @@
 //! What merges: anything that a session keeps of its clicks.
 //!
 //! A late click can make two sessions one, so whatever a session keeps must follow from what the two kept, without
-//! their clicks. What does can travel with a session; the session rule does not know what it is.
+//! their clicks. Anything that merges like this can be kept in a session, and the session rule needs not know what it is.
 
 use crate::click::Click;
 

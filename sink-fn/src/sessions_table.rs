@@ -12,7 +12,7 @@ use kinesis_function::concurrency::run_concurrently;
 use kinesis_function::limits::MAX_STATEMENTS_PER_REQUEST;
 use kinesis_function::statements::{self, Statement, StatementResult};
 use shared::boundary::Boundary;
-use shared::columns::declaration::SessionColumns;
+use shared::columns::declaration::{NEVER_IN_AN_ITEM, SessionColumns};
 
 use crate::session_item::{self, ORDINAL, Retention, SessionItemError, USER_ID, VERSION};
 
@@ -106,9 +106,9 @@ impl SessionsTable {
     }
 
     /// A statement that succeeds if the item has this version or a newer one. It changes nothing, because it removes an
-    /// attribute that no session has.
+    /// attribute that no session has, whatever its columns.
     fn confirm(&self, boundary: &Boundary) -> Statement {
-        let text = format!("UPDATE \"{}\" REMOVE \"confirmed\" WHERE {} >= ?", self.name, version_of_key());
+        let text = format!("UPDATE \"{}\" REMOVE \"{NEVER_IN_AN_ITEM}\" WHERE {} >= ?", self.name, version_of_key());
         Statement { text, parameters: key_and_version(boundary).into() }
     }
 

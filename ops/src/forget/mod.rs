@@ -167,7 +167,7 @@ impl Forget<'_> {
     /// If a table cannot be read.
     pub async fn find(&self, mut on_progress: impl FnMut(String)) -> Result<Found, OpsError> {
         on_progress("reading the state log".to_owned());
-        let state = match StateLogs::open(self.dynamodb, &self.tables.state_log, &SessionColumns::default()).await? {
+        let state = match StateLogs::open(self.dynamodb, &self.tables.state_log).await? {
             None => None,
             Some(logs) => {
                 let bucket = logs.bucket_of(self.user_id);
@@ -229,15 +229,13 @@ impl Forget<'_> {
 
     async fn forget_in_log(&self, now_ms: impl Fn() -> u64) -> Result<Option<Forgotten>, OpsError> {
         let table = &self.tables.state_log;
-        let Some(logs) = StateLogs::open(self.dynamodb, table, &SessionColumns::default()).await? else {
-            return Ok(None);
-        };
+        let Some(logs) = StateLogs::open(self.dynamodb, table).await? else { return Ok(None) };
         let bucket = logs.bucket_of(self.user_id);
         let rest = self.rest();
         let forget = async {
             loop {
                 // The commit may repeat others' sessions, so it has to know all of their columns.
-                let logs = logs.with_columns_of(self.dynamodb, bucket).await?;
+                let logs = logs.with_columns_of(bucket).await?;
                 let forgetter = Forgetter { bucket, reader: logs.reader(), rest: &rest };
                 let forgotten = match logs.reader().load(bucket).await {
                     Ok(mut memory) => forgetter.forget(&mut memory, self.user_id, &now_ms).await,

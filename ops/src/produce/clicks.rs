@@ -94,7 +94,7 @@ impl Clicks {
     }
 }
 
-/// A name that nobody takes for a customer.
+/// A name that cannot be mistaken for a customer's.
 fn name(user: u32) -> String {
     format!("load-{user}")
 }

@@ -83,7 +83,7 @@ fn the_session_rule_finds_the_sessions_that_were_made() {
         started += u64::from(draft.apply(&click, rule) == Placement::Started);
     }
     assert_eq!((started, users.len() as u64), (seats.sessions(), seats.clicked()));
-    assert!(seats.sessions() > seats.clicked(), "somebody had a second session");
+    assert!(seats.sessions() > seats.clicked(), "some users had a second session");
 }
 
 #[test]

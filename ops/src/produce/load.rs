@@ -8,7 +8,7 @@ use crate::produce::share::{MAX_SHARE, Share, WHOLE};
 /// Most records a second. Source: ours; 100 full shards, or 200 requests a second.
 pub const MAX_RATE: u32 = 100_000;
 
-/// Fewest users: with a single one, nobody could click while that user pauses.
+/// Fewest users: a single one could not pause between sessions while clicks go on.
 pub const MIN_USERS: u32 = 2;
 
 /// Most users: each takes up to 50 bytes of memory.

@@ -86,7 +86,7 @@ impl Produced {
         *self.given_up.entry(code.to_owned()).or_default() += 1;
     }
 
-    /// Gives up the records that nobody waits for any more, so that each has an outcome.
+    /// Gives up the records whose requests were abandoned, so that each record has an outcome.
     pub(super) fn give_up_the_rest(&mut self) {
         let rest = self.made().saturating_sub(self.accepted + self.given_up());
         if rest > 0 {

@@ -250,7 +250,11 @@ async fn target_and_volume_are_shown_before_anything_is_put() {
     let world = World::start().await;
     let load = ["produce", "--stream", STREAM, "--rate", "2000", "--users", "9000", "--duration", "1s", "--seed", "3"];
     let (status, stdout, stderr) = world.run(&load);
-    assert_eq!((status, stdout.as_str(), shards(&world).await.concat().len()), (Some(2), "", 0), "nobody was asked");
+    assert_eq!(
+        (status, stdout.as_str(), shards(&world).await.concat().len()),
+        (Some(2), "", 0),
+        "no question was asked"
+    );
     assert!(stderr.starts_with("error: produce puts records into a stream and needs confirmation"), "{stderr}");
 
     let (status, stdout, stderr) = world.run(&[&load[..], &["--yes"]].concat());

@@ -28,8 +28,8 @@ use crate::state_log_weight::{boundary_bytes, columns_bytes_at_most, user_entry_
 use crate::store::log_store::LogCommit;
 use crate::store::rest_store::RestingUser;
 
-/// Bytes of an outbox entry or a session in a commit besides the user's id, the attributes and the columns, at
-/// most.
+/// Bytes of an outbox entry or a session in a commit besides the user's id, the attributes and the columns,
+/// at most.
 const SESSION_BYTES: usize = 48;
 
 /// The settings that decide about commits.

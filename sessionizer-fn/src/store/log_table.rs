@@ -70,6 +70,12 @@ impl LogTable {
         Self { client, name: name.into(), slots, columns, others_until: None }
     }
 
+    /// The same table, seen with these columns.
+    #[must_use]
+    pub fn with_columns(&self, columns: SessionColumns) -> Self {
+        Self { columns, ..self.clone() }
+    }
+
     /// The same for a reader that does not declare columns but goes by those of commit `number`: a later one with others is
     /// [`StoreError::OtherColumns`], so that it cannot be overlooked.
     #[must_use]

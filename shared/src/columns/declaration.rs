@@ -14,7 +14,10 @@ use crate::shown;
 /// The boundary's key under which a closed session lists its partial columns.
 pub const PARTIAL: &str = "partial";
 
-/// Names of a boundary's or an item's fields, which no column can have.
+/// An attribute that no session's item has, for statements that must change nothing.
+pub const NEVER_IN_AN_ITEM: &str = "confirmed";
+
+/// Names of a boundary's or an item's fields, and one that is free of them: no column can have these.
 const RESERVED: [&str; 16] = [
     "user_id",
     "session_timestamp",
@@ -31,7 +34,7 @@ const RESERVED: [&str; 16] = [
     "version",
     "ordinal",
     "expires_at",
-    "confirmed", // what the sink removes to change nothing
+    NEVER_IN_AN_ITEM,
 ];
 
 /// The columns of a deployment, in the order in which boundaries show them. Cheap to clone. The default has none.

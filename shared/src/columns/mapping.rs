@@ -57,8 +57,9 @@ impl ColumnMapping {
     }
 
     fn fits(&self, stored: &ColumnValues) -> bool {
-        let kinds = self.columns.iter().map(|(_, seen)| std::mem::discriminant(seen));
-        kinds.eq(stored.as_slice().iter().map(|value| std::mem::discriminant(&value.seen)))
+        let stored = stored.as_slice();
+        stored.len() == self.columns.len()
+            && stored.iter().zip(&self.columns).all(|(value, (_, seen))| is_same_kind(&value.seen, seen))
     }
 }
 
